@@ -1,0 +1,28 @@
+/* common/base/metric.h - counters, gauges and histograms in a static table
+ *
+ * A daemon has an enum of its metrics and a table with one row each, in the same order; the values hang from its
+ * context. OpenMetrics text for /metrics and `bulkheadctl`. Times in histograms are microseconds in, seconds out. */
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include "common/base/buf.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+struct metric_def {
+    const char *name; /* "bulkhead_c2s_auth_failed" ; "_total" is appended for counters */
+    enum metric_kind kind;
+    const char *help;
+};
+struct metrics;
+struct metrics *metrics_new(const struct metric_def *defs, size_t n);
+void metrics_free(struct metrics **m);
+void metric_add(struct metrics *m, unsigned id, uint64_t n); /* counter */
+#define METRIC_INC(m, id) metric_add((m), (id), 1)
+void metric_set(struct metrics *m, unsigned id, int64_t value); /* gauge */
+void metric_move(struct metrics *m, unsigned id, int64_t by);   /* gauge */
+void metric_observe(struct metrics *m, unsigned id, uint64_t us); /* histogram: powers of two from 64 us to 64 s */
+int64_t metric_value(const struct metrics *m, unsigned id);
+void metrics_text(const struct metrics *m, struct slice labels, struct buf *out); /* labels: `daemon="c2s-1"` */
+void metrics_json(const struct metrics *m, struct buf *out); /* one object: name → number */
+
+#endif
