@@ -1,0 +1,46 @@
+/* common/net/loop.h - the loop: libuv, one shared read buffer, end-of-turn flush, timer wheel
+ *
+ * A turn is one pass of libuv: everything readable is read and handled, then whatever was written to a conn in the
+ * turn leaves in one write per conn. Only common/net sees libuv. One loop per process; single-threaded. */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include "common/base/buf.h"
+#include "common/base/wheel.h"
+
+struct loop;
+struct loop *loop_new(void); /* also ignores SIGPIPE */
+void loop_free(struct loop **loop); /* every handle must be closed and loop_run have returned */
+void loop_run(struct loop *loop);  /* until loop_stop, and then until all handles are closed */
+void loop_stop(struct loop *loop);
+
+uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of the start of the turn */
+struct wheel *loop_wheel(struct loop *loop);   /* timers fire on the loop: timer_set(loop_wheel(l), …) */
+/* Convenience: timer_set(loop_wheel(loop), t, loop_now_ms(loop) + ms, fire). */
+void loop_timer(struct loop *loop, struct timer *t, uint64_t ms, void (*fire)(struct timer *));
+
+/* Something to be done once at the end of this turn, before the conns are flushed. A zeroed struct turn is idle;
+ * asking twice in a turn is once. It may ask again (next turn) from inside. */
+struct turn {
+    struct turn *next;
+    bool queued;
+    void (*fn)(struct turn *t);
+};
+void loop_at_turn_end(struct loop *loop, struct turn *t);
+
+/* A call from another thread: fn(ctx) runs on the loop, soon; many posts may be one call. */
+struct wake;
+struct wake *wake_new(struct loop *loop, void (*fn)(void *ctx), void *ctx);
+void wake_post(struct wake *w); /* any thread */
+void wake_free(struct wake **w);
+
+/* Signals, delivered on the loop. At most 8 of them. */
+void loop_on_signal(struct loop *loop, int signum, void (*fn)(void *ctx, int signum), void *ctx);
+
+/* Share of time the loop was busy since the last call, in percent, and the longest turn in us. For status. */
+struct loop_stats {
+    uint64_t turns, busy_us, longest_turn_us;
+};
+struct loop_stats loop_stats(const struct loop *loop);
+
+#endif
