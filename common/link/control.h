@@ -1,0 +1,130 @@
+/* common/link/control.h - urn:bulkhead:session:0: one struct, one writer, one reader per element
+ *
+ * The payload of FRAME_CONTROL. Writers append the whole element to out; readers take the parsed element and check
+ * everything (RC_SYNTAX names the attribute). Slices of read structs point into the tree. Pure. */
+#ifndef LINK_CONTROL_H
+#define LINK_CONTROL_H
+
+#include "common/base/buf.h"
+#include "common/xmpp/node.h"
+#include "common/xmpp/sasl.h"
+#include "common/xmpp/stanza.h"
+#include "common/xmpp/stream.h"
+
+#define CONTROL_KINDS(X)                                                                      \
+    /* router → node */                                                                       \
+    X(NODE_UP, "node-up")     /* a node is there (again), or has bound other names */          \
+    X(NODE_DOWN, "node-down") /* a node has lost its link to this router */                   \
+    /* node → router */                                                                       \
+    X(NAMES, "names")         /* the names this node has bound from now on: all of them */     \
+    /* edge → sessman, of a session */                                                        \
+    X(OPEN, "open")           /* first frame of a session id */                               \
+    X(AUTH, "auth")           /* SASL: mechanism and initial response */                      \
+    X(RESPONSE, "response")   /* SASL: next step */                                           \
+    X(ABORT, "abort")         /* SASL: the client gave up this attempt */                     \
+    X(BIND, "bind")           /* bind a resource */                                           \
+    X(GONE, "gone")           /* the client's stream has ended; last frame of the session id */ \
+    /* sessman → edge, of a session */                                                        \
+    X(CHALLENGE, "challenge")                                                                 \
+    X(SUCCESS, "success")                                                                     \
+    X(FAILURE, "failure")                                                                     \
+    X(BOUND, "bound")                                                                         \
+    X(BIND_REFUSED, "bind-refused")                                                           \
+    X(CLOSE, "close")         /* send this stream error and close; the edge answers with gone */ \
+    /* sessman → edge */                                                                      \
+    X(DOMAINS, "domains")     /* the hosted domains and what is offered in them: all of them */
+enum control_kind {
+    CONTROL_NONE,
+#define X(id, name) CONTROL_##id,
+    CONTROL_KINDS(X)
+#undef X
+};
+enum control_kind control_kind_of(const struct node *n); /* CONTROL_NONE: not one of ours */
+
+enum node_role { ROLE_COMPONENT, ROLE_EDGE, ROLE_S2S, ROLE_SESSMAN, ROLE_ADMIN };
+const char *node_role_name(enum node_role r); /* "component", "edge", "s2s", "sessman", "admin" */
+bool node_role_parse(struct slice s, enum node_role *out);
+
+#define CONTROL_NAMES_MAX 1024
+struct control_node_up {
+    uint64_t node;
+    enum node_role role;
+    struct slice instance;         /* "c2s-1" */
+    const struct slice *names;     /* bound names; sessman: the hosted domains */
+    size_t n_names;
+};
+struct control_open {
+    struct slice domain;           /* the stream's `to`, prepared */
+    struct slice ip;               /* the client's address as text, for logs and rates */
+    bool secure;                   /* TLS */
+    bool trusted_plain;            /* a test installation's loopback client: rates do not bind, PLAIN without TLS */
+    bool offered_plus;             /* -PLUS mechanisms were offered on this stream */
+    struct sasl_cb cb;             /* base64 on the wire */
+    const struct slice *cert_jids; /* XmppAddr identities of a verified client certificate */
+    size_t n_cert_jids;
+};
+struct control_auth {
+    struct slice mechanism;
+    bool has_initial;
+    struct slice initial;          /* decoded; base64 on the wire */
+};
+struct control_success {
+    bool has_data;
+    struct slice data;
+    struct slice user;             /* bare JID that is authenticated now */
+};
+struct control_failure {
+    enum sasl_fail cond;
+    struct slice text;
+};
+struct control_bind_refused {
+    enum stanza_cond cond;
+    struct slice text;
+};
+struct control_close {
+    enum stream_cond cond;
+    struct slice text;
+};
+struct control_domain {
+    struct slice name;
+    bool registration;             /* in-band registration is open */
+    struct slice mechanisms;       /* space-separated, without -PLUS variants: the edge adds those it can bind */
+    struct slice features;         /* canonical elements that follow <bind/> in the features after login */
+};
+void control_write_node_up(struct buf *out, const struct control_node_up *c);
+void control_write_node_down(struct buf *out, uint64_t node);
+void control_write_names(struct buf *out, const struct slice *names, size_t n);
+void control_write_open(struct buf *out, const struct control_open *c);
+void control_write_auth(struct buf *out, const struct control_auth *c);
+void control_write_response(struct buf *out, struct slice data);
+void control_write_abort(struct buf *out);
+void control_write_bind(struct buf *out, struct slice resource); /* empty: the server chooses */
+void control_write_gone(struct buf *out, bool lost);             /* lost: the socket broke, no </stream> */
+void control_write_challenge(struct buf *out, struct slice data);
+void control_write_success(struct buf *out, const struct control_success *c);
+void control_write_failure(struct buf *out, const struct control_failure *c);
+void control_write_bound(struct buf *out, struct slice full_jid);
+void control_write_bind_refused(struct buf *out, const struct control_bind_refused *c);
+void control_write_close(struct buf *out, const struct control_close *c);
+void control_write_domains(struct buf *out, const struct control_domain *d, size_t n);
+
+MUST_USE enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out, struct why *why);
+MUST_USE enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why);
+MUST_USE enum rc control_read_names(struct arena *a, const struct node *n, struct slice **names, size_t *count,
+                                    struct why *why); /* prepared domains */
+MUST_USE enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why);
+MUST_USE enum rc control_read_auth(struct arena *a, const struct node *n, struct control_auth *out, struct why *why);
+MUST_USE enum rc control_read_data(struct arena *a, const struct node *n, struct slice *out, struct why *why);
+                                                     /* challenge, response */
+MUST_USE enum rc control_read_success(struct arena *a, const struct node *n, struct control_success *out, struct why *why);
+MUST_USE enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out, struct why *why);
+MUST_USE enum rc control_read_bind(struct arena *a, const struct node *n, struct slice *resource, struct why *why);
+MUST_USE enum rc control_read_bound(struct arena *a, const struct node *n, struct jid *full, struct why *why);
+MUST_USE enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,
+                                           struct why *why);
+MUST_USE enum rc control_read_gone(const struct node *n, bool *lost, struct why *why);
+MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
+MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
+                                      struct why *why);
+
+#endif

@@ -1,0 +1,71 @@
+/* common/link/rlink.h - a daemon's connections to the routers: dial, authenticate, frames, channels (DESIGN 2, 6)
+ *
+ * Connects to every router listed, keeps dialling with jittered back-off (0.1 s to 10 s), and shows its owner nodes
+ * and frames: which router they came over does not matter. Numbered frames arrive in order and once; what was sent to a node while no
+ * router is reachable waits in its channel and is sent when one is. A node that is gone from all routers for node_grace_ms
+ * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node). */
+#ifndef LINK_RLINK_H
+#define LINK_RLINK_H
+
+#include "common/base/log.h"
+#include "common/link/control.h"
+#include "common/link/fanout.h"
+#include "common/link/frame.h"
+#include "common/net/loop.h"
+
+struct rlink;
+struct rnode {                 /* another daemon; owned by the rlink; valid until on_node(false) has returned */
+    uint64_t id;
+    enum node_role role;
+    bool reachable;            /* some router has it now */
+    char *instance;
+    char **names;              /* bound names, prepared domains */
+    size_t n_names;
+    void *user;                /* the owner's */
+    struct rnode_link *link;   /* private */
+};
+struct rlink_ops {
+    void (*on_node)(void *owner, struct rnode *node, bool up);   /* first seen, or names changed; lost for good */
+    /* A frame from a node's channel (f->seq != 0): rlink_done(node, seq) is due once it has been dealt with. Or one
+     * outside a channel (seq 0): from may be NULL then (a component's stanza by name: f->flags has FRAME_F_ADMIN). */
+    void (*on_frame)(void *owner, struct rnode *from, const struct frame *f);
+    void (*on_bounce)(void *owner, const struct frame *f);       /* of a frame sent by name */
+    void (*on_room)(void *owner, struct rnode *node);            /* the channel is no longer full */
+    void (*on_link)(void *owner, bool up);                       /* the first router came up, the last went down */
+};
+struct rlink_conf {
+    const char *const *routers;   /* "unix:run/router.sock", "tls:router.example.net:5347", "tcp:127.0.0.1:5347"; NULL-terminated */
+    const char *dir;              /* what relative paths are relative to */
+    const char *name, *secret;    /* the component section at the router */
+    const char *instance;
+    enum node_role role;
+    const char *ca_file;          /* to verify the router's certificate (tls:); NULL: pin by SCRAM with channel binding only */
+    const char *cert_file, *key_file; /* our client certificate for SASL EXTERNAL; NULL: SCRAM with the secret */
+    size_t window_bytes;          /* channel window, default 4 MiB where 0 */
+    uint32_t node_grace_ms;       /* default 60 s where 0 */
+    uint32_t ack_ms;              /* how long an acknowledgement may wait for a frame to ride on; default 20 ms where 0 */
+};
+struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
+                        void *owner); /* dials at once; conf is copied */
+void rlink_close(struct rlink *rl);   /* flushes and closes; no callbacks after */
+void rlink_free(struct rlink **rl);   /* after the loop has ended */
+
+bool rlink_up(const struct rlink *rl);
+uint64_t rlink_node_id(const struct rlink *rl); /* ours */
+void rlink_names(struct rlink *rl, const struct slice *names, size_t n); /* bind these (all of them), now and on every link */
+struct rnode *rlink_next_node(const struct rlink *rl, size_t *at);      /* iterate; *at = 0 first */
+/* The sessman that owns key in domain: rendezvous hash over the nodes that bound it. NULL: none known. */
+struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct slice key);
+
+/* Sends in the node's channel; pieces are joined. */
+void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
+                size_t n);
+bool rlink_full(const struct rlink *rl, const struct rnode *to); /* stop the source; on_room follows */
+void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and all before are committed */
+void rlink_ack_now(struct rlink *rl, struct rnode *to);          /* do not wait ack_ms */
+/* By name, outside any channel: name is the bare JID or domain addressed. RC_CLOSED: no router. It may come back by on_bounce. */
+MUST_USE enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n);
+
+void rlink_status(const struct rlink *rl, struct buf *json); /* one JSON array: routers, states, nodes, unacked bytes */
+
+#endif
