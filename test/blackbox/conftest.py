@@ -1,0 +1,111 @@
+"""Fixtures: one server per test module, with what the module's SERVER says (see server.Server), and people on it."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import server as servers            # noqa: E402
+from client import Client           # noqa: E402
+from component import Component     # noqa: E402
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server(request):
+    it = servers.Server(**getattr(request.module, "SERVER", {}))
+    try:
+        it.start()
+        yield it
+    finally:
+        wrong = it.stop() if it.process else []
+        try:
+            it.check(wrong)
+        finally:
+            it.remove()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the daemons last said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed and "server" in item.funcargs:
+        report.sections.append(("Server log", item.funcargs["server"].log_tail()))
+
+
+class Person:
+    """An account and the clients logged in to it."""
+
+    def __init__(self, server, user, domain, connections, password=None):
+        self.server, self.user, self.domain = server, user, domain
+        self.password = password or "pass word of " + user
+        self.jid = "%s@%s" % (user, domain)
+        self.connections = connections
+
+    def connect(self, **how):
+        """A connection on which nothing has been sent yet."""
+        client = Client(self.server, domain=self.domain, name=self.user, **how)
+        self.connections.append(client)
+        return client
+
+    def login(self, resource=None, direct_tls=False, **how):
+        client = self.connect(direct_tls=direct_tls)
+        if resource:
+            client.name = "%s/%s" % (self.user, resource)
+        return client.login(self.user, self.password, resource, **how)
+
+
+@pytest.fixture
+def connections():
+    """Every connection made in a test; dropped after it."""
+    made = []
+    yield made
+    for connection in made:
+        connection.cut()
+
+
+@pytest.fixture
+def person(server, connections):
+    """person("romeo") makes a fresh account; its name gets a number, so no two tests share one."""
+    def make(name, domain=None):
+        it = Person(server, "%s-%d" % (name, next(numbers)), domain or server.domain, connections)
+        server.adduser(it.jid, it.password)
+        return it
+    return make
+
+
+@pytest.fixture
+def people(person):
+    """Several at once: romeo, juliet = people("romeo", "juliet")."""
+    return lambda *names: [person(name) for name in names]
+
+
+@pytest.fixture
+def connect(server, connections):
+    """A raw connection to c2s."""
+    def make(**how):
+        client = Client(server, **how)
+        connections.append(client)
+        return client
+    return make
+
+
+@pytest.fixture
+def component(server, connections):
+    """component("echo.im.example") is connected as that component, with the secret the server was configured with."""
+    def make(name, secret=None):
+        it = Component(server, name, name=name)
+        connections.append(it)
+        return it.handshake(server.components[name] if secret is None else secret)
+    return make
+
+
+@pytest.fixture
+def admin(server, connections):
+    it = Person(server, "admin", server.domain, connections, server.admin_password)
+    return it
