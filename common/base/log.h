@@ -5,7 +5,8 @@
  * No bodies, no secrets; the wire subsystem alone shows the characters, with secrets masked.
  * A struct log belongs to the daemon's context; a struct log_ctx is built where it is needed (it is small and
  * borrows). Values that are not plain tokens are written in double quotes with \xNN for control bytes, and cut
- * at 512 bytes. Levels can be changed at run time, per subsystem. */
+ * at 512 bytes. Levels can be changed at run time, per subsystem. A sink that does not take a line at once loses
+ * it, and how many were lost is told when it takes lines again (ev=log_lines_lost). Safe from any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -14,6 +15,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_sub { LOG_DAEMON, LOG_NET, LOG_TLS, LOG_XMPP, LOG_LINK, LOG_AUTH, LOG_STORE, LOG_MODULE, LOG_WIRE, LOG_SUBS };
 
+/* Syslog: datagrams to /dev/log, facility daemon. Journal: the native protocol of systemd-journald. */
 enum log_sink { LOG_STDERR, LOG_FILE, LOG_SYSLOG, LOG_JOURNAL };
 
 struct log;
@@ -38,7 +40,8 @@ struct log_ctx {
     const char *doing;     /* NULL: none */
 };
 
-enum log_type { LOG_T_STR, LOG_T_SLICE, LOG_T_UINT, LOG_T_INT, LOG_T_HEX };
+enum log_type { LOG_T_STR, LOG_T_SLICE, LOG_T_UINT, LOG_T_INT, LOG_T_HEX, LOG_T_LONG };
+#define LOG_LONG_MAX 3072 /* bytes of a long field */
 struct log_field {
     const char *key;
     enum log_type type;
@@ -50,6 +53,7 @@ struct log_field {
 #define F_UINT(k, v) ((struct log_field){ (k), LOG_T_UINT, SLICE_NONE, (uint64_t)(v) })
 #define F_INT(k, v) ((struct log_field){ (k), LOG_T_INT, SLICE_NONE, (uint64_t)(int64_t)(v) })
 #define F_HEX(k, v) ((struct log_field){ (k), LOG_T_HEX, SLICE_NONE, (uint64_t)(v) })
+#define F_LONG(k, v) ((struct log_field){ (k), LOG_T_LONG, (v), 0 }) /* always quoted, cut at LOG_LONG_MAX */
 #define F_WHY(w) F_STR("why", (w)->text)
 #define F_END ((struct log_field){ NULL, LOG_T_STR, SLICE_NONE, 0 })
 

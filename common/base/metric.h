@@ -21,8 +21,10 @@ void metric_add(struct metrics *m, unsigned id, uint64_t n); /* counter */
 void metric_set(struct metrics *m, unsigned id, int64_t value); /* gauge */
 void metric_move(struct metrics *m, unsigned id, int64_t by);   /* gauge */
 void metric_observe(struct metrics *m, unsigned id, uint64_t us); /* histogram: powers of two from 64 us to 64 s */
-int64_t metric_value(const struct metrics *m, unsigned id);
+int64_t metric_value(const struct metrics *m, unsigned id); /* histogram: how many observations */
+/* OpenMetrics without the closing "# EOF", which whoever joins the texts of several daemons writes. */
 void metrics_text(const struct metrics *m, struct slice labels, struct buf *out); /* labels: `daemon="c2s-1"` */
+/* A counter is NAME_total; a histogram NAME_count, NAME_sum_us, NAME_p50_us and NAME_p99_us (upper bounds). */
 void metrics_json(const struct metrics *m, struct buf *out); /* one object: name → number */
 
 #endif
