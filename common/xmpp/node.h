@@ -39,7 +39,8 @@ struct slice node_child_text(struct arena *a, const struct node *n, const char *
 
 /* Building. Slices are kept, not copied: they must live as long as the arena (literals, or arena_copy). */
 struct node *node_new(struct arena *a, const char *name, const char *ns); /* C strings are kept too */
-struct node *node_add(struct arena *a, struct node *parent, const char *name, const char *ns); /* appended child */
+/* An appended child; ns NULL: that of the parent. */
+struct node *node_add(struct arena *a, struct node *parent, const char *name, const char *ns);
 void node_append(struct node *parent, struct node *child); /* child must have no parent */
 void node_unlink(struct node *child);                      /* takes it out of its parent */
 void node_set(struct arena *a, struct node *n, const char *name, struct slice value);  /* adds or replaces */
