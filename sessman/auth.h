@@ -1,0 +1,28 @@
+/* sessman/auth.h - SASL, server side, for the edges (RFC 6120 6): one struct auth per session that is not bound yet
+ *
+ * The edge relays steps, this decides. Mechanisms are state machines of common/xmpp/sasl.h; keys come from a backend
+ * (auth_backend.h). Unknown users are answered as known ones are, with a salt derived from a secret of the installation, in
+ * the same steps and with the same work, so that names cannot be probed. One step at a time: a second one while the first is
+ * being worked on is a protocol error of the edge. */
+#ifndef SESSMAN_AUTH_H
+#define SESSMAN_AUTH_H
+
+#include "common/link/control.h"
+
+struct sessman;
+struct auth;
+struct auth_ops {      /* called on the loop, never inside auth_start/auth_response */
+    void (*on_challenge)(void *owner, struct slice data);
+    void (*on_success)(void *owner, const struct jid *user, bool has_data, struct slice data); /* user: bare, authorised */
+    void (*on_failure)(void *owner, enum sasl_fail cond, const char *text); /* the attempt is over, another may start */
+};
+/* open is copied. owner outlives the auth. */
+struct auth *auth_new(struct sessman *sm, const struct control_open *open, const struct auth_ops *ops, void *owner);
+void auth_free(struct auth **a);  /* at any time; no callback comes after */
+void auth_start(struct auth *a, const struct control_auth *step);
+void auth_response(struct auth *a, struct slice data);
+void auth_abort(struct auth *a);
+/* Space-separated mechanisms of the backend for control_domain, strongest first. */
+struct slice auth_mechanisms(const struct sessman *sm);
+
+#endif

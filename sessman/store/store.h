@@ -1,0 +1,73 @@
+/* sessman/store/store.h - the only door to durable data (DESIGN 4)
+ *
+ * Statements have names (statements.h) and run in the order in which they were given, on one thread of the store's
+ * own, many in one transaction (group commit): all that was given in one turn of the loop is in one transaction, so it
+ * happens as a whole or not at all. Every statement has a ticket, growing by one; a ticket is committed when store_committed has
+ * reached it. Whatever the user is told about waits for that.
+ * A disk that is full or failing stops commits, not the loop: the batch is rolled back and tried again until it goes in (log: error);
+ * meanwhile the bounded queue fills and store_full tells sessman to stop reading its edges.
+ * With loop NULL (tools, tests) statements run at once, each in its own transaction, and done is called before store_run returns. */
+#ifndef SESSMAN_STORE_H
+#define SESSMAN_STORE_H
+
+#include "common/base/log.h"
+#include "common/net/loop.h"
+#include "sessman/store/statements.h"
+
+enum store_type { STORE_NULL, STORE_INT, STORE_TEXT, STORE_BLOB };
+struct store_value {
+    enum store_type type;
+    int64_t i;
+    struct slice s;
+};
+#define STORE_I(n) ((struct store_value){ STORE_INT, (int64_t)(n), SLICE_NONE })
+#define STORE_T(sl) ((struct store_value){ STORE_TEXT, 0, (sl) })
+#define STORE_B(sl) ((struct store_value){ STORE_BLOB, 0, (sl) })
+#define STORE_N ((struct store_value){ STORE_NULL, 0, SLICE_NONE })
+
+struct store_result {
+    enum rc rc;             /* RC_OK; RC_EXISTS: a uniqueness rule said no; RC_IO: anything else (a bug; logged by the store) */
+    uint64_t ticket;
+    uint64_t changes;       /* rows inserted, updated or deleted */
+    int64_t last_id;        /* rowid of an insert */
+    size_t rows, cols;
+    const struct store_value *values; /* rows × cols, row by row; borrowed until done returns */
+};
+static inline const struct store_value *store_row(const struct store_result *r, size_t row)
+{
+    return r->values + row * r->cols;
+}
+/* On the loop, after the transaction was committed; results come in ticket order. */
+typedef void (*store_done)(void *ctx, const struct store_result *r);
+
+struct store;
+struct store_conf {
+    const char *path;       /* of the SQLite file; created with mode 0600 when create is set */
+    bool create;
+    bool sync_full;         /* synchronous=FULL: survives power loss; else NORMAL: survives every crash of a process */
+    size_t queue_max;       /* statements waiting; past it store_full */
+    size_t cache_bytes;
+};
+/* Opens, checks that it is ours and sound, migrates the schema by version in one transaction. A store that is newer than this
+ * program, corrupt or read-only is refused with why and left as it was. on_commit: on the loop, whenever store_committed has grown,
+ * before the done callbacks of the batch. */
+MUST_USE enum rc store_open(struct loop *loop, struct log *log, const struct store_conf *conf, void (*on_commit)(void *ctx),
+                            void *ctx, struct store **out, struct why *why);
+void store_close(struct store **s); /* commits what is queued; done callbacks of unfinished statements are called */
+
+/* Queues one statement; values are copied. done may be NULL. Returns its ticket. */
+uint64_t store_run(struct store *s, enum stmt id, const struct store_value *values, size_t n, store_done done, void *ctx);
+#define STORE_VALUES(...) (const struct store_value[]){ __VA_ARGS__ }, sizeof((const struct store_value[]){ __VA_ARGS__ }) / sizeof(struct store_value)
+/* store_run(s, STMT_X, STORE_VALUES(STORE_I(1), STORE_T(name)), done, ctx) */
+
+uint64_t store_committed(const struct store *s);
+bool store_full(const struct store *s);
+struct store_stats {
+    uint64_t statements, commits, batch_max, retries;
+    uint64_t commit_us_total, commit_us_max; /* time in COMMIT */
+    size_t waiting;
+};
+struct store_stats store_stats(const struct store *s);
+int store_schema_version(void);
+
+#endif
