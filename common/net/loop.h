@@ -27,6 +27,7 @@ struct turn {
     void (*fn)(struct turn *t);
 };
 void loop_at_turn_end(struct loop *loop, struct turn *t);
+void loop_turn_drop(struct loop *loop, struct turn *t); /* not any more; before its memory is freed */
 
 /* A call from another thread: fn(ctx) runs on the loop, soon; many posts may be one call. */
 struct wake;

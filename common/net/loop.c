@@ -1,0 +1,375 @@
+/* common/net/loop.c */
+#include "common/net/loop.h"
+
+#include "common/base/list.h"
+#include "common/base/mem.h"
+#include "common/net/inside.h"
+#include <assert.h>
+#include <signal.h>
+
+enum { RELEASE_AFTER_MS = 2000, RELEASE_LEAST = 256 };
+
+/* --- the turn --- */
+
+void loop_touch(struct loop *loop)
+{
+    if (!loop->began_ns)
+        loop->began_ns = uv_hrtime();
+}
+
+static void count_turn(struct loop *loop)
+{
+    if (!loop->began_ns)
+        return;
+    uint64_t us = (uv_hrtime() - loop->began_ns) / 1000;
+    loop->began_ns = 0;
+    loop->stats.turns++;
+    loop->stats.busy_us += us;
+    if (us > loop->stats.longest_turn_us)
+        loop->stats.longest_turn_us = us;
+}
+
+void loop_at_turn_end(struct loop *loop, struct turn *t)
+{
+    if (t->queued)
+        return;
+    t->queued = true;
+    t->next = NULL;
+    if (loop->turns)
+        loop->turns_last->next = t;
+    else
+        loop->turns = t;
+    loop->turns_last = t;
+    loop->turn_count++;
+}
+
+void loop_turn_drop(struct loop *loop, struct turn *t)
+{
+    struct turn *before = NULL;
+    if (!t->queued)
+        return;
+    for (struct turn *at = loop->turns; at != t; at = at->next)
+        before = at;
+    if (before)
+        before->next = t->next;
+    else
+        loop->turns = t->next;
+    if (loop->turns_last == t)
+        loop->turns_last = before;
+    loop->turn_count--;
+    t->queued = false;
+}
+
+void loop_dirty(struct loop *loop, struct conn *c)
+{
+    if (c->dirty)
+        return;
+    c->dirty = true;
+    c->dirty_next = NULL;
+    if (loop->dirty)
+        loop->dirty_last->dirty_next = c;
+    else
+        loop->dirty = c;
+    loop->dirty_last = c;
+}
+
+void loop_undirty(struct loop *loop, struct conn *c)
+{
+    struct conn *before = NULL;
+    if (!c->dirty)
+        return;
+    for (struct conn *at = loop->dirty; at != c; at = at->dirty_next)
+        before = at;
+    if (before)
+        before->dirty_next = c->dirty_next;
+    else
+        loop->dirty = c->dirty_next;
+    if (loop->dirty_last == c)
+        loop->dirty_last = before;
+    c->dirty = false;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* being active is all: the poll does not wait */
+}
+
+/* Runs what was asked for until now and flushes what was written until now; what these ask for and write is
+ * left for the next call, which comes without waiting. */
+static void end_turn(struct loop *loop)
+{
+    for (size_t n = loop->turn_count; n && loop->turns; n--) {
+        struct turn *t = loop->turns;
+        loop->turns = t->next;
+        loop->turn_count--;
+        t->queued = false;
+        t->fn(t);
+    }
+    struct conn *last_dirty = loop->dirty ? loop->dirty_last : NULL;
+    while (last_dirty) {
+        struct conn *c = loop->dirty;
+        if (c == last_dirty)
+            last_dirty = NULL;
+        loop->dirty = c->dirty_next;
+        c->dirty = false;
+        conn_end_turn(c);
+    }
+    if (loop->turns || loop->dirty)
+        uv_idle_start(&loop->idle, on_idle);
+    else
+        uv_idle_stop(&loop->idle);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    loop_touch(loop);
+    loop->armed_ms = UINT64_MAX;
+    wheel_advance(loop->wheel, uv_now(&loop->uv));
+}
+
+static void arm_timer(struct loop *loop)
+{
+    uint64_t next = wheel_next(loop->wheel);
+    if (next == loop->armed_ms)
+        return;
+    loop->armed_ms = next;
+    if (next == UINT64_MAX) {
+        uv_timer_stop(&loop->timer);
+        return;
+    }
+    uint64_t now = uv_now(&loop->uv);
+    uv_timer_start(&loop->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+/* After what timers, close callbacks and the first steps of the program wrote. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct loop *loop = prepare->data;
+    end_turn(loop);
+    count_turn(loop);
+    arm_timer(loop);
+}
+
+/* After what came from sockets, threads and signals. */
+static void on_check(uv_check_t *check)
+{
+    struct loop *loop = check->data;
+    end_turn(loop);
+    count_turn(loop);
+}
+
+/* --- life --- */
+
+static void on_alive(uv_async_t *async)
+{
+    (void)async;
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *loop = mem_new(sizeof *loop);
+    signal(SIGPIPE, SIG_IGN);
+    int err = uv_loop_init(&loop->uv);
+    err |= uv_prepare_init(&loop->uv, &loop->prepare);
+    err |= uv_check_init(&loop->uv, &loop->check);
+    err |= uv_idle_init(&loop->uv, &loop->idle);
+    err |= uv_timer_init(&loop->uv, &loop->timer);
+    err |= uv_async_init(&loop->uv, &loop->alive, on_alive);
+    assert(err == 0); /* no descriptors at start: nothing can be done without a loop */
+    (void)err;
+    loop->uv.data = loop;
+    loop->prepare.data = loop->check.data = loop->timer.data = loop;
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_check_start(&loop->check, on_check);
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_unref((uv_handle_t *)&loop->check);
+    uv_unref((uv_handle_t *)&loop->idle);
+    uv_unref((uv_handle_t *)&loop->timer);
+    loop->wheel = wheel_new(uv_now(&loop->uv));
+    loop->armed_ms = UINT64_MAX;
+    loop->read_buf = mem_resize(NULL, READ_BYTES);
+    return loop;
+}
+
+static void pool_drop(struct loop *loop)
+{
+    while (loop->pool) {
+        struct outbuf *o = loop->pool;
+        loop->pool = o->next;
+        buf_fini(&o->b);
+        mem_free(o);
+    }
+    loop->pool_count = 0;
+}
+
+void loop_free(struct loop **at)
+{
+    struct loop *loop = *at;
+    if (!loop)
+        return;
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->check, NULL);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->alive, NULL);
+    for (unsigned i = 0; i < loop->signal_count; i++)
+        uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int err = uv_loop_close(&loop->uv);
+    assert(err == 0); /* a handle was left open */
+    (void)err;
+    wheel_free(&loop->wheel);
+    pool_drop(loop);
+    buf_fini(&loop->cipher);
+    mem_free(loop->read_buf);
+    mem_free(loop->plain_buf);
+    MEM_FREE(at);
+}
+
+void loop_run(struct loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop)
+{
+    if (loop->stopping)
+        return;
+    loop->stopping = true;
+    uv_unref((uv_handle_t *)&loop->alive);
+    uv_async_send(&loop->alive); /* ends a poll that has begun to wait */
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+struct wheel *loop_wheel(struct loop *loop)
+{
+    return loop->wheel;
+}
+
+void loop_timer(struct loop *loop, struct timer *t, uint64_t ms, void (*fire)(struct timer *))
+{
+    timer_set(loop->wheel, t, loop_now_ms(loop) + ms, fire);
+}
+
+struct loop_stats loop_stats(const struct loop *loop)
+{
+    return loop->stats;
+}
+
+/* --- output buffers, memory --- */
+
+struct outbuf *outbuf_take(struct loop *loop)
+{
+    struct outbuf *o = loop->pool;
+    if (o) {
+        loop->pool = o->next;
+        loop->pool_count--;
+        return o;
+    }
+    o = mem_new(sizeof *o);
+    buf_reserve(&o->b, OUT_FIRST_BYTES);
+    return o;
+}
+
+void outbuf_give(struct loop *loop, struct outbuf *o)
+{
+    if (loop->pool_count >= OUT_KEEP || o->b.cap > OUT_KEEP_BYTES) {
+        buf_fini(&o->b);
+        mem_free(o);
+        return;
+    }
+    buf_reset(&o->b);
+    o->conn = NULL;
+    o->next = loop->pool;
+    loop->pool = o;
+    loop->pool_count++;
+}
+
+static void on_release(struct timer *t)
+{
+    struct loop *loop = CONTAINER(t, struct loop, release);
+    loop->gone = 0;
+    mem_release();
+}
+
+/* When as many conns have gone as are left, what they used is worth giving back; not more often than every
+ * RELEASE_AFTER_MS, for it costs a walk over the heap. */
+void loop_conn_gone(struct loop *loop)
+{
+    loop->conns--;
+    loop->gone++;
+    if (loop->gone >= RELEASE_LEAST && loop->gone >= loop->conns && !timer_running(&loop->release))
+        loop_timer(loop, &loop->release, RELEASE_AFTER_MS, on_release);
+}
+
+/* --- calls from other threads, signals --- */
+
+struct wake {
+    uv_async_t async;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+static void on_wake(uv_async_t *async)
+{
+    struct wake *w = async->data;
+    loop_touch(async->loop->data);
+    if (w->fn)
+        w->fn(w->ctx);
+}
+
+struct wake *wake_new(struct loop *loop, void (*fn)(void *ctx), void *ctx)
+{
+    struct wake *w = mem_new(sizeof *w);
+    int err = uv_async_init(&loop->uv, &w->async, on_wake);
+    assert(err == 0);
+    (void)err;
+    w->async.data = w;
+    w->fn = fn;
+    w->ctx = ctx;
+    uv_unref((uv_handle_t *)&w->async);
+    return w;
+}
+
+void wake_post(struct wake *w)
+{
+    uv_async_send(&w->async);
+}
+
+static void on_wake_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+void wake_free(struct wake **w)
+{
+    if (!*w)
+        return;
+    (*w)->fn = NULL;
+    uv_close((uv_handle_t *)&(*w)->async, on_wake_closed);
+    *w = NULL;
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct signal_slot *slot = handle->data;
+    loop_touch(handle->loop->data);
+    slot->fn(slot->ctx, signum);
+}
+
+void loop_on_signal(struct loop *loop, int signum, void (*fn)(void *ctx, int signum), void *ctx)
+{
+    assert(loop->signal_count < SIGNALS_MAX);
+    struct signal_slot *slot = &loop->signals[loop->signal_count++];
+    slot->fn = fn;
+    slot->ctx = ctx;
+    uv_signal_init(&loop->uv, &slot->handle);
+    slot->handle.data = slot;
+    uv_signal_start(&slot->handle, on_signal, signum);
+    uv_unref((uv_handle_t *)&slot->handle);
+}
