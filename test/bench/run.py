@@ -1,0 +1,437 @@
+#!/usr/bin/python3
+"""Measures a server against its budgets: CPU and memory of its processes for work that clients really ask for.
+
+  run.py [--quick] [--only SCENE]... [--server bulkhead|prosody|ejabberd] [--sessions N[,N...]] [--json FILE]
+
+Starts the server in a folder of its own, makes accounts and rosters in band, runs the scenes of the load generator,
+reads /proc before and after each, and prints one table; the same figures go to a JSON file. CPU is user and system
+time of all processes of the server together, memory the sum of their PSS, kernel socket buffers apart.
+
+Scenes: idle (memory of a session, plain and TLS; all log in and leave), login (contacts away), chat1, chat16, rate,
+presence, offline, relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured,
+not the load generator, but they share the cores: latencies are those of a machine that runs both.
+Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
+import argparse
+import json
+import math
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from measure import BenchError, Load, Perf, cpu, cpu_between, settled_pss
+from servers import SERVERS
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SCENES = ("idle", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
+CONTACTS = 25
+BLOCK = CONTACTS + 1
+PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
+CHATTERS = 4 * BLOCK
+
+# key, what it says, unit, budget, best of the other servers measured, the same through the relay
+ROWS = (
+    ("empty_mib", "no user", "MiB", 10, "7.2", None),
+    ("session_plain_kib", "idle session, plaintext", "KiB", 4, "33.7", None),
+    ("session_tls_kib", "idle session, TLS", "KiB", 15, "50.3", None),
+    ("left_plain_ratio", "after all left / empty, plaintext", "x", 1.1, None, None),
+    ("left_tls_ratio", "after all left / empty, TLS", "x", 1.1, None, None),
+    ("login_plain_ms", "login, 25 contacts (away), plaintext", "ms", 0.3, "0.9", None),
+    ("login_tls_ms", "login, 25 contacts (away), TLS", "ms", 1.0, "1.6", None),
+    ("login_logout_plain_ms", "login and logout, 25 contacts online", "ms", 0.5, "3.1", None),
+    ("login_logout_tls_ms", "the same, TLS", "ms", None, None, None),
+    ("chat1_us", "chat message, 1 in flight a pair", "us", 12, "48", "relay_chat1_us"),
+    ("chat16_us", "chat message, 16 in flight a pair", "us", 6, "48", "relay_chat16_us"),
+    ("chat1_per_s", "messages a second, 1 in flight", "/s", None, None, "relay_chat1_per_s"),
+    ("chat16_per_s", "messages a second, 16 in flight", "/s", -100000, "29600", "relay_chat16_per_s"),
+    ("rate_p50_ms", "latency p50 at 1,000 a second", "ms", 0.15, "0.18", "relay_rate_p50_ms"),
+    ("rate_p99_ms", "latency p99 at 1,000 a second", "ms", 0.4, "0.44", "relay_rate_p99_ms"),
+    ("rate_us", "chat message at 1,000 a second", "us", None, None, "relay_rate_us"),
+    ("presence_us", "presence, a delivered copy", "us", 4, "24", None),
+    ("offline_store_us", "offline message stored", "us", 20, "117", None),
+    ("offline_fetch_us", "offline message delivered", "us", 8, "27", None),
+)
+
+
+class Bench:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.figures, self.splits, self.raw, self.failures = {}, {}, {}, []
+        self.log = open(os.path.join(folder, "loadgen.out"), "ab")
+        data = os.path.join(folder, args.server)
+        os.makedirs(data, exist_ok=True)
+        self.server = SERVERS[args.server](data, args.domain, args.port_offset, args.build)
+
+    def note(self, text):
+        print(f"bench: {text}", file=sys.stderr, flush=True)
+
+    # -- the load generator
+
+    def command(self, scene, first=0, count=100, tls="none", **options):
+        port = self.server.tls_port if tls == "direct" else self.server.port
+        words = {"port": port, "domain": self.args.domain, "first": first, "count": count, "tls": tls,
+                 "contacts": CONTACTS, **options}
+        line = [self.args.loadgen, scene]
+        for key, value in words.items():
+            key = "--" + key.replace("_", "-")
+            line += [key] if value is True else [key, str(value)]
+        return line
+
+    def over_all(self, scene, count, **options):
+        """One command per generator that is needed for so many clients."""
+        commands, done = [], 0
+        while done < count:
+            n = min(PER_GENERATOR, count - done)
+            cache = os.path.join(self.folder, f"scram{done}")
+            commands.append(self.command(scene, first=done, count=n, scram_cache=cache, **options))
+            done += n
+        return commands
+
+    def load(self, commands, timeout):
+        return Load(commands, timeout, self.log)
+
+    def judge(self, scene, results):
+        self.raw[scene] = results if len(results) > 1 else results[0]
+        for r in results:
+            bad = {k: r[k] for k in ("failed", "dropped", "lost", "duplicate", "errors", "missing", "unanswered",
+                                     "stray", "extra") if r.get(k)}
+            if bad:
+                self.failures.append(f"{scene}: " + ", ".join(f"{k} {v}" for k, v in bad.items()))
+                self.note("FAILED " + self.failures[-1])
+        return results
+
+    def split(self, scene, used, per, unit):
+        """Keeps who used the CPU: seconds by program, as unit a piece of work. Returns the sum."""
+        scale = {"us": 1e6, "ms": 1e3}[unit] / max(per, 1)
+        self.splits[scene] = {"unit": unit, **{k: round(v * scale, 3) for k, v in used.items()}}
+        return used["all"] * scale
+
+    # -- preparation
+
+    def prepare(self, accounts):
+        marker = os.path.join(self.folder, "prepared.json")
+        have = {}
+        if os.path.exists(marker):
+            with open(marker, encoding="ascii") as f:
+                have = json.load(f)
+        if have.get("server") != self.args.server:
+            self.server.init()
+        elif have["accounts"] >= accounts:
+            self.server.start()
+            return
+        self.server.start()
+        for scene, options in (("register", {"concurrency": 32}), ("rosters", {"concurrency": 416})):
+            began = time.monotonic()
+            # salted passwords are made here, so that later logins cost the generator little
+            with self.load(self.over_all(scene, accounts, timeout=3600, **options), 3600) as g:
+                results = self.judge(scene, g.finish())
+            self.note(f"{scene}: {accounts} accounts, {time.monotonic() - began:.1f} s")
+            if any(r["failed"] for r in results):
+                raise BenchError(f"{scene} failed: {self.failures}")
+        with open(marker, "w", encoding="ascii") as f:
+            json.dump({"server": self.args.server, "accounts": accounts}, f)
+
+    def restart(self):
+        self.server.stop()
+        self.server.start()
+
+    # -- scenes
+
+    def idle(self, count, tls, suffix):
+        """Empty, all online, all gone: memory; CPU of all logins and of all logouts, contacts online."""
+        kind = "plain" if tls == "none" else "tls"
+        self.restart()
+        server = self.server
+        with self.load(self.over_all("login", count, tls=tls, phases=True, timeout=1200), 1200) as g:
+            g.phase("start")
+            empty, at_start = settled_pss(server, 3), server.cpu()
+            g.go()
+            g.phase("online")
+            at_online, online = server.cpu(), server.pss()
+            time.sleep(3)
+            at_rest = server.cpu()
+            g.go()
+            g.phase("left")
+            at_left = server.cpu()
+            left = settled_pss(server, 15)
+            g.go()
+            results = self.judge(f"idle_{kind}{suffix}", g.finish())
+        logins = sum(r["logins"] for r in results)
+        used_in = self.split(f"login_online_{kind}{suffix}", cpu_between(at_start, at_online, server.names), logins, "ms")
+        used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_rest, at_left, server.names), logins, "ms")
+        rest = cpu_between(at_online, at_rest, server.names)["all"] / 3
+        f = self.figures
+        f[f"empty_mib{suffix}"] = empty["all"] / 1024
+        f[f"session_{kind}_kib{suffix}"] = (online["all"] - empty["all"]) / max(logins, 1)
+        f[f"left_{kind}_mib{suffix}"] = left["all"] / 1024
+        f[f"left_{kind}_ratio{suffix}"] = left["all"] / empty["all"]
+        f[f"login_online_{kind}_ms{suffix}"] = used_in
+        f[f"login_logout_{kind}_ms{suffix}"] = used_in + used_out
+        f[f"idle_{kind}_cpu_percent{suffix}"] = rest * 100
+        self.splits[f"memory_{kind}{suffix}"] = {
+            "unit": "KiB", "empty": empty, "online": online, "left": left,
+            "a_session": {k: round((v - empty.get(k, 0)) / max(logins, 1), 3) for k, v in online.items()}}
+        contacts = sum(r["contacts"] * r["logins"] for r in results) / max(logins, 1)
+        self.note(f"{logins} sessions, {kind}, {contacts:.1f} contacts each: {f[f'session_{kind}_kib{suffix}']:.2f} "
+                  f"KiB a session")
+
+    def login(self, accounts):
+        """One account of each block of contacts logs in and out, again and again: its contacts are away."""
+        count = max(1, accounts // BLOCK)
+        rounds = math.ceil((1000 if self.args.quick else 5000) / count)
+        for kind, tls in (("plain", "none"), ("tls", self.args.tls)):
+            used, out = {}, {}
+            with self.load([self.command("login", count=count, step=BLOCK, rounds=rounds, tls=tls, phases=True,
+                                         scram_cache=os.path.join(self.folder, "scram0"))], 600) as g:
+                g.phase("start")
+                before = self.server.cpu()
+                g.go()
+                for _ in range(rounds):
+                    g.phase("online")
+                    middle = self.server.cpu()
+                    g.go()
+                    g.phase("left")
+                    after = self.server.cpu()
+                    for total, a, b in ((used, before, middle), (out, middle, after)):
+                        for name, s in cpu_between(a, b, self.server.names).items():
+                            total[name] = total.get(name, 0.0) + s
+                    before = after
+                    g.go()
+                results = self.judge(f"login_{kind}", g.finish())
+            self.figures[f"login_{kind}_ms"] = self.split(f"login_{kind}", used, results[0]["logins"], "ms")
+            self.figures[f"logout_{kind}_ms"] = self.split(f"logout_away_{kind}", out, results[0]["logins"], "ms")
+            self.note(f"login, {kind}: {self.figures[f'login_{kind}_ms']:.3f} ms")
+
+    def phased(self, key, command, piece):
+        """Runs a scene with phases begin and end; returns its result and the CPU used in between."""
+        perf = None
+        with self.load([command], 300) as g:
+            g.phase("begin")
+            if self.args.perf:
+                perf = Perf(os.path.join(self.folder, f"perf-{key}.data"), self.server.names)
+                time.sleep(1)
+            before = self.server.cpu()
+            g.go()
+            g.phase("end")
+            used = cpu_between(before, self.server.cpu(), self.server.names)
+            if perf:
+                perf.stop()
+            g.go()
+            g.phase("left")
+            g.go()
+            result = self.judge(key, g.finish())[0]
+        return result, self.split(key, used, result.get(piece, 0), "us")
+
+    def chat(self, in_flight):
+        key = f"chat{in_flight}"
+        command = self.command("chat", count=CHATTERS, in_flight=in_flight, seconds=self.args.seconds, phases=True,
+                               scram_cache=os.path.join(self.folder, "scram0"))
+        result, us = self.phased(key, command, "delivered")
+        self.figures[f"{key}_us"], self.figures[f"{key}_per_s"] = us, result["delivered_per_s"]
+        self.figures[f"{key}_p50_ms"] = result["latency_us"]["p50"] / 1e3
+        self.note(f"chat, {in_flight} in flight: {us:.2f} us, {result['delivered_per_s']:.0f} a second")
+
+    def rate(self):
+        command = self.command("rate", count=CHATTERS, rate=1000, seconds=2 * self.args.seconds, phases=True,
+                               scram_cache=os.path.join(self.folder, "scram0"))
+        result, us = self.phased("rate", command, "delivered")
+        self.figures.update(rate_us=us, rate_p50_ms=result["latency_us"]["p50"] / 1e3,
+                            rate_p99_ms=result["latency_us"]["p99"] / 1e3)
+        self.note(f"1,000 a second: p50 {self.figures['rate_p50_ms']:.3f} ms, p99 {self.figures['rate_p99_ms']:.3f} ms")
+
+    def presence(self):
+        command = self.command("presence", count=8 * BLOCK, window=16, seconds=self.args.seconds, phases=True,
+                               scram_cache=os.path.join(self.folder, "scram0"))
+        result, us = self.phased("presence", command, "copies")
+        own = result["own_copies"]
+        self.figures["presence_us"] = us * result["copies"] / max(1, result["copies"] + own)
+        self.figures["presence_per_s"] = result["copies_per_s"]
+        self.note(f"presence: {self.figures['presence_us']:.2f} us a copy")
+
+    def offline(self):
+        senders, messages = (40, 50) if self.args.quick else (104, 50)
+        cache = os.path.join(self.folder, "scram0")
+        spare = self.command("offline-store", count=senders, step=2, messages=messages, phases=True, scram_cache=cache)
+        _, store = self.phased("offline_store", spare, "sent")
+        fetch = {}
+        for key, n in (("offline_fetch", messages), ("offline_none", 1)):
+            if key == "offline_none":  # the same logins with one message: what is left over is the delivery of the rest
+                self.phased("offline_one", self.command("offline-store", count=senders, step=2, messages=1, phases=True,
+                                                        scram_cache=cache), "sent")
+            result, us = self.phased(key, self.command("offline-fetch", first=1, count=senders, step=2, messages=n,
+                                                       phases=True, scram_cache=cache), "delivered")
+            fetch[key] = us * result["delivered"]
+        rest = senders * (messages - 1)
+        self.figures["offline_store_us"] = store
+        self.figures["offline_fetch_us"] = (fetch["offline_fetch"] - fetch["offline_none"]) / rest
+        self.note(f"offline: store {store:.1f} us, deliver {self.figures['offline_fetch_us']:.1f} us")
+
+    def relay(self):
+        port = self.server.port + 2000
+        proc = subprocess.Popen([self.args.relay, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            if proc.stdout.readline() != b"READY\n":
+                raise BenchError("the relay does not start")
+            names = {proc.pid: "relay"}
+            for key, scene, options in (("chat1", "chat", {"in_flight": 1}), ("chat16", "chat", {"in_flight": 16}),
+                                        ("rate", "rate", {"rate": 1000})):
+                with self.load([self.command(scene, count=CHATTERS, raw=True, seconds=self.args.seconds, phases=True,
+                                             **options) + ["--port", str(port)]], 300) as g:
+                    g.phase("begin")
+                    before = cpu(names)
+                    g.go()
+                    g.phase("end")
+                    used = cpu_between(before, cpu(names), names)
+                    g.go()
+                    g.phase("left")
+                    g.go()
+                    result = self.judge(f"relay_{key}", g.finish())[0]
+                self.figures[f"relay_{key}_us"] = self.split(f"relay_{key}", used, result["delivered"], "us")
+                self.figures[f"relay_{key}_per_s"] = result["delivered_per_s"]
+                self.figures[f"relay_{key}_p50_ms"] = result["latency_us"]["p50"] / 1e3
+                self.figures[f"relay_{key}_p99_ms"] = result["latency_us"]["p99"] / 1e3
+            self.note(f"relay: {self.figures['relay_chat1_us']:.2f} us, {self.figures['relay_chat16_us']:.2f} us")
+        finally:
+            proc.kill()
+            proc.wait()
+            proc.stdin.close()
+            proc.stdout.close()
+
+    def run(self):
+        only = self.args.only or SCENES
+        sessions = self.args.sessions
+        accounts = max([8 * BLOCK, *(sessions if "idle" in only else ())])
+        if set(only) != {"relay"}:
+            self.prepare(-(-accounts // BLOCK) * BLOCK)
+        steps = []
+        for n, count in enumerate(sessions if "idle" in only else ()):
+            suffix = "" if n == 0 else f"_{count}"
+            for tls in ("none", self.args.tls):
+                steps.append(("idle", lambda count=count, tls=tls, suffix=suffix: self.idle(count, tls, suffix)))
+        steps += [("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)),
+                  ("chat16", lambda: self.chat(16)), ("rate", self.rate), ("presence", self.presence),
+                  ("offline", self.offline), ("relay", self.relay)]
+        for n, (name, step) in enumerate(steps):
+            if name not in only:
+                continue
+            try:
+                if n and name == "login" and "idle" in only:
+                    self.restart()
+                step()
+            except (BenchError, subprocess.SubprocessError, OSError, ValueError, KeyError) as e:
+                self.failures.append(f"{name}: {type(e).__name__}: {e}")
+                self.note("FAILED " + self.failures[-1])
+                if name != "relay" and set(only) != {"relay"}:
+                    self.restart()
+
+    def close(self):
+        self.server.stop()
+        self.log.close()
+
+
+def table(bench):
+    """The figures against their budgets, and where the CPU went. Returns the rows, and how many budgets were missed."""
+    rows, missed = [], 0
+    suffixes = [""] + [f"_{n}" for n in bench.args.sessions[1:]]
+    print(f"\n{'work':<42} {'measured':>10} {'unit':<4} {'budget':>9} {'ratio':>6}  {'best peer':>9} {'relay':>9}")
+    for key, text, unit, budget, peer, floor in ROWS:
+        for suffix in suffixes:
+            value = bench.figures.get(key + suffix)
+            if value is None:
+                continue
+            label = text + (f", {suffix[1:]}" if suffix else "")
+            least = budget is not None and budget < 0  # at least, not at most
+            ratio = None if budget is None else value / abs(budget)
+            over = ratio is not None and (ratio < 1 if least else ratio > 1)
+            missed += over
+            relay = bench.figures.get(floor) if floor else None
+            digits = 0 if value >= 1000 else 2 if value >= 1 else 3
+            print(f"{label:<42} {value:>10.{digits}f} {unit:<4} "
+                  f"{'' if budget is None else ('>=' if least else '<=') + format(abs(budget), 'g'):>9} "
+                  f"{'' if ratio is None else format(ratio, '.2f'):>6}{'!' if over else ' '} {peer or '':>9} "
+                  f"{'' if relay is None else format(relay, '.0f' if relay >= 1000 else '.3f'):>9}")
+            rows.append({"key": key + suffix, "work": label, "measured": value, "unit": unit, "budget": budget,
+                         "ratio": ratio, "missed": bool(over), "best_peer": peer, "relay": relay})
+    print("\nCPU by process (user and system over all of them at the end):")
+    for scene, split in bench.splits.items():
+        if scene.startswith("memory"):
+            print(f"  {scene:<24} KiB a session: " +
+                  "  ".join(f"{k} {v:.2f}" for k, v in split["a_session"].items() if k != "all"))
+            continue
+        parts = "  ".join(f"{k} {v:.2f}" for k, v in sorted(split.items(), key=lambda kv: str(kv[0]))
+                          if k not in ("unit", "all", "user", "system"))
+        print(f"  {scene:<24} {split['all']:>9.2f} {split['unit']}: {parts}  | user {split['user']:.2f} "
+              f"system {split['system']:.2f}")
+    for failure in bench.failures:
+        print(f"FAILED {failure}")
+    return rows, missed
+
+
+def machine():
+    model = "?"
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        model = next((line.split(":", 1)[1].strip() for line in f if line.startswith("model name")), model)
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "load_before": os.getloadavg()[0],
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def arguments():
+    root = os.path.dirname(os.path.dirname(HERE))
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--server", choices=sorted(SERVERS), default="bulkhead")
+    p.add_argument("--build", default=os.path.join(root, "build"), help="folder of our programs")
+    p.add_argument("--quick", action="store_true", help="1,000 sessions and short scenes, about 90 seconds")
+    p.add_argument("--only", action="append", choices=SCENES, help="this scene; may be given again")
+    p.add_argument("--sessions", help="idle sessions, comma separated (5000,15000; quick: 1040)")
+    p.add_argument("--seconds", type=int, help="length of a scene (10; quick: 3)")
+    p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
+    p.add_argument("--domain", default="localhost")
+    p.add_argument("--port-offset", type=int, default=20000, help="added to 5222 and 5223")
+    p.add_argument("--folder", help="keep everything here, and use the accounts that are there already")
+    p.add_argument("--json", help="where the figures go (bench.json in the build folder)")
+    p.add_argument("--perf", action="store_true", help="perf record of each scene's load, into --folder")
+    p.add_argument("--enforce", action="store_true", help="exit 3 if a budget is missed")
+    args = p.parse_args()
+    args.sessions = [int(n) for n in (args.sessions or ("1040" if args.quick else "5000,15000")).split(",")]
+    args.seconds = args.seconds or (3 if args.quick else 10)
+    args.loadgen = os.path.join(args.build, "loadgen")
+    args.relay = os.path.join(args.build, "relay")
+    args.json = args.json or os.path.join(args.build, "bench.json")
+    return args
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = os.path.abspath(args.folder) if args.folder else tempfile.mkdtemp(prefix="bench-")
+    os.makedirs(folder, exist_ok=True)
+    host, missed, bench = machine(), 0, None
+    if host["load_before"] > 0.5:
+        print(f"bench: the machine is not idle (load {host['load_before']:.1f}): latencies will show it", file=sys.stderr)
+    try:
+        bench = Bench(args, folder)
+        try:
+            bench.run()
+        except BenchError as e:
+            bench.failures.append(str(e))
+        rows, missed = table(bench)
+        with open(args.json, "w", encoding="ascii") as f:
+            json.dump({"server": args.server, "machine": host, "rows": rows, "figures": bench.figures,
+                       "split": bench.splits, "failures": bench.failures, "raw": bench.raw}, f, indent=1)
+        print(f"figures: {args.json}")
+    finally:
+        if bench:
+            bench.close()
+        if not args.folder and bench and not bench.failures:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            print(f"kept: {folder}")
+    return 1 if bench.failures else 3 if missed and args.enforce else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

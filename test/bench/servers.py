@@ -1,0 +1,202 @@
+"""The servers that can be measured: ours, and those of the distribution for comparison.
+
+Each is started in a folder of its own on loopback ports, with open registration and without rate limits, and offers
+port, tls_port, start(), stop(), cpu(), pss(). Only processes that were started here are ever ended, by their id."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from measure import BenchError, children, cpu, process_name, pss_kib
+
+
+class Server:
+    name = "?"
+
+    def __init__(self, folder, domain, offset, build):
+        self.folder, self.domain, self.offset, self.build = folder, domain, offset, build
+        self.port, self.tls_port = 5222 + offset, 5223 + offset
+        self.proc = None
+        self.log = None
+        self.names = {}
+
+    def command(self):
+        raise NotImplementedError
+
+    def init(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return None
+
+    def start(self):
+        self.log = open(os.path.join(self.folder, "server.out"), "ab")
+        self.proc = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                     env=self.environment(), start_new_session=True)
+        end = time.monotonic() + 30
+        while True:
+            if self.proc.poll() is not None:
+                raise BenchError(f"{self.name} ended at once; see {self.log.name}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise BenchError(f"{self.name} does not listen on port {self.port}") from None
+                time.sleep(0.1)
+        time.sleep(1.5)  # the other processes come up, start-up memory is given back
+        self.names = {pid: process_name(pid) for pid in self.pids()}
+
+    def pids(self):
+        return [self.proc.pid] + children(self.proc.pid)
+
+    def cpu(self):
+        return cpu(self.names)
+
+    def pss(self):
+        return pss_kib(self.names, self.names)
+
+    def ask_stop(self):
+        self.proc.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        if self.proc is None:
+            return
+        mine = [] if self.proc.poll() is not None else self.pids()
+        if mine:
+            self.ask_stop()
+            try:
+                self.proc.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                for pid in mine:
+                    if pid == self.proc.pid or process_name(pid) == self.names.get(pid):
+                        os.kill(pid, signal.SIGKILL)
+        self.proc.wait()
+        self.log.close()
+        self.proc = None
+
+
+class Bulkhead(Server):
+    name = "bulkhead"
+
+    def tool(self, *args):
+        done = subprocess.run([os.path.join(self.build, "bulkheadctl"), "-d", self.folder, *args],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"bulkheadctl {args[0]}: {done.stderr.strip() or done.stdout.strip()}")
+
+    def init(self):
+        for program in ("bulkhead", "bulkheadctl"):
+            if not os.access(os.path.join(self.build, program), os.X_OK):
+                raise BenchError(f"{self.build}/{program} is not built")
+        self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
+                  "--register", "open")
+
+    def command(self):
+        return [os.path.join(self.build, "bulkhead"), "-d", self.folder]
+
+    def ask_stop(self):
+        try:
+            self.tool("stop")
+        except (BenchError, subprocess.TimeoutExpired):
+            super().ask_stop()
+
+
+def self_signed(folder, domain):
+    key, crt = os.path.join(folder, "key.pem"), os.path.join(folder, "crt.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", key, "-out", crt, "-days", "30", "-subj", f"/CN={domain}"],
+                   check=True, capture_output=True, timeout=60)
+    return key, crt
+
+
+PROSODY = """
+run_as_root = true
+daemonize = false
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+plugin_paths = {{}}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ {tls_port} }}
+s2s_ports = {{}}
+http_ports = {{}}
+https_ports = {{}}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register", "offline" }}
+modules_disabled = {{ "s2s" }}
+allow_registration = true
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "internal_hashed"
+storage = "internal"
+log = {{ warn = "{folder}/prosody.log" }}
+ssl = {{ key = "{key}", certificate = "{crt}" }}
+VirtualHost "{domain}"
+"""
+
+
+class Prosody(Server):
+    name = "prosody"
+
+    def init(self):
+        if not shutil.which("prosody"):
+            raise BenchError("prosody is not installed")
+        key, crt = self_signed(self.folder, self.domain)
+        os.makedirs(os.path.join(self.folder, "data"))
+        with open(os.path.join(self.folder, "prosody.cfg.lua"), "w", encoding="ascii") as f:
+            f.write(PROSODY.format(folder=self.folder, port=self.port, tls_port=self.tls_port, key=key, crt=crt,
+                                   domain=self.domain))
+
+    def command(self):
+        return ["prosody", "--config", os.path.join(self.folder, "prosody.cfg.lua"), "-F"]
+
+
+EJABBERD = """
+hosts: ["{domain}"]
+loglevel: error
+certfiles: ["{crt}", "{key}"]
+listen:
+  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true, max_stanza_size: 262144}}
+  - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, max_stanza_size: 262144}}
+auth_password_format: scram
+acl: {{local: {{user_regexp: ""}}}}
+access_rules: {{all: {{allow: all}}, local: {{allow: local}}}}
+shaper: {{}}
+registration_timeout: infinity
+modules:
+  mod_roster: {{}}
+  mod_ping: {{}}
+  mod_disco: {{}}
+  mod_offline: {{access_max_user_messages: infinity}}
+  mod_register: {{access: all, access_from: all, ip_access: all}}
+"""
+
+
+class Ejabberd(Server):
+    name = "ejabberd"
+
+    def init(self):
+        if not shutil.which("ejabberdctl"):
+            raise BenchError("ejabberd is not installed")
+        key, crt = self_signed(self.folder, self.domain)
+        os.makedirs(os.path.join(self.folder, "spool"))
+        with open(os.path.join(self.folder, "ejabberd.yml"), "w", encoding="ascii") as f:
+            f.write(EJABBERD.format(port=self.port, tls_port=self.tls_port, key=key, crt=crt, domain=self.domain))
+
+    def environment(self):
+        return dict(os.environ, HOME=self.folder, EJABBERD_CONFIG_PATH=os.path.join(self.folder, "ejabberd.yml"),
+                    EJABBERD_LOG_PATH=os.path.join(self.folder, "ejabberd.log"),
+                    SPOOL_DIR=os.path.join(self.folder, "spool"), ERL_MAX_PORTS="60000")
+
+    def command(self):
+        lib = [os.path.join(base, d, "ebin") for base in ("/usr/lib/x86_64-linux-gnu/", "/usr/share", "/usr/lib")
+               if os.path.isdir(base) for d in os.listdir(base) if d.startswith("ejabberd-")]
+        return ["erl", "-noinput", "-sname", f"bench{self.offset}", "-setcookie", "bench", "+K", "true", "+P", "250000",
+                "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none",
+                "-mnesia", "dir", f'"{self.folder}/spool"', *[x for d in lib for x in ("-pa", d)],
+                "-s", "ejabberd"]
+
+
+SERVERS = {s.name: s for s in (Bulkhead, Prosody, Ejabberd)}
