@@ -41,6 +41,7 @@ const char *frame_kind_name(enum frame_kind kind); /* "?" for unknown ones */
 #define FRAME_F_NO_NODE 0x02    /* in a BOUNCE: the node is gone, or went with the frame in its queue (service-unavailable) */
 #define FRAME_F_FULL 0x04       /* in a BOUNCE: its queue was full for too long (resource-constraint) */
 #define FRAME_F_ADMIN 0x08      /* written by the router: the sender's role is admin (bulkheadctl) */
+#define FRAME_F_ASK 0x10        /* in a SYNC: answer with yours (the sender has changed its way to you) */
 
 struct frame {
     uint32_t len;
@@ -57,5 +58,6 @@ void frame_head_write(uint8_t out[FRAME_HEAD], const struct frame *f); /* len is
 void frame_set_src(char *bytes, uint64_t src);
 void frame_set_dst(char *bytes, uint64_t dst);
 void frame_set_flags(char *bytes, uint8_t flags);
+void frame_set_ack(char *bytes, uint64_t ack);
 
 #endif
