@@ -3,7 +3,7 @@
  * Both directions of one pair of nodes. The sender keeps each frame's bytes until the other end says that it is done
  * with it; the receiver recognises what it has had. Go-back-N: when a link comes (back) up, each end says SYNC with
  * the highest number it has taken, and the other sends again what follows. Pure: bytes in, bytes out, no I/O.
- * Memory: an idle channel keeps no buffer. */
+ * Memory: a channel with nothing unacknowledged keeps 16 KiB at most. */
 #ifndef LINK_CHANNEL_H
 #define LINK_CHANNEL_H
 
@@ -20,8 +20,9 @@ struct slice channel_send(struct channel *ch, struct frame *f, const struct slic
 bool channel_full(const struct channel *ch);
 size_t channel_unacked(const struct channel *ch); /* bytes */
 void channel_acked(struct channel *ch, uint64_t ack); /* from a frame's ack; an old or impossible number is ignored */
-/* All that is not acknowledged, again: *at = 0 first; false at the end. Heads carry the current ack. */
-bool channel_replay(struct channel *ch, uint64_t *at, struct slice *frame);
+/* All that is not acknowledged, again: *at = 0 first; false at the end. Heads carry the current ack. Frames up to
+ * `had` are left out: a SYNC said that they have arrived. */
+bool channel_replay(struct channel *ch, uint64_t had, uint64_t *at, struct slice *frame);
 
 /* Receiving. */
 enum channel_in { CHANNEL_NEW, CHANNEL_AGAIN, CHANNEL_GAP };
@@ -30,8 +31,7 @@ uint64_t channel_taken(const struct channel *ch);                 /* highest num
 /* The receiver is done with everything up to seq (committed, or handed on for good). */
 void channel_done(struct channel *ch, uint64_t seq);
 uint64_t channel_done_seq(const struct channel *ch);
-/* True when the other end has not heard of channel_done_seq yet; channel_ack_sent after an ACK frame or any other
- * frame that carried it. */
+/* True when the other end has not been told of channel_done_seq yet. */
 bool channel_ack_due(const struct channel *ch);
 uint64_t channel_ack_take(struct channel *ch); /* the number to send, and no longer due */
 
