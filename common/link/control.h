@@ -118,6 +118,7 @@ MUST_USE enum rc control_read_data(struct arena *a, const struct node *n, struct
                                                      /* challenge, response */
 MUST_USE enum rc control_read_success(struct arena *a, const struct node *n, struct control_success *out, struct why *why);
 MUST_USE enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out, struct why *why);
+/* *resource is prepared; RC_SYNTAX: it is none (the client gets bad-request). */
 MUST_USE enum rc control_read_bind(struct arena *a, const struct node *n, struct slice *resource, struct why *why);
 MUST_USE enum rc control_read_bound(struct arena *a, const struct node *n, struct jid *full, struct why *why);
 MUST_USE enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,

@@ -1,0 +1,540 @@
+/* common/link/control.c */
+#include "common/link/control.h"
+
+#include "common/base/text.h"
+#include "common/xmpp/jid.h"
+#include "common/xmpp/ns.h"
+#include "common/xmpp/xmlout.h"
+#include <sodium.h>
+
+static const struct {
+    enum control_kind kind;
+    const char *name;
+} kinds[] = {
+#define X(id, name) {CONTROL_##id, name},
+    CONTROL_KINDS(X)
+#undef X
+};
+
+enum control_kind control_kind_of(const struct node *n)
+{
+    if (!n || !slice_is(n->ns, NS_CONTROL))
+        return CONTROL_NONE;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (slice_is(n->name, kinds[i].name))
+            return kinds[i].kind;
+    }
+    return CONTROL_NONE;
+}
+
+static const char *const role_names[] = {
+    [ROLE_COMPONENT] = "component", [ROLE_EDGE] = "edge",   [ROLE_S2S] = "s2s",
+    [ROLE_SESSMAN] = "sessman",     [ROLE_ADMIN] = "admin",
+};
+
+const char *node_role_name(enum node_role r)
+{
+    return role_names[r];
+}
+
+bool node_role_parse(struct slice s, enum node_role *out)
+{
+    for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++) {
+        if (slice_is(s, role_names[i])) {
+            *out = (enum node_role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- writing --- */
+
+static void start(struct buf *out, const char *name)
+{
+    buf_byte(out, '<');
+    buf_cstr(out, name);
+    BUF_LIT(out, " xmlns='" NS_CONTROL "'");
+}
+
+static void end(struct buf *out, const char *name)
+{
+    BUF_LIT(out, "</");
+    buf_cstr(out, name);
+    buf_byte(out, '>');
+}
+
+static void put_flag(struct buf *out, const char *name, bool set)
+{
+    if (set)
+        xmlout_attr(out, name, SLICE("1"));
+}
+
+static void put_node(struct buf *out, uint64_t node)
+{
+    buf_fmt(out, " node='%016llx'", (unsigned long long)node);
+}
+
+static void put_base64(struct buf *out, struct slice bytes)
+{
+    enum { PIECE = 768 }; /* a multiple of three: pieces join without padding between them */
+    char text[PIECE / 3 * 4 + 1];
+    for (size_t at = 0; at < bytes.len; at += PIECE) {
+        struct slice piece = slice_to(slice_from(bytes, at), PIECE);
+        sodium_bin2base64(text, sizeof text, (const unsigned char *)piece.p, piece.len,
+                          sodium_base64_VARIANT_ORIGINAL);
+        buf_cstr(out, text);
+    }
+}
+
+/* SASL data that is there but empty is "=", as on client streams: RFC 6120 6.4.2. */
+static void put_data(struct buf *out, struct slice data)
+{
+    if (data.len)
+        put_base64(out, data);
+    else
+        buf_byte(out, '=');
+}
+
+static void put_text_element(struct buf *out, const char *name, struct slice text)
+{
+    buf_byte(out, '<');
+    buf_cstr(out, name);
+    buf_byte(out, '>');
+    xmlout_text(out, text);
+    end(out, name);
+}
+
+static void put_names(struct buf *out, const struct slice *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        put_text_element(out, "name", names[i]);
+}
+
+void control_write_node_up(struct buf *out, const struct control_node_up *c)
+{
+    start(out, "node-up");
+    put_node(out, c->node);
+    xmlout_attr(out, "role", slice_cstr(node_role_name(c->role)));
+    xmlout_attr(out, "instance", c->instance);
+    buf_byte(out, '>');
+    put_names(out, c->names, c->n_names);
+    end(out, "node-up");
+}
+
+void control_write_node_down(struct buf *out, uint64_t node)
+{
+    start(out, "node-down");
+    put_node(out, node);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_names(struct buf *out, const struct slice *names, size_t n)
+{
+    start(out, "names");
+    buf_byte(out, '>');
+    put_names(out, names, n);
+    end(out, "names");
+}
+
+static void put_binding(struct buf *out, const char *name, struct slice data)
+{
+    if (!data.len)
+        return;
+    buf_byte(out, '<');
+    buf_cstr(out, name);
+    buf_byte(out, '>');
+    put_base64(out, data);
+    end(out, name);
+}
+
+void control_write_open(struct buf *out, const struct control_open *c)
+{
+    start(out, "open");
+    xmlout_attr(out, "domain", c->domain);
+    xmlout_attr(out, "ip", c->ip);
+    put_flag(out, "secure", c->secure);
+    put_flag(out, "trusted", c->trusted_plain);
+    put_flag(out, "plus", c->offered_plus);
+    buf_byte(out, '>');
+    put_binding(out, "exporter", c->cb.exporter);
+    put_binding(out, "end-point", c->cb.end_point);
+    for (size_t i = 0; i < c->n_cert_jids; i++)
+        put_text_element(out, "cert-jid", c->cert_jids[i]);
+    end(out, "open");
+}
+
+void control_write_auth(struct buf *out, const struct control_auth *c)
+{
+    start(out, "auth");
+    xmlout_attr(out, "mechanism", c->mechanism);
+    buf_byte(out, '>');
+    if (c->has_initial)
+        put_data(out, c->initial);
+    end(out, "auth");
+}
+
+static void write_data(struct buf *out, const char *name, struct slice data)
+{
+    start(out, name);
+    buf_byte(out, '>');
+    put_data(out, data);
+    end(out, name);
+}
+
+void control_write_response(struct buf *out, struct slice data)
+{
+    write_data(out, "response", data);
+}
+
+void control_write_challenge(struct buf *out, struct slice data)
+{
+    write_data(out, "challenge", data);
+}
+
+void control_write_abort(struct buf *out)
+{
+    start(out, "abort");
+    BUF_LIT(out, "/>");
+}
+
+void control_write_bind(struct buf *out, struct slice resource)
+{
+    start(out, "bind");
+    if (resource.len)
+        xmlout_attr(out, "resource", resource);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_gone(struct buf *out, bool lost)
+{
+    start(out, "gone");
+    put_flag(out, "lost", lost);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_success(struct buf *out, const struct control_success *c)
+{
+    start(out, "success");
+    xmlout_attr(out, "user", c->user);
+    buf_byte(out, '>');
+    if (c->has_data)
+        put_data(out, c->data);
+    end(out, "success");
+}
+
+/* <failure/>, <bind-refused/>, <close/>: a condition and a text. */
+static void write_cond(struct buf *out, const char *name, const char *cond, struct slice text)
+{
+    start(out, name);
+    xmlout_attr(out, "cond", slice_cstr(cond));
+    buf_byte(out, '>');
+    xmlout_text(out, text);
+    end(out, name);
+}
+
+void control_write_failure(struct buf *out, const struct control_failure *c)
+{
+    write_cond(out, "failure", sasl_fail_name(c->cond), c->text);
+}
+
+void control_write_bound(struct buf *out, struct slice full_jid)
+{
+    start(out, "bound");
+    xmlout_attr(out, "jid", full_jid);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_bind_refused(struct buf *out, const struct control_bind_refused *c)
+{
+    write_cond(out, "bind-refused", stanza_cond_name(c->cond), c->text);
+}
+
+void control_write_close(struct buf *out, const struct control_close *c)
+{
+    write_cond(out, "close", stream_cond_name(c->cond), c->text);
+}
+
+void control_write_domains(struct buf *out, const struct control_domain *d, size_t n)
+{
+    start(out, "domains");
+    buf_byte(out, '>');
+    for (size_t i = 0; i < n; i++) {
+        BUF_LIT(out, "<domain");
+        xmlout_attr(out, "name", d[i].name);
+        put_flag(out, "registration", d[i].registration);
+        xmlout_attr(out, "mechanisms", d[i].mechanisms);
+        buf_byte(out, '>');
+        buf_slice(out, d[i].features); /* canonical elements, each with its xmlns */
+        BUF_LIT(out, "</domain>");
+    }
+    end(out, "domains");
+}
+
+/* --- reading --- */
+
+static enum rc bad(const struct node *n, const char *what, struct why *why)
+{
+    why_set(why, "<" SLICE_FMT "/>: %s", SLICE_ARG(n->name), what);
+    return RC_SYNTAX;
+}
+
+static enum rc get_node(const struct node *n, uint64_t *out, struct why *why)
+{
+    struct slice text = node_attr(n, "node");
+    if (text.len != 16 || hex_u64(text, out) != RC_OK || *out == 0)
+        return bad(n, "node", why);
+    return RC_OK;
+}
+
+static enum rc get_flag(const struct node *n, const char *name, bool *out, struct why *why)
+{
+    struct slice text = node_attr(n, name);
+    if (node_has(n, name) && !slice_is(text, "1") && !slice_is(text, "0"))
+        return bad(n, name, why);
+    *out = slice_is(text, "1");
+    return RC_OK;
+}
+
+/* A domain as our own side writes it: prepared already. */
+static enum rc check_domain(struct arena *a, const struct node *n, struct slice domain, const char *what,
+                            struct why *why)
+{
+    struct slice prepared;
+    if (jid_prepare_domain(a, domain, &prepared, NULL) != RC_OK || !slice_eq(prepared, domain))
+        return bad(n, what, why);
+    return RC_OK;
+}
+
+/* Texts of n's children called name, in order. */
+static enum rc get_texts(struct arena *a, const struct node *n, const char *name, const struct slice **out,
+                         size_t *count, struct why *why)
+{
+    size_t total = 0, at = 0;
+    for (const struct node *c = node_find(n, name, NS_CONTROL); c; c = node_find_next(c, name, NS_CONTROL))
+        total++;
+    if (total > CONTROL_NAMES_MAX) {
+        why_set(why, "<" SLICE_FMT "/>: %zu of %s", SLICE_ARG(n->name), total, name);
+        return RC_LIMIT;
+    }
+    struct slice *texts = ARENA_ARRAY(a, total + 1, struct slice);
+    for (const struct node *c = node_find(n, name, NS_CONTROL); c; c = node_find_next(c, name, NS_CONTROL))
+        texts[at++] = node_text(a, c);
+    *out = texts;
+    *count = total;
+    return RC_OK;
+}
+
+static enum rc get_domains(struct arena *a, const struct node *n, const struct slice **out, size_t *count,
+                           struct why *why)
+{
+    enum rc rc = get_texts(a, n, "name", out, count, why);
+    for (size_t i = 0; rc == RC_OK && i < *count; i++)
+        rc = check_domain(a, n, (*out)[i], "name", why);
+    return rc;
+}
+
+/* Base64 content: *has is false when there is none; "=" is empty data. */
+static enum rc get_data(struct arena *a, const struct node *n, bool *has, struct slice *out, struct why *why)
+{
+    struct slice text = node_text(a, n);
+    *has = text.len > 0;
+    *out = SLICE_NONE;
+    if (!*has || slice_is(text, "="))
+        return RC_OK;
+    return base64_decode(a, text, out) == RC_OK ? RC_OK : bad(n, "not base64", why);
+}
+
+enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out,
+                             struct why *why)
+{
+    struct control_node_up c = {.instance = node_attr(n, "instance")};
+    enum rc rc = get_node(n, &c.node, why);
+    if (rc != RC_OK)
+        return rc;
+    if (!node_role_parse(node_attr(n, "role"), &c.role))
+        return bad(n, "role", why);
+    if (!c.instance.len)
+        return bad(n, "instance", why);
+    rc = get_domains(a, n, &c.names, &c.n_names, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why)
+{
+    return get_node(n, node, why);
+}
+
+enum rc control_read_names(struct arena *a, const struct node *n, struct slice **names, size_t *count,
+                           struct why *why)
+{
+    const struct slice *texts;
+    size_t total;
+    enum rc rc = get_domains(a, n, &texts, &total, why);
+    if (rc != RC_OK)
+        return rc;
+    struct slice *copy = ARENA_ARRAY(a, total + 1, struct slice);
+    for (size_t i = 0; i < total; i++)
+        copy[i] = texts[i];
+    *names = copy;
+    *count = total;
+    return RC_OK;
+}
+
+static enum rc get_binding(struct arena *a, const struct node *n, const char *name, struct slice *out,
+                           struct why *why)
+{
+    struct slice text = node_child_text(a, n, name, NS_CONTROL);
+    *out = SLICE_NONE;
+    return base64_decode(a, text, out) == RC_OK ? RC_OK : bad(n, name, why);
+}
+
+enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why)
+{
+    struct control_open c = {.domain = node_attr(n, "domain"), .ip = node_attr(n, "ip")};
+    enum rc rc = check_domain(a, n, c.domain, "domain", why);
+    if (rc == RC_OK && !c.ip.len)
+        rc = bad(n, "ip", why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "secure", &c.secure, why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "trusted", &c.trusted_plain, why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "plus", &c.offered_plus, why);
+    if (rc == RC_OK)
+        rc = get_binding(a, n, "exporter", &c.cb.exporter, why);
+    if (rc == RC_OK)
+        rc = get_binding(a, n, "end-point", &c.cb.end_point, why);
+    if (rc == RC_OK)
+        rc = get_texts(a, n, "cert-jid", &c.cert_jids, &c.n_cert_jids, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_auth(struct arena *a, const struct node *n, struct control_auth *out, struct why *why)
+{
+    struct control_auth c = {.mechanism = node_attr(n, "mechanism")};
+    if (!c.mechanism.len)
+        return bad(n, "mechanism", why);
+    enum rc rc = get_data(a, n, &c.has_initial, &c.initial, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_data(struct arena *a, const struct node *n, struct slice *out, struct why *why)
+{
+    bool has;
+    return get_data(a, n, &has, out, why);
+}
+
+enum rc control_read_success(struct arena *a, const struct node *n, struct control_success *out,
+                             struct why *why)
+{
+    struct control_success c = {.user = node_attr(n, "user")};
+    struct jid jid;
+    if (jid_parse(a, c.user, &jid, NULL) != RC_OK || !jid.local.len || jid.resource.len)
+        return bad(n, "user", why);
+    c.user = jid.full;
+    enum rc rc = get_data(a, n, &c.has_data, &c.data, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out,
+                             struct why *why)
+{
+    struct control_failure c = {.text = node_text(a, n)};
+    if (sasl_fail_parse(node_attr(n, "cond"), &c.cond) != RC_OK)
+        return bad(n, "cond", why);
+    *out = c;
+    return RC_OK;
+}
+
+enum rc control_read_bind(struct arena *a, const struct node *n, struct slice *resource, struct why *why)
+{
+    struct slice prepared = SLICE_NONE, given = node_attr(n, "resource");
+    if (given.len && jid_prepare_resource(a, given, &prepared, NULL) != RC_OK)
+        return bad(n, "resource", why);
+    *resource = prepared;
+    return RC_OK;
+}
+
+enum rc control_read_bound(struct arena *a, const struct node *n, struct jid *full, struct why *why)
+{
+    struct jid jid;
+    if (jid_parse(a, node_attr(n, "jid"), &jid, NULL) != RC_OK || !jid.resource.len)
+        return bad(n, "jid", why);
+    *full = jid;
+    return RC_OK;
+}
+
+enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,
+                                  struct why *why)
+{
+    struct slice name = node_attr(n, "cond");
+    for (int c = 0; c <= COND_UNEXPECTED_REQUEST; c++) {
+        if (slice_is(name, stanza_cond_name((enum stanza_cond)c))) {
+            *out = (struct control_bind_refused){(enum stanza_cond)c, node_text(a, n)};
+            return RC_OK;
+        }
+    }
+    return bad(n, "cond", why);
+}
+
+enum rc control_read_gone(const struct node *n, bool *lost, struct why *why)
+{
+    return get_flag(n, "lost", lost, why);
+}
+
+enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why)
+{
+    struct control_close c = {.text = node_text(a, n)};
+    if (stream_cond_parse(node_attr(n, "cond"), &c.cond) != RC_OK)
+        return bad(n, "cond", why);
+    *out = c;
+    return RC_OK;
+}
+
+static struct slice get_features(struct arena *a, const struct node *domain)
+{
+    struct buf text = BUF_INIT(0);
+    for (const struct node *f = node_child(domain); f; f = node_sibling(f))
+        xmlout_node(&text, f, NS_CLIENT);
+    struct slice copy = arena_copy(a, buf_get(&text));
+    buf_fini(&text);
+    return copy;
+}
+
+enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out,
+                             size_t *count, struct why *why)
+{
+    size_t total = 0, at = 0;
+    for (const struct node *d = node_find(n, "domain", NS_CONTROL); d;
+         d = node_find_next(d, "domain", NS_CONTROL))
+        total++;
+    if (total > CONTROL_NAMES_MAX) {
+        why_set(why, "<domains/>: %zu of them", total);
+        return RC_LIMIT;
+    }
+    struct control_domain *domains = ARENA_ARRAY(a, total + 1, struct control_domain);
+    for (const struct node *d = node_find(n, "domain", NS_CONTROL); d;
+         d = node_find_next(d, "domain", NS_CONTROL)) {
+        struct control_domain *c = &domains[at++];
+        enum rc rc = get_flag(d, "registration", &c->registration, why);
+        if (rc == RC_OK)
+            rc = check_domain(a, d, node_attr(d, "name"), "name", why);
+        if (rc != RC_OK)
+            return rc;
+        c->name = node_attr(d, "name");
+        c->mechanisms = node_attr(d, "mechanisms");
+        c->features = get_features(a, d);
+    }
+    *out = domains;
+    *count = total;
+    return RC_OK;
+}
