@@ -17,13 +17,15 @@ struct listen_conf {
     void *ctx;
 };
 /* conn_conf: what accepted conns start with (the callback may exchange it). Many threads of the same port are allowed
- * (SO_REUSEPORT). Backlog: somaxconn. */
+ * (SO_REUSEPORT). Backlog: somaxconn. RC_OK with a text in why (empty it before): "::" had to be 0.0.0.0, for the
+ * host has no IPv6. */
 MUST_USE enum rc listen_open(struct loop *loop, const struct listen_conf *conf, const struct conn_conf *conn_conf,
                              struct listener **out, struct why *why);
 void listen_close(struct listener **l);
 void listen_pause(struct listener *l);  /* stop accepting: the kernel's backlog waits (admission control) */
 void listen_resume(struct listener *l);
 uint16_t listen_port(const struct listener *l);
+uint64_t listen_refused(const struct listener *l); /* connections refused because descriptors had run out */
 
 /* The PROXY header, pure. RC_AGAIN: more bytes; RC_SYNTAX: not one. *used: bytes of it. out->ss_family AF_UNSPEC for
  * LOCAL/UNKNOWN (keep the real address). */
