@@ -1,0 +1,54 @@
+/* sessman/account.h - accounts in memory: loaded while in use, released after
+ *
+ * An account has its roster in memory while it is loaded. Loaded ones without references stay in a list of limited length
+ * ([limits] accounts_idle), the longest unused goes first. */
+#ifndef SESSMAN_ACCOUNT_H
+#define SESSMAN_ACCOUNT_H
+
+#include "common/base/list.h"
+#include "common/xmpp/jid.h"
+#include "sessman/roster.h"
+#include "sessman/sessman.h"
+
+struct account {
+    char *bare;                    /* "local@domain" */
+    uint16_t bare_len, local_len;
+    bool loaded, admin, gone;      /* gone: deleted while in use */
+    uint32_t refs;
+    uint32_t n_sessions;
+    int64_t id;                    /* row */
+    struct link sessions;          /* head; bound sessions by in_account */
+    struct link idle;              /* in sm->accounts_idle when refs is 0 */
+    struct roster roster;
+    uint64_t delivered;            /* journal cursor */
+    struct offline *offline;       /* replay in progress: mod/offline.c; NULL: none */
+    bool offline_any;              /* the journal may hold something past the cursor */
+    struct account_wait *waiting;  /* while it loads */
+};
+static inline struct slice account_bare(const struct account *a)
+{
+    return (struct slice){ a->bare, a->bare_len };
+}
+static inline struct slice account_local(const struct account *a)
+{
+    return (struct slice){ a->bare, a->local_len };
+}
+static inline struct slice account_domain(const struct account *a)
+{
+    return slice_from(account_bare(a), (size_t)a->local_len + 1);
+}
+/* In memory and loaded, or NULL. Not referenced. */
+struct account *account_find(const struct sessman *sm, struct slice bare);
+/* Loads it if need be: fn(ctx, account or NULL when there is none), at once when it is in memory. The account is referenced for the
+ * caller, who gives it back with account_release. */
+void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a), void *ctx);
+static inline void account_hold(struct account *a)
+{
+    a->refs++;
+}
+void account_release(struct sessman *sm, struct account *a);
+/* The row was deleted: closes its sessions (not-authorized), forgets it. */
+void account_deleted(struct sessman *sm, struct slice bare);
+struct session *account_session(const struct account *a, struct slice resource); /* or NULL */
+
+#endif

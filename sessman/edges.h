@@ -1,0 +1,21 @@
+/* sessman/edges.h - the edge daemons: their frames, their sessions, what is acknowledged to them (DESIGN 2) */
+#ifndef SESSMAN_EDGES_H
+#define SESSMAN_EDGES_H
+
+#include "sessman/sessman.h"
+
+struct edge {
+    struct sessman *sm;
+    struct rnode *node;
+    struct idmap *sessions;     /* by session id; owns them */
+    struct acks *acks;          /* frames not done with yet; NULL: none */
+};
+extern const struct rlink_ops edges_rlink_ops;
+/* A frame has been dealt with; it counts as done once ticket is committed. Frames may finish out of order. */
+void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket);
+/* A frame will finish later. */
+void edge_frame_wait(struct edge *e, uint64_t seq);
+void edges_committed(struct sessman *sm);
+void edges_close(struct sessman *sm); /* frees all edges and sessions at the end */
+
+#endif

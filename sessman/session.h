@@ -1,0 +1,63 @@
+/* sessman/session.h - sessions: a client's stream seen from here, from its first SASL step to its end (RFC 6120 6, 7)
+ *
+ * Owned by its edge's table (edges.h), keyed by the id that the edge gave it. Bound ones are also in their account's list. A session
+ * ends once: by the edge's `gone`, by session_close, or with its edge. */
+#ifndef SESSMAN_SESSION_H
+#define SESSMAN_SESSION_H
+
+#include "common/base/list.h"
+#include "common/link/control.h"
+#include "common/xmpp/jid.h"
+#include "sessman/sessman.h"
+
+struct edge;
+struct account;
+struct directed;          /* whom a directed presence went to: mod/presence.c */
+struct login;             /* what only a session that is not bound needs */
+
+struct session {
+    struct link in_account;        /* account->sessions; bound ones */
+    struct edge *edge;
+    uint64_t id;
+    struct account *account;       /* NULL: not bound */
+    struct login *login;           /* NULL: bound */
+    char *jid;                     /* full JID text; NULL: not bound */
+    uint16_t bare_len, jid_len;    /* bytes */
+    uint16_t presence_len;
+    uint16_t presence_to_at;       /* where " to='…'" goes in presence */
+    int8_t priority;
+    bool available;                /* sent available presence: presence != NULL */
+    bool interested;               /* asked for the roster (RFC 6121 2.2) */
+    bool trusted_plain;            /* rates do not bind */
+    bool closing;                  /* close was sent to the edge; waits for gone */
+    bool stalled;                  /* a stanza is held; the backlog waits */
+    char *presence;                /* last available presence, canonical, from stamped, without to */
+    struct directed *directed;
+    struct link held;              /* head: held incoming stanzas (at most one plus its generated ones) */
+    struct backlog *backlog;       /* frames behind the held one */
+    uint64_t ticket;               /* highest ticket that its stanzas caused */
+};
+
+static inline struct slice session_jid(const struct session *s)
+{
+    return (struct slice){ s->jid, s->jid_len };
+}
+static inline struct slice session_bare(const struct session *s)
+{
+    return (struct slice){ s->jid, s->bare_len };
+}
+static inline struct slice session_resource(const struct session *s)
+{
+    return slice_from(session_jid(s), (size_t)s->bare_len + 1);
+}
+struct session *session_open(struct edge *e, uint64_t id, const struct control_open *open);
+void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a, struct node *n);
+/* Ends it here and tells the edge: stream error, or for a session that is not bound just the close. */
+void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text);
+/* The edge says gone, or is gone: unavailable presence, then freed. */
+void session_end(struct sessman *sm, struct session *s);
+/* The client's address as the edge told, while it is not bound (registration rates); "" after. */
+const char *session_ip(const struct session *s);
+struct slice session_domain(const struct session *s); /* also of those that are not bound */
+
+#endif

@@ -1,0 +1,99 @@
+/* sessman/sessman.h - the session manager's context: everything mutable of the process hangs from it */
+#ifndef SESSMAN_SESSMAN_H
+#define SESSMAN_SESSMAN_H
+
+#include "common/base/map.h"
+#include "common/base/rate.h"
+#include "common/daemon/daemon.h"
+#include "common/link/rlink.h"
+#include "common/net/work.h"
+#include "common/xmpp/xmlin.h"
+#include "sessman/store/store.h"
+
+struct auth_backend;
+struct out;
+struct module_index;
+struct adhoc_sessions;
+struct auth_rates;
+
+enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
+enum auth_kind { AUTH_STORE, AUTH_SCRIPT };
+
+struct sessman_conf {
+    /* [router] */
+    struct conf_list routers;
+    char *link_name, *link_secret, *ca_file, *cert_file, *key_file;
+    /* [store] */
+    char *store_path;
+    bool store_sync_full;
+    uint32_t store_queue_max;
+    size_t store_cache_bytes;
+    /* [auth] */
+    int auth_kind; /* enum auth_kind */
+    uint32_t scram_iterations;
+    char *script_command;
+    uint32_t script_processes, script_timeout_ms;
+    uint32_t auth_failures_per_min, auth_failures_burst;
+    /* [register] */
+    uint32_t register_per_hour, register_burst;
+    /* [limits] */
+    uint32_t sessions_per_account, roster_items_max, offline_max, directed_max, accounts_idle_max;
+    /* [session] */
+    int conflict; /* enum conflict_policy */
+    /* [contact] XEP-0157 */
+    struct conf_list contact_abuse, contact_admin, contact_security, contact_support;
+};
+
+struct domain {               /* one hosted domain: a row of the store */
+    char *name;
+    bool registration;
+};
+
+struct sessman {
+    struct daemon_run *run;
+    const struct sessman_conf *conf;
+    struct loop *loop;
+    struct log *log;
+    struct metrics *metrics;
+    struct arena_pool *arenas;
+    struct xmlin_pool *xml;          /* parses frames: NS_CLIENT in scope */
+    struct xmlin_limits xml_limits;
+    struct store *store;
+    struct rlink *rlink;
+    struct work_pool *work;          /* PBKDF2 */
+    const struct auth_backend *auth_backend;
+    void *auth_state;
+    struct auth_rates *auth_rates;   /* auth.c */
+    struct addr_table *register_rates; /* mod/register.c; by client address */
+    struct map *domains;             /* by name; owns struct domain */
+    struct map *accounts;            /* by bare JID; owns struct account */
+    struct link accounts_idle;       /* loaded and unused, the longest first */
+    size_t accounts_idle_n;
+    struct out *out;                 /* what waits for a commit */
+    struct module_index *modules;
+    struct adhoc_sessions *adhoc;
+    size_t sessions_bound;
+    uint8_t secret[32];              /* of this installation (meta row "secret"): fake salts */
+    struct buf scratch;              /* for writing one stanza; never held across a call into a module */
+    uint64_t started_ms;             /* monotonic */
+};
+
+/* A context for one log line. */
+static inline struct log_ctx sessman_log(const struct sessman *sm, enum log_sub sub)
+{
+    return (struct log_ctx){ sm->log, sub, 0, NULL, NULL };
+}
+struct domain *sessman_domain(const struct sessman *sm, struct slice name); /* NULL: not hosted here */
+/* Domains at run time: row, memory, router and edges. done: RC_OK, RC_EXISTS, RC_NOTFOUND, RC_CONFLICT (accounts are left). */
+void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx);
+void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx);
+void sessman_domain_registration(struct sessman *sm, struct slice name, bool open);
+void sessman_domains_announce(struct sessman *sm); /* to the routers and all edges */
+
+enum sessman_metric {
+    M_SESSIONS, M_ACCOUNTS_LOADED, M_LOGINS, M_AUTH_FAILED, M_STANZAS_IN, M_STANZAS_OUT, M_FANOUT_COPIES,
+    M_ERRORS_SENT, M_OFFLINE_STORED, M_OFFLINE_DELIVERED, M_OFFLINE_REFUSED, M_BAD_FRAMES, M_REGISTERED,
+    M_LIMIT_ROSTER, M_LIMIT_SESSIONS, M_LIMIT_DIRECTED, M_BOUNCES, M_COMMITS, M_COMMIT_TIME, SESSMAN_METRICS
+};
+
+#endif
