@@ -156,6 +156,10 @@ void control_write_open(struct buf *out, const struct control_open *c)
     put_flag(out, "secure", c->secure);
     put_flag(out, "trusted", c->trusted_plain);
     put_flag(out, "plus", c->offered_plus);
+    if (c->mechanisms.len)
+        xmlout_attr(out, "mechanisms", c->mechanisms);
+    if (c->bindings.len)
+        xmlout_attr(out, "bindings", c->bindings);
     buf_byte(out, '>');
     put_binding(out, "exporter", c->cb.exporter);
     put_binding(out, "end-point", c->cb.end_point);
@@ -393,7 +397,10 @@ static enum rc get_binding(struct arena *a, const struct node *n, const char *na
 
 enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why)
 {
-    struct control_open c = {.domain = node_attr(n, "domain"), .ip = node_attr(n, "ip")};
+    struct control_open c = {.domain = node_attr(n, "domain"),
+                             .ip = node_attr(n, "ip"),
+                             .mechanisms = node_attr(n, "mechanisms"),
+                             .bindings = node_attr(n, "bindings")};
     enum rc rc = check_domain(a, n, c.domain, "domain", why);
     if (rc == RC_OK && !c.ip.len)
         rc = bad(n, "ip", why);

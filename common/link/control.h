@@ -59,6 +59,8 @@ struct control_open {
     bool secure;                   /* TLS */
     bool trusted_plain;            /* a test installation's loopback client: rates do not bind, PLAIN without TLS */
     bool offered_plus;             /* -PLUS mechanisms were offered on this stream */
+    struct slice mechanisms;       /* offered on this stream, space-separated (XEP-0474) */
+    struct slice bindings;         /* channel-binding types advertised, space-separated (XEP-0440) */
     struct sasl_cb cb;             /* base64 on the wire */
     const struct slice *cert_jids; /* XmppAddr identities of a verified client certificate */
     size_t n_cert_jids;
