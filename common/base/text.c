@@ -3,10 +3,19 @@
 
 #include <sodium.h>
 
+/* libsodium 1.0.18 takes some bytes over 0x7f for base64 characters (its comparisons want them unsigned). */
+static bool is_ascii(struct slice s)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < s.len; i++)
+        all |= (unsigned char)s.p[i];
+    return all < 0x80;
+}
+
 enum rc base64_decode(struct arena *a, struct slice text, struct slice *out)
 {
     size_t room = text.len / 4 * 3 + 3, len = 0;
-    if (text.len % 4 != 0)
+    if (text.len % 4 != 0 || !is_ascii(text))
         return RC_SYNTAX;
     unsigned char *bytes = arena_alloc(a, room);
     if (sodium_base642bin(bytes, room, text.len ? text.p : "", text.len, NULL, &len, NULL,
