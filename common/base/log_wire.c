@@ -71,6 +71,8 @@ static void mask(struct slice s, struct buf *out)
     struct slice head = until(s, "<");
     if (slice_trim(head).len)
         BUF_LIT(out, "***");
+    else
+        buf_slice(out, head); /* white space keeps connections alive */
     s = slice_from(s, head.len);
     while (s.len) {
         struct slice tag = tag_of(s);
