@@ -43,11 +43,12 @@ struct xmlin_events {
 };
 
 struct xmlin_ctx;
+enum xmlin_state { XMLIN_HEADER, XMLIN_OPEN, XMLIN_CLOSED, XMLIN_FAILED };
 struct xmlin {                      /* embedded in its owner; 40 bytes or so */
     struct xmlin_pool *pool;
     struct xmlin_ctx *ctx;          /* NULL while idle */
     const struct xmlin_limits *limits; /* borrowed; may be exchanged between feeds (before and after login) */
-    uint8_t state;
+    uint8_t state;                     /* enum xmlin_state */
     bool custom;                    /* the header declared prefixes of its own */
 };
 void xmlin_init(struct xmlin *x, struct xmlin_pool *pool, const struct xmlin_limits *limits); /* expects a header */
@@ -55,8 +56,8 @@ void xmlin_reset(struct xmlin *x); /* forgets everything, expects a new stream h
 void xmlin_fini(struct xmlin *x);
 
 /* Takes bytes, calls back. RC_SYNTAX: not well-formed; RC_DENIED: restricted XML; RC_UNSUPPORTED: encoding or version;
- * RC_LIMIT: a limit, why names it. After an error nothing more is taken until xmlin_reset. xml_error_stream(rc, why)
- * of stream.h gives the stream error. */
+ * RC_LIMIT: a limit, why names it. After an error nothing more is taken until xmlin_reset (RC_CLOSED); what follows
+ * the stream's end tag is ignored. stream_cond_of_xml of stream.h gives the stream error. */
 MUST_USE enum rc xmlin_feed(struct xmlin *x, struct slice bytes, const struct xmlin_events *ev, void *owner,
                             struct why *why);
 bool xmlin_idle(const struct xmlin *x); /* no partial element is held */
