@@ -10,9 +10,9 @@
 
 enum option_type {
     OPTION_T_BOOL,   /* bool: yes/no/true/false/on/off */
-    OPTION_T_UINT,   /* uint32_t with optional k/m; min, max decimal */
+    OPTION_T_UINT,   /* uint32_t with optional k (1000) or m */
     OPTION_T_BYTES,  /* size_t: 256k, 2m, 1g */
-    OPTION_T_TIME,   /* uint32_t milliseconds: 100ms, 30s, 5m, 12h, 7d */
+    OPTION_T_TIME,   /* uint32_t milliseconds: 100ms, 30s, 5m, 12h, 7d; only 0 goes without a unit */
     OPTION_T_STRING, /* char *, NULL when empty */
     OPTION_T_ENUM,   /* int: index into the '|'-separated words of `values` */
     OPTION_T_LIST,   /* struct conf_list: the option may come several times, or comma-separated */
