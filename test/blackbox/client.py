@@ -35,7 +35,11 @@ NS_DATA = "jabber:x:data"
 # Seconds to wait for what must come; a slow machine or a sanitizer build may ask for more.
 PATIENCE = float(os.environ.get("BLACKBOX_PATIENCE", "20"))
 
-ids = ("t%d" % n for n in itertools.count(1))
+counter = itertools.count(1)
+
+
+def next_id():
+    return "t%d" % next(counter)
 
 
 def q(namespace, name):
@@ -186,7 +190,7 @@ class Stream:
 
     def ask(self, kind, payload, to=None, id=None, **attrs):
         """Sends an IQ of type `kind` (get or set) and gives back its result or error."""
-        id = id or next(ids)
+        id = id or next_id()
         if to is not None:
             attrs["to"] = to
         extra = "".join(" %s=%s" % (name.rstrip("_"), quoteattr(value)) for name, value in attrs.items())
@@ -198,7 +202,7 @@ class Stream:
 
     def sync(self):
         """Everything that the server sent before it answered a ping sent now, the inbox before it included."""
-        id = next(ids)
+        id = next_id()
         self.send("<iq type='get' id='%s' to='%s'%s><ping xmlns='%s'/></iq>" % (
             id, self.server_name, self.sync_from, NS_PING))
         pong = self.expect("iq", where=lambda el: el.get("id") == id and el.get("type") in ("result", "error"))
@@ -375,7 +379,7 @@ class Client(Stream):
         self.send("<presence type='%s' to='%s'/>" % (type, to))
 
     def message(self, to, body, type="chat", id=None):
-        self.send("<message to='%s' type='%s' id='%s'><body>%s</body></message>" % (to, type, id or next(ids), body))
+        self.send("<message to='%s' type='%s' id='%s'><body>%s</body></message>" % (to, type, id or next_id(), body))
 
 
 def befriend(one, other):
