@@ -200,14 +200,18 @@ class Stream:
     def ping(self):
         return self.ask("get", "<ping xmlns='%s'/>" % NS_PING, to=self.server_name)
 
-    def sync(self):
-        """Everything that the server sent before it answered a ping sent now, the inbox before it included."""
+    def settle(self):
+        """A round trip through the server; what came before its end is in the inbox."""
         id = next_id()
         self.send("<iq type='get' id='%s' to='%s'%s><ping xmlns='%s'/></iq>" % (
             id, self.server_name, self.sync_from, NS_PING))
         pong = self.expect("iq", where=lambda el: el.get("id") == id and el.get("type") in ("result", "error"))
         assert pong.get("type") == "result", show(pong)
-        # What came in the same read behind the pong stays for the next one; it cannot be told apart, nor need it be.
+
+    def sync(self):
+        """Everything that the server sent before it answered a ping sent now; the inbox is empty after it. What came
+        behind the answer in one read with it is taken too: it cannot be told apart, nor need it be."""
+        self.settle()
         got = list(self.inbox)
         self.inbox.clear()
         return got
@@ -216,10 +220,9 @@ class Stream:
 
     def expect_nothing(self, kind=None, **want):
         """A round trip brings no stanza that matches. What does not match stays in the inbox."""
-        got = self.sync()
-        bad = [el for el in got if matches(el, kind, **want)]
+        self.settle()
+        bad = [el for el in self.inbox if matches(el, kind, **want)]
         assert not bad, "%s: unexpected: %s" % (self.name, [show(el) for el in bad])
-        self.inbox.extendleft(reversed(got))
 
     # -- the stream's own life ------------------------------------------------------------------------------------
 
