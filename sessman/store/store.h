@@ -6,6 +6,8 @@
  * reached it. Whatever the user is told about waits for that.
  * A disk that is full or failing stops commits, not the loop: the batch is rolled back and tried again until it goes in (log: error);
  * meanwhile the bounded queue fills and store_full tells sessman to stop reading its edges.
+ * One process has a store open: the second is told RC_CONFLICT. Other errors of store_open: RC_NOTFOUND, RC_SYNTAX (not ours),
+ * RC_UNSUPPORTED (newer), RC_DENIED (not writable), RC_IO (damaged).
  * With loop NULL (tools, tests) statements run at once, each in its own transaction, and done is called before store_run returns. */
 #ifndef SESSMAN_STORE_H
 #define SESSMAN_STORE_H
@@ -26,7 +28,8 @@ struct store_value {
 #define STORE_N ((struct store_value){ STORE_NULL, 0, SLICE_NONE })
 
 struct store_result {
-    enum rc rc;             /* RC_OK; RC_EXISTS: a uniqueness rule said no; RC_IO: anything else (a bug; logged by the store) */
+    enum rc rc;             /* RC_OK; RC_EXISTS: a uniqueness rule said no; RC_CONFLICT: a row refers to one that is not there,
+                               or would be left so; RC_IO: anything else (a bug; logged by the store), or closed on a failing disk */
     uint64_t ticket;
     uint64_t changes;       /* rows inserted, updated or deleted */
     int64_t last_id;        /* rowid of an insert */
@@ -69,5 +72,7 @@ struct store_stats {
 };
 struct store_stats store_stats(const struct store *s);
 int store_schema_version(void);
+/* For `check`: is it ours, and sound? Also while sessman has it open; reads the whole file, blocking. */
+MUST_USE enum rc store_check(const char *path, struct why *why);
 
 #endif
