@@ -32,6 +32,7 @@ struct rlink_ops {
     void (*on_bounce)(void *owner, const struct frame *f);       /* of a frame sent by name */
     void (*on_room)(void *owner, struct rnode *node);            /* the channel is no longer full */
     void (*on_link)(void *owner, bool up);                       /* the first router came up, the last went down */
+    void (*on_acked)(void *owner, struct rnode *node);           /* rlink_acked has grown; NULL: not wanted */
 };
 struct rlink_conf {
     const char *const *routers;   /* "unix:run/router.sock", "tls:router.example.net:5347", "tcp:127.0.0.1:5347"; NULL-terminated */
@@ -65,6 +66,11 @@ void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and
 void rlink_ack_now(struct rlink *rl, struct rnode *to);          /* do not wait ack_ms */
 /* By name, outside any channel: name is the bare JID or domain addressed. RC_CLOSED: no router. It may come back by on_bounce. */
 MUST_USE enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n);
+
+/* Number of the last frame sent to a node in its channel, and up to which number the node is done with them: who must know that
+ * something arrived notes rlink_sent after rlink_send and waits for on_acked. 0: none. */
+uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node);
+uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node);
 
 void rlink_status(const struct rlink *rl, struct buf *json); /* one JSON array: routers, states, nodes, unacked bytes */
 
