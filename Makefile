@@ -1,7 +1,9 @@
 # Bulkhead: `make run` builds and starts a server in run/, `make test` runs every test.
 # B is the build folder; CC=clang and B=build-clang give a second one beside the first.
 B      ?= build
-CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
 PREFIX ?= /usr/local
 PKGS   := libuv libxml-2.0 gnutls sqlite3 libsodium inih libidn2
 
@@ -13,7 +15,7 @@ HARD ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -f
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -pthread
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARD) -fPIE $(PKG_CFLAGS) $(CFLAGS) $(SAN)
-LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SAN)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS) $(SAN)
 
 COMMON_SRC  := $(wildcard common/base/*.c common/xmpp/*.c common/net/*.c common/link/*.c common/edge/*.c common/daemon/*.c)
 ROUTER_SRC  := $(wildcard router/*.c)
@@ -38,6 +40,8 @@ endif
 ifneq ($(wildcard common/tools/bulkheadctl.c),)
 PROGRAMS += $(B)/bulkheadctl
 endif
+SUPER_SRC := $(addprefix common/tools/,bulkhead.c super.c proc.c)
+CTL_SRC   := $(wildcard common/tools/bulkheadctl.c common/tools/ctl_*.c)
 
 .PHONY: all clean unit
 all: $(PROGRAMS) $(B)/libcommon.a
@@ -52,6 +56,15 @@ $(B)/bulkhead-c2s: $(call obj,$(C2S_SRC)) $(B)/libcommon.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 $(B)/bulkhead-sessman: $(call obj,$(SESSMAN_SRC)) $(B)/libcommon.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/bulkhead: $(call obj,$(SUPER_SRC)) $(B)/libcommon.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(B)/bulkheadctl: $(call obj,$(CTL_SRC)) $(B)/libsessman.a $(B)/libcommon.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+# The account rows are written by the session manager's own code, by `bulkheadctl init` too.
+$(B)/libsessman.a: $(call no_main,$(SESSMAN_SRC))
+	@rm -f $@; mkdir -p $(@D)
+	$(AR) rcs $@ $^
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
