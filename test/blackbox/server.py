@@ -196,11 +196,10 @@ class Server:
         found = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                text = stat.read_text()
-                name, rest = text[text.index("(") + 1:].rsplit(")", 1)
-                state, parent = rest.split()[:2]
+                state, parent = stat.read_text().rpartition(")")[2].split()[:2]
                 if int(parent) == self.process.pid and state != "Z":
-                    found[int(stat.parent.name)] = name
+                    program = (stat.parent / "cmdline").read_bytes().partition(b"\0")[0].decode()
+                    found[int(stat.parent.name)] = os.path.basename(program)
         return found
 
     def kill_daemon(self, name):
