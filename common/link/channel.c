@@ -83,6 +83,16 @@ size_t channel_unacked(const struct channel *ch)
     return ch->tail - ch->head;
 }
 
+uint64_t channel_sent(const struct channel *ch)
+{
+    return ch->sent;
+}
+
+uint64_t channel_acked_seq(const struct channel *ch)
+{
+    return ch->acked;
+}
+
 /* The kept frame at head + at; at is the start of one. */
 static size_t frame_at(const struct channel *ch, size_t at, struct frame *f)
 {

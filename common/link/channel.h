@@ -19,6 +19,8 @@ void channel_free(struct channel **ch);
 struct slice channel_send(struct channel *ch, struct frame *f, const struct slice *pieces, size_t n);
 bool channel_full(const struct channel *ch);
 size_t channel_unacked(const struct channel *ch); /* bytes */
+uint64_t channel_sent(const struct channel *ch);      /* number of the last frame sent, 0: none */
+uint64_t channel_acked_seq(const struct channel *ch); /* the other end is done with all up to here */
 void channel_acked(struct channel *ch, uint64_t ack); /* from a frame's ack; an old or impossible number is ignored */
 /* All that is not acknowledged, again: *at = 0 first; false at the end. Heads carry the current ack. Frames up to
  * `had` are left out: a SYNC said that they have arrived. */

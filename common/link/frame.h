@@ -26,7 +26,8 @@
     X(FANOUT, "fanout")   /* sessman → edge: one stanza, many sessions (fanout.h) */                 \
     X(CONTROL, "control") /* an element of urn:bulkhead:session:0 (control.h) */                     \
     X(ACK, "ack")         /* header only, outside the channel: carries ack */                        \
-    X(SYNC, "sync")       /* header only, outside: "I have everything up to ack; send again from there" */ \
+    X(SYNC, "sync")       /* header only, outside: "I have everything up to ack; send again from there"; session holds both \
+                             ends' incarnations of the channel: the sender's own above, what it knows of the other below */ \
     X(BOUNCE, "bounce")   /* router → src: this frame could not be delivered; flags say why, payload as it was */
 enum frame_kind {
     FRAME_NONE,

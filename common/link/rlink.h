@@ -3,7 +3,8 @@
  * Connects to every router listed, keeps dialling with jittered back-off (0.1 s to 10 s), and shows its owner nodes
  * and frames: which router they came over does not matter. Numbered frames arrive in order and once; what was sent to a node while no
  * router is reachable waits in its channel and is sent when one is. A node that is gone from all routers for node_grace_ms
- * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node). */
+ * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node). While no router is up the
+ * grace does not run. A node that has itself forgotten us is lost and there again, at once, with a new channel. */
 #ifndef LINK_RLINK_H
 #define LINK_RLINK_H
 
@@ -64,7 +65,8 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
 bool rlink_full(const struct rlink *rl, const struct rnode *to); /* stop the source; on_room follows */
 void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and all before are committed */
 void rlink_ack_now(struct rlink *rl, struct rnode *to);          /* do not wait ack_ms */
-/* By name, outside any channel: name is the bare JID or domain addressed. RC_CLOSED: no router. It may come back by on_bounce. */
+/* By name, outside any channel: name is the bare JID or domain addressed. RC_CLOSED: no router; RC_LIMIT: more than a
+ * window waits for the router's socket. It may come back by on_bounce. */
 MUST_USE enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n);
 
 /* Number of the last frame sent to a node in its channel, and up to which number the node is done with them: who must know that

@@ -1,0 +1,681 @@
+/* common/link/rlink.c - nodes and their channels; a connection to a router is in rconn.c
+ *
+ * A node is reached over one router at a time (`via`). Whenever that changes, both ends tell each other by SYNC what
+ * they have; until the other's SYNC has come, frames wait in the channel, so nothing overtakes a replay. */
+#include "common/link/rlink.h"
+
+#include "common/base/list.h"
+#include "common/base/map.h"
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "common/base/text.h"
+#include "common/link/channel.h"
+#include "common/link/pick.h"
+#include "common/link/rconn.h"
+#include "common/xmpp/ns.h"
+
+enum {
+    ROUTERS_MAX = 32, /* bits of rnode_link.on */
+    WINDOW_BYTES = 4 << 20,
+    GRACE_MS = 60000,
+    ACK_MS = 20,
+    WORK_MAX = 64,
+    CONTROL_ARENA = 4096,
+    CONTROL_ARENA_MAX = 8 << 20,
+};
+
+static const struct xmlin_limits control_limits = { .stanza_bytes = FRAME_MAX, .depth = 8, .elements = 4096, .attrs = 32 };
+
+struct rnode_link {
+    struct rnode node; /* what the owner sees */
+    struct rlink *rl;
+    struct channel *ch;
+    struct rconn *via; /* NULL: no router has it */
+    uint32_t on;       /* bit i: router i has it */
+    uint32_t own, other; /* incarnations of this channel; other 0: not heard yet */
+    bool synced;       /* the other end's SYNC has come over the present way: frames flow */
+    bool gap_told;     /* SYNC was sent for a gap, and nothing has come since */
+    bool was_full, again;
+    struct timer ack, grace;
+};
+
+struct rlink {
+    struct loop *loop;
+    struct rlink_conf conf; /* strings are ours */
+    const struct rlink_ops *ops;
+    void *owner;
+    struct rconn_shared shared;
+    struct rconn *routers[ROUTERS_MAX];
+    unsigned n_routers;
+    struct idmap *nodes; /* struct rnode_link by id; owns them */
+    char **names;        /* ours */
+    size_t n_names;
+    struct arena_pool *arenas;
+    bool closed;
+};
+
+static struct log_ctx log_of(const struct rlink *rl)
+{
+    return (struct log_ctx){ .log = rl->shared.log, .sub = LOG_LINK };
+}
+
+/* --- what is said to a node outside its channel --- */
+
+static void send_head(struct rnode_link *l, struct rconn *via, enum frame_kind kind, uint8_t flags, uint64_t session,
+                      uint64_t ack)
+{
+    struct frame f = { .kind = (uint8_t)kind, .flags = flags, .dst = l->node.id, .session = session, .ack = ack };
+    uint8_t head[FRAME_HEAD];
+    frame_head_write(head, &f);
+    rconn_send(via, slice_of((char *)head, sizeof head));
+}
+
+static void send_sync(struct rnode_link *l, struct rconn *via, bool ask)
+{
+    uint64_t incarnations = (uint64_t)l->own << 32 | l->other;
+    send_head(l, via, FRAME_SYNC, ask ? FRAME_F_ASK : 0, incarnations, channel_taken(l->ch));
+}
+
+static void send_ack(struct rnode_link *l)
+{
+    l->again = false;
+    if (l->via && channel_done_seq(l->ch))
+        send_head(l, l->via, FRAME_ACK, 0, 0, channel_ack_take(l->ch));
+}
+
+static void on_ack_due(struct timer *t)
+{
+    struct rnode_link *l = CONTAINER(t, struct rnode_link, ack);
+    if (channel_ack_due(l->ch) || l->again)
+        send_ack(l);
+}
+
+static void ack_soon(struct rnode_link *l)
+{
+    if (!timer_running(&l->ack))
+        loop_timer(l->rl->loop, &l->ack, l->rl->conf.ack_ms, on_ack_due);
+}
+
+/* --- nodes come and go --- */
+
+static void rnode_names_clear(struct rnode *n)
+{
+    for (size_t i = 0; i < n->n_names; i++)
+        mem_free(n->names[i]);
+    MEM_FREE(&n->names);
+    n->n_names = 0;
+}
+
+static void rnode_free(struct rnode_link *l)
+{
+    timer_stop(&l->ack);
+    timer_stop(&l->grace);
+    channel_free(&l->ch);
+    rnode_names_clear(&l->node);
+    mem_free(l->node.instance);
+    mem_free(l);
+}
+
+static void rnode_fresh(struct rnode_link *l)
+{
+    channel_free(&l->ch);
+    l->ch = channel_new(l->rl->conf.window_bytes);
+    do
+        secret_random(&l->own, sizeof l->own);
+    while (!l->own);
+    l->other = 0;
+    l->synced = l->gap_told = l->was_full = l->again = false;
+    l->node.user = NULL;
+}
+
+static struct rnode_link *rnode_new(struct rlink *rl, uint64_t id)
+{
+    struct rnode_link *l = mem_new(sizeof *l);
+    l->rl = rl;
+    l->node.id = id;
+    l->node.link = l;
+    rnode_fresh(l);
+    idmap_put(rl->nodes, id, l);
+    return l;
+}
+
+static void rnode_lost(struct rnode_link *l)
+{
+    struct rlink *rl = l->rl;
+    struct log_ctx log = log_of(rl);
+    LOG_INFO(&log, "node_lost", F_HEX("node", l->node.id), F_STR("instance", l->node.instance),
+             F_UINT("unacked", channel_unacked(l->ch)));
+    rl->ops->on_node(rl->owner, &l->node, false);
+    idmap_remove(rl->nodes, l->node.id);
+    rnode_free(l);
+}
+
+static void on_grace_over(struct timer *t)
+{
+    rnode_lost(CONTAINER(t, struct rnode_link, grace));
+}
+
+/* The node's way has changed, or is to be looked for. */
+static void rnode_way(struct rnode_link *l)
+{
+    struct rlink *rl = l->rl;
+    l->via = NULL;
+    l->synced = false;
+    for (unsigned i = 0; i < rl->n_routers && !l->via; i++) {
+        if (l->on & 1u << i && rconn_up(rl->routers[i]))
+            l->via = rl->routers[i];
+    }
+    l->node.reachable = l->via != NULL;
+    if (l->via) {
+        timer_stop(&l->grace);
+        send_sync(l, l->via, true);
+        send_ack(l); /* an earlier one may have gone with the old way */
+    } else if (rlink_up(rl)) {
+        loop_timer(rl->loop, &l->grace, rl->conf.node_grace_ms, on_grace_over);
+    }
+}
+
+static void rnode_off(struct rnode_link *l, const struct rconn *rc)
+{
+    l->on &= ~(1u << rconn_index(rc));
+    if (l->via == rc)
+        rnode_way(l);
+}
+
+static void rnode_describe(struct rnode *n, const struct control_node_up *up)
+{
+    n->role = up->role;
+    mem_free(n->instance);
+    n->instance = mem_copy(up->instance);
+    rnode_names_clear(n);
+    n->names = mem_array(up->n_names ? up->n_names : 1, sizeof *n->names);
+    n->n_names = up->n_names;
+    for (size_t i = 0; i < up->n_names; i++)
+        n->names[i] = mem_copy(up->names[i]);
+}
+
+static void rnode_up(struct rlink *rl, struct rconn *rc, const struct control_node_up *up)
+{
+    struct rnode_link *l = idmap_get(rl->nodes, up->node);
+    struct log_ctx log = log_of(rl);
+    if (up->node == rl->shared.node)
+        return;
+    if (!l) {
+        l = rnode_new(rl, up->node);
+        LOG_INFO(&log, "node_up", F_HEX("node", up->node), F_SLICE("instance", up->instance),
+                 F_STR("role", node_role_name(up->role)));
+    }
+    rnode_describe(&l->node, up);
+    l->on |= 1u << rconn_index(rc);
+    if (!l->via)
+        rnode_way(l);
+    rl->ops->on_node(rl->owner, &l->node, true);
+}
+
+/* The other end knows nothing of our channel any more: it had declared us lost. */
+static void rnode_forgot(struct rnode_link *l)
+{
+    struct rlink *rl = l->rl;
+    struct log_ctx log = log_of(rl);
+    LOG_WARN(&log, "node_forgot", F_HEX("node", l->node.id), F_STR("instance", l->node.instance),
+             F_UINT("unacked", channel_unacked(l->ch)));
+    rl->ops->on_node(rl->owner, &l->node, false);
+    rnode_fresh(l);
+    rl->ops->on_node(rl->owner, &l->node, true);
+}
+
+/* --- frames from the router --- */
+
+static void router_control(struct rlink *rl, struct rconn *rc, const struct frame *f)
+{
+    struct arena *a = arena_take(rl->arenas);
+    struct log_ctx log = log_of(rl);
+    struct control_node_up up;
+    struct why why;
+    struct node *n = NULL;
+    uint64_t id;
+    enum rc got = xmlin_parse(rl->shared.xml, a, f->payload, &control_limits, &n, &why);
+    enum control_kind kind = got == RC_OK ? control_kind_of(n) : CONTROL_NONE;
+    if (kind == CONTROL_NODE_UP && (got = control_read_node_up(a, n, &up, &why)) == RC_OK) {
+        rnode_up(rl, rc, &up);
+    } else if (kind == CONTROL_NODE_DOWN && (got = control_read_node_down(n, &id, &why)) == RC_OK) {
+        struct rnode_link *l = idmap_get(rl->nodes, id);
+        if (l)
+            rnode_off(l, rc);
+    }
+    if (got != RC_OK)
+        LOG_WARN(&log, "router_control", F_STR("router", rconn_address(rc)), F_WHY(&why));
+    arena_give(rl->arenas, &a);
+}
+
+static void replay(struct rnode_link *l, uint64_t had)
+{
+    uint64_t at = 0;
+    struct slice frame;
+    while (channel_replay(l->ch, had, &at, &frame))
+        rconn_send(l->via, frame);
+}
+
+static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *f)
+{
+    uint32_t theirs = (uint32_t)(f->session >> 32), ours = (uint32_t)f->session;
+    bool ask = f->flags & FRAME_F_ASK;
+    if (l->other && l->other != theirs) {
+        rnode_forgot(l);
+        ask = true;
+    } else if (ours && ours != l->own) { /* it still talks to what we were before; our answer tells it */
+        send_sync(l, rc, false);
+        return;
+    }
+    l->other = theirs;
+    if (ask && rconn_up(rc)) {
+        l->on |= 1u << rconn_index(rc);
+        l->via = rc; /* the way that it has just chosen */
+        l->node.reachable = true;
+        timer_stop(&l->grace);
+        send_sync(l, rc, false);
+    }
+    if (!l->via)
+        return;
+    l->synced = true;
+    replay(l, f->ack);
+}
+
+static void room_check(struct rnode_link *l)
+{
+    struct rlink *rl = l->rl;
+    if (!l->was_full || channel_unacked(l->ch) > rl->conf.window_bytes / 2)
+        return;
+    l->was_full = false;
+    if (rl->ops->on_room)
+        rl->ops->on_room(rl->owner, &l->node);
+}
+
+static void numbered(struct rnode_link *l, const struct frame *f)
+{
+    struct rlink *rl = l->rl;
+    switch (channel_receive(l->ch, f->seq)) {
+    case CHANNEL_NEW:
+        l->gap_told = false;
+        rl->ops->on_frame(rl->owner, &l->node, f);
+        break;
+    case CHANNEL_AGAIN:
+        l->again = true; /* it may have missed our acknowledgement */
+        ack_soon(l);
+        break;
+    case CHANNEL_GAP:
+        if (!l->gap_told && l->via)
+            send_sync(l, l->via, false);
+        l->gap_told = true;
+        break;
+    }
+}
+
+static void rnode_frame(struct rnode_link *l, struct rconn *rc, const struct frame *f)
+{
+    if (f->kind == FRAME_SYNC) {
+        on_sync(l, rc, f);
+        return;
+    }
+    uint64_t acked = channel_acked_seq(l->ch);
+    channel_acked(l->ch, f->ack);
+    if (channel_acked_seq(l->ch) != acked && l->rl->ops->on_acked)
+        l->rl->ops->on_acked(l->rl->owner, &l->node);
+    room_check(l);
+    if (f->kind == FRAME_ACK)
+        return;
+    if (f->seq)
+        numbered(l, f);
+    else
+        l->rl->ops->on_frame(l->rl->owner, &l->node, f);
+}
+
+static void on_frame(void *owner, struct rconn *rc, const struct frame *f)
+{
+    struct rlink *rl = owner;
+    struct rnode_link *l = f->src ? idmap_get(rl->nodes, f->src) : NULL;
+    if (l)
+        rnode_frame(l, rc, f);
+    else if (f->src)
+        return; /* lost meanwhile */
+    else if (f->kind == FRAME_CONTROL)
+        router_control(rl, rc, f);
+    else if (f->kind == FRAME_BOUNCE && rl->ops->on_bounce)
+        rl->ops->on_bounce(rl->owner, f);
+    else if (f->kind == FRAME_STANZA)
+        rl->ops->on_frame(rl->owner, NULL, f);
+}
+
+/* --- links up and down --- */
+
+static void names_tell(struct rlink *rl, struct rconn *rc)
+{
+    struct buf out = BUF_INIT(0);
+    struct slice *names = mem_array(rl->n_names ? rl->n_names : 1, sizeof *names);
+    for (size_t i = 0; i < rl->n_names; i++)
+        names[i] = slice_cstr(rl->names[i]);
+    control_write_names(&out, names, rl->n_names);
+    struct slice payload = buf_get(&out);
+    struct frame f = { .kind = FRAME_CONTROL };
+    rconn_send_pieces(rc, &f, &payload, 1);
+    mem_free(names);
+    buf_fini(&out);
+}
+
+static unsigned routers_up(const struct rlink *rl)
+{
+    unsigned up = 0;
+    for (unsigned i = 0; i < rl->n_routers; i++)
+        up += rl->routers[i] && rconn_up(rl->routers[i]);
+    return up;
+}
+
+static void on_up(void *owner, struct rconn *rc)
+{
+    struct rlink *rl = owner;
+    struct rnode_link *l;
+    if (rl->n_names)
+        names_tell(rl, rc);
+    if (routers_up(rl) != 1)
+        return;
+    for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) { /* the grace runs from here on */
+        if (!l->via)
+            loop_timer(rl->loop, &l->grace, rl->conf.node_grace_ms, on_grace_over);
+    }
+    if (rl->ops->on_link)
+        rl->ops->on_link(rl->owner, true);
+}
+
+static void on_down(void *owner, struct rconn *rc)
+{
+    struct rlink *rl = owner;
+    struct rnode_link *l;
+    bool last = routers_up(rl) == 0;
+    for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
+        rnode_off(l, rc);
+        if (last)
+            timer_stop(&l->grace);
+    }
+    if (last && rl->ops->on_link)
+        rl->ops->on_link(rl->owner, false);
+}
+
+static const struct rconn_ops rconn_ops = { on_up, on_down, on_frame };
+
+/* --- life --- */
+
+static char *copy(const char *s)
+{
+    return s ? mem_copy(slice_cstr(s)) : NULL;
+}
+
+static void conf_copy(struct rlink_conf *to, const struct rlink_conf *from)
+{
+    *to = *from;
+    to->routers = NULL;
+    to->dir = copy(from->dir);
+    to->name = copy(from->name);
+    to->secret = copy(from->secret);
+    to->instance = copy(from->instance);
+    to->ca_file = copy(from->ca_file);
+    to->cert_file = copy(from->cert_file);
+    to->key_file = copy(from->key_file);
+    to->window_bytes = from->window_bytes ? from->window_bytes : WINDOW_BYTES;
+    to->node_grace_ms = from->node_grace_ms ? from->node_grace_ms : GRACE_MS;
+    to->ack_ms = from->ack_ms ? from->ack_ms : ACK_MS;
+}
+
+static void drop_const(const char *s)
+{
+    mem_free((void *)(uintptr_t)s);
+}
+
+static void conf_drop(struct rlink_conf *c)
+{
+    const char *const strings[] = { c->dir, c->name, c->secret, c->instance, c->ca_file, c->cert_file, c->key_file };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        drop_const(strings[i]);
+}
+
+static void tls_prepare(struct rlink *rl)
+{
+    struct rconn_shared *sh = &rl->shared;
+    struct log_ctx log = log_of(rl);
+    struct tls_conf conf = { .trust_file = rl->conf.ca_file };
+    enum rc got = tls_ctx_new(&conf, &sh->tls, &sh->tls_why);
+    if (got == RC_OK && rl->conf.cert_file) {
+        got = tls_ctx_cert(sh->tls, rl->conf.name, rl->conf.cert_file, rl->conf.key_file, &sh->tls_why);
+        if (got != RC_OK)
+            tls_ctx_free(&sh->tls);
+    }
+    if (got != RC_OK) {
+        sh->tls = NULL;
+        LOG_ERROR(&log, "router_tls", F_WHY(&sh->tls_why));
+    }
+}
+
+struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
+                        void *owner)
+{
+    struct rlink *rl = mem_new(sizeof *rl);
+    bool tls = false;
+    rl->loop = loop;
+    rl->ops = ops;
+    rl->owner = owner;
+    conf_copy(&rl->conf, conf);
+    rl->nodes = idmap_new();
+    rl->arenas = arena_pool_new(CONTROL_ARENA, CONTROL_ARENA_MAX, 2);
+    rl->shared = (struct rconn_shared){ .loop = loop, .log = log, .conf = &rl->conf, .ops = &rconn_ops, .owner = rl };
+    rl->shared.xml = xmlin_pool_new(NS_CLIENT, rl->arenas);
+    rl->shared.work = work_pool_new(loop, 1, WORK_MAX);
+    do
+        rl->shared.node = secret_random_u64();
+    while (!rl->shared.node);
+    for (const char *const *r = conf->routers; *r; r++)
+        tls = tls || strncmp(*r, "unix:", 5) != 0;
+    if (tls)
+        tls_prepare(rl);
+    for (const char *const *r = conf->routers; *r && rl->n_routers < ROUTERS_MAX; r++) {
+        rl->routers[rl->n_routers] = rconn_new(&rl->shared, copy(*r), rl->n_routers);
+        rl->n_routers++;
+    }
+    return rl;
+}
+
+void rlink_close(struct rlink *rl)
+{
+    struct rnode_link *l;
+    rl->closed = true;
+    for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
+        if (channel_ack_due(l->ch))
+            send_ack(l);
+        timer_stop(&l->ack);
+        timer_stop(&l->grace);
+    }
+    for (unsigned i = 0; i < rl->n_routers; i++)
+        rconn_stop(rl->routers[i]);
+}
+
+static void names_clear(struct rlink *rl)
+{
+    for (size_t i = 0; i < rl->n_names; i++)
+        mem_free(rl->names[i]);
+    MEM_FREE(&rl->names);
+    rl->n_names = 0;
+}
+
+void rlink_free(struct rlink **rlp)
+{
+    struct rlink *rl = *rlp;
+    struct rnode_link *l;
+    if (!rl)
+        return;
+    work_pool_free(&rl->shared.work);
+    for (unsigned i = 0; i < rl->n_routers; i++) {
+        drop_const(rconn_address(rl->routers[i]));
+        rconn_free(&rl->routers[i]);
+    }
+    for (size_t at = 0; (l = idmap_next(rl->nodes, &at));)
+        rnode_free(l);
+    idmap_free(&rl->nodes);
+    if (rl->shared.tls)
+        tls_ctx_free(&rl->shared.tls);
+    xmlin_pool_free(&rl->shared.xml);
+    arena_pool_free(&rl->arenas);
+    names_clear(rl);
+    conf_drop(&rl->conf);
+    MEM_FREE(rlp);
+}
+
+/* --- what the owner asks for --- */
+
+bool rlink_up(const struct rlink *rl)
+{
+    return routers_up(rl) > 0;
+}
+
+uint64_t rlink_node_id(const struct rlink *rl)
+{
+    return rl->shared.node;
+}
+
+void rlink_names(struct rlink *rl, const struct slice *names, size_t n)
+{
+    names_clear(rl);
+    rl->names = mem_array(n ? n : 1, sizeof *rl->names);
+    rl->n_names = n;
+    for (size_t i = 0; i < n; i++)
+        rl->names[i] = mem_copy(names[i]);
+    for (unsigned i = 0; i < rl->n_routers; i++) {
+        if (rconn_up(rl->routers[i]))
+            names_tell(rl, rl->routers[i]);
+    }
+}
+
+struct rnode *rlink_next_node(const struct rlink *rl, size_t *at)
+{
+    struct rnode_link *l = idmap_next(rl->nodes, at);
+    return l ? &l->node : NULL;
+}
+
+static bool has_name(const struct rnode *n, struct slice name)
+{
+    for (size_t i = 0; i < n->n_names; i++) {
+        if (slice_is(name, n->names[i]))
+            return true;
+    }
+    return false;
+}
+
+struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct slice key)
+{
+    struct rnode *best = NULL, *n;
+    uint64_t best_weight = 0;
+    bool up = rlink_up(rl);
+    for (size_t at = 0; (n = rlink_next_node(rl, &at));) {
+        if (n->role != ROLE_SESSMAN || (up && !n->reachable) || !has_name(n, domain))
+            continue;
+        uint64_t weight = pick_weight(slice_cstr(n->instance), key);
+        if (!best || weight > best_weight || (weight == best_weight && n->id > best->id)) {
+            best = n;
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
+void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
+                size_t n)
+{
+    struct rnode_link *l = to->link;
+    struct frame f = { .kind = (uint8_t)kind, .dst = to->id, .session = session };
+    struct slice bytes = channel_send(l->ch, &f, pieces, n);
+    l->was_full = l->was_full || channel_full(l->ch);
+    if (l->synced && !rl->closed)
+        rconn_send(l->via, bytes);
+}
+
+bool rlink_full(const struct rlink *rl, const struct rnode *to)
+{
+    (void)rl;
+    return channel_full(to->link->ch);
+}
+
+void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq)
+{
+    struct rnode_link *l = from->link;
+    channel_done(l->ch, seq);
+    if (channel_ack_due(l->ch) && !rl->closed)
+        ack_soon(l);
+}
+
+void rlink_ack_now(struct rlink *rl, struct rnode *to)
+{
+    if (channel_ack_due(to->link->ch) && !rl->closed)
+        send_ack(to->link);
+}
+
+enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n)
+{
+    struct rconn *rc = NULL;
+    struct frame f = { .kind = FRAME_STANZA, .name = name, .name_len = (uint16_t)name.len };
+    for (unsigned i = 0; i < rl->n_routers && !rc; i++)
+        rc = rconn_up(rl->routers[i]) ? rl->routers[i] : NULL;
+    if (!rc)
+        return RC_CLOSED;
+    if (rconn_waiting(rc) > rl->conf.window_bytes || name.len > FRAME_NAME_MAX)
+        return RC_LIMIT;
+    rconn_send_pieces(rc, &f, pieces, n);
+    return RC_OK;
+}
+
+uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
+{
+    (void)rl;
+    return channel_sent(node->link->ch);
+}
+
+uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
+{
+    (void)rl;
+    return channel_acked_seq(node->link->ch);
+}
+
+/* --- status --- */
+
+static void status_node(const struct rnode_link *l, struct buf *json)
+{
+    buf_fmt(json, "{\"node\":\"%016llx\",\"instance\":", (unsigned long long)l->node.id);
+    json_string(json, slice_cstr(l->node.instance));
+    buf_fmt(json, ",\"role\":\"%s\",\"reachable\":%s,\"unacked_bytes\":%zu,\"names\":[", node_role_name(l->node.role),
+            l->node.reachable ? "true" : "false", channel_unacked(l->ch));
+    for (size_t i = 0; i < l->node.n_names; i++) {
+        if (i)
+            buf_byte(json, ',');
+        json_string(json, slice_cstr(l->node.names[i]));
+    }
+    BUF_LIT(json, "]}");
+}
+
+void rlink_status(const struct rlink *rl, struct buf *json)
+{
+    const struct rnode_link *l;
+    buf_byte(json, '[');
+    for (unsigned i = 0; i < rl->n_routers; i++) {
+        bool comma = false;
+        BUF_LIT(json, "{\"router\":");
+        json_string(json, slice_cstr(rconn_address(rl->routers[i])));
+        buf_fmt(json, ",\"up\":%s,\"waiting_bytes\":%zu,\"nodes\":[", rconn_up(rl->routers[i]) ? "true" : "false",
+                rconn_waiting(rl->routers[i]));
+        for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
+            if (!(l->on & 1u << i))
+                continue;
+            if (comma)
+                buf_byte(json, ',');
+            comma = true;
+            status_node(l, json);
+        }
+        buf_cstr(json, i + 1 < rl->n_routers ? "]}," : "]}");
+    }
+    buf_byte(json, ']');
+}
