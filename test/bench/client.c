@@ -1,8 +1,9 @@
-/* test/bench/client.c - a client's way from the socket to online (RFC 6120 4 to 7, RFC 6121 2.2 and 4.2); see gen.h
+/* test/bench/client.c - a client's way from the socket to online (RFC 6120 4 to 7, RFC 6121 2.2 and 4.2); see
+ * gen.h
  *
- * The sequence is that of an ordinary client: features, STARTTLS, SASL, bind, roster, then initial presence. Online
- * means that the server has sent the client's own presence back (RFC 6121 4.2.2), so all that a login costs lies
- * before it. */
+ * The sequence is that of an ordinary client: features, STARTTLS, SASL, bind, roster, then initial presence.
+ * Online means that the server has sent the client's own presence back (RFC 6121 4.2.2), so all that a login
+ * costs lies before it. */
 #include "gen.h"
 
 #include <stdarg.h>
@@ -40,7 +41,7 @@ void client_start(struct gen *g, unsigned slot, unsigned account)
 {
     struct client *c = &g->clients[slot];
     bool dirty = c->dirty; /* may still be in the list of this turn */
-    *c = (struct client){ .g = g, .slot = slot, .account = account, .fd = -1, .state = CLIENT_CONNECT };
+    *c = (struct client){.g = g, .slot = slot, .account = account, .fd = -1, .state = CLIENT_CONNECT};
     c->dirty = dirty;
     c->began_ns = now_ns();
     g->open++;
@@ -88,10 +89,11 @@ static void send_header(struct client *c)
 {
     c->in_stream = false;
     c->state = CLIENT_FEATURES;
-    client_printf(c,
-                  "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' xmlns='jabber:client' "
-                  "xmlns:stream='http://etherx.jabber.org/streams'>",
-                  c->g->opt.domain);
+    client_printf(
+        c,
+        "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' xmlns='jabber:client' "
+        "xmlns:stream='http://etherx.jabber.org/streams'>",
+        c->g->opt.domain);
 }
 
 void client_connected(struct client *c)
@@ -126,10 +128,10 @@ static void start_auth(struct client *c, const struct element *e)
         mech = element_find(e, ">SCRAM-SHA-256<") ? MECH_SCRAM256
                : element_find(e, ">SCRAM-SHA-1<") ? MECH_SCRAM1
                                                   : MECH_PLAIN;
-    const char *name = mech == MECH_SCRAM256 ? "SCRAM-SHA-256" : mech == MECH_SCRAM1 ? "SCRAM-SHA-1" : "PLAIN";
-    c->scram = calloc(1, sizeof(*c->scram));
-    if (!c->scram)
-        abort();
+    const char *name = mech == MECH_SCRAM256 ? "SCRAM-SHA-256"
+                       : mech == MECH_SCRAM1 ? "SCRAM-SHA-1"
+                                             : "PLAIN";
+    c->scram = gen_alloc(1, sizeof(*c->scram));
     snprintf(user, sizeof(user), "%s%u", o->prefix, c->account);
     if (!scram_begin(c->scram, mech, user, o->password, first, sizeof(first))) {
         client_close(c, "SASL cannot be begun");
@@ -159,10 +161,11 @@ static void on_features(struct client *c, const struct element *e)
         client_printf(c, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     } else if (c->authed) {
         c->state = CLIENT_BIND;
-        client_printf(c,
-                      "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>%s</resource>"
-                      "</bind></iq>",
-                      c->g->opt.resource);
+        client_printf(
+            c,
+            "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>%s</resource>"
+            "</bind></iq>",
+            c->g->opt.resource);
     } else if (c->g->scene.registers) {
         send_register(c);
     } else {
@@ -182,7 +185,8 @@ static void on_challenge(struct client *c, const struct element *e)
     char answer[1024];
     size_t len;
     const char *text = element_text(e, &len);
-    if (!scram_step(c->scram, c->g->scram, c->account, c->g->opt.password, text, len, answer, sizeof(answer))) {
+    if (!scram_step(c->scram, c->g->scram, c->account, c->g->opt.password, text, len, answer,
+                    sizeof(answer))) {
         client_close(c, "a challenge that is not SCRAM");
         return;
     }
@@ -278,13 +282,14 @@ static bool answered(struct client *c, const struct element *e)
     const char *id = element_attr(e, "id", &id_len), *from = element_attr(e, "from", &from_len);
     if (!id)
         return true;
-    client_printf(c, "<iq type='%s' id='%.*s'%s%.*s%s", set ? "result" : "error", (int)id_len, id, from ? " to='" : "",
-                  (int)from_len, from ? from : "", from ? "'" : "");
+    client_printf(c, "<iq type='%s' id='%.*s'%s%.*s%s", set ? "result" : "error", (int)id_len, id,
+                  from ? " to='" : "", (int)from_len, from ? from : "", from ? "'" : "");
     if (set)
         client_printf(c, "/>");
     else
-        client_printf(c, "><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-                         "</error></iq>");
+        client_printf(
+            c, "><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+               "</error></iq>");
     return set ? false : true; /* scenes want to see pushes */
 }
 
@@ -293,11 +298,11 @@ static const struct step {
     const char *name;
     void (*run)(struct client *c, const struct element *e);
 } steps[] = {
-    { CLIENT_FEATURES, "features", on_features },  { CLIENT_STARTTLS, "proceed", on_proceed },
-    { CLIENT_AUTH, "challenge", on_challenge },    { CLIENT_AUTH, "success", on_success },
-    { CLIENT_REGISTER, "iq", on_registered },      { CLIENT_BIND, "iq", on_bound },
-    { CLIENT_ROSTER, "iq", on_roster },            { CLIENT_PRESENCE, "presence", on_presence },
-    { CLIENT_PRESENCE, "message", on_other },      { CLIENT_PRESENCE, "iq", on_other },
+    {CLIENT_FEATURES, "features", on_features}, {CLIENT_STARTTLS, "proceed", on_proceed},
+    {CLIENT_AUTH, "challenge", on_challenge},   {CLIENT_AUTH, "success", on_success},
+    {CLIENT_REGISTER, "iq", on_registered},     {CLIENT_BIND, "iq", on_bound},
+    {CLIENT_ROSTER, "iq", on_roster},           {CLIENT_PRESENCE, "presence", on_presence},
+    {CLIENT_PRESENCE, "message", on_other},     {CLIENT_PRESENCE, "iq", on_other},
 };
 
 static void on_element(struct client *c, const struct element *e)

@@ -10,24 +10,32 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define EVENTS 512
+#define EVENTS            512
 #define READ_BUFFER_BYTES 262144
-#define STALL_NS UINT64_C(30000000000)
-#define TURN_NS UINT64_C(200000000) /* a loop looks at its clock at least this often */
+#define STALL_NS          UINT64_C(30000000000)
+#define TURN_NS           UINT64_C(200000000) /* a loop looks at its clock at least this often */
+
+void *gen_alloc(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
 
 int gen_init(struct gen *g, const struct options *opt, unsigned slots)
 {
     struct rlimit files;
-    *g = (struct gen){ .opt = *opt, .slots = slots };
-    g->clients = calloc(slots, sizeof(*g->clients));
-    g->dirty = calloc(slots, sizeof(struct client *));
-    g->read_buffer = malloc(READ_BUFFER_BYTES);
-    g->login_ns = calloc(1, sizeof(*g->login_ns));
+    *g = (struct gen){.opt = *opt, .slots = slots};
+    g->clients = gen_alloc(slots, sizeof(*g->clients));
+    g->dirty = gen_alloc(slots, sizeof(struct client *));
+    g->read_buffer = gen_alloc(1, READ_BUFFER_BYTES);
+    g->login_ns = gen_alloc(1, sizeof(*g->login_ns));
     g->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!g->clients || !g->dirty || !g->read_buffer || !g->login_ns || g->epoll < 0)
+    if (g->epoll < 0)
         return -1;
     for (unsigned i = 0; i < slots; i++)
-        g->clients[i] = (struct client){ .g = g, .slot = i, .fd = -1 };
+        g->clients[i] = (struct client){.g = g, .slot = i, .fd = -1};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
@@ -36,11 +44,12 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
     }
     prctl(PR_SET_TIMERSLACK, 1UL);
     if (gnutls_certificate_allocate_credentials(&g->credentials) < 0)
-        return -1; /* the server's certificate is self-signed and is not checked: that is not what is measured */
+        return -1; /* the server's certificate is self-signed and is not checked: that is not what is measured
+                    */
     g->scram = scram_cache_new(opt->first + opt->count * opt->step + 1);
     scram_cache_load(g->scram, opt->scram_cache, opt->password);
     if (opt->phases) {
-        struct epoll_event ev = { .events = EPOLLIN, .data = { .ptr = NULL } };
+        struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = NULL}};
         epoll_ctl(g->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &ev);
     }
     g->moved_ns = now_ns();
@@ -87,7 +96,7 @@ static void flush_dirty(struct gen *g)
 void gen_turn(struct gen *g, uint64_t until_ns)
 {
     struct epoll_event events[EVENTS];
-    struct timespec wait = { 0, 0 };
+    struct timespec wait = {0, 0};
     flush_dirty(g);
     uint64_t now = until_ns ? now_ns() : 0;
     if (until_ns > now) {

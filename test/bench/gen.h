@@ -1,8 +1,9 @@
 /* test/bench/gen.h - the engine of the load generator: thousands of clients on one epoll loop
  *
- * One thread, one struct gen. A scene (scene_*.c) starts clients in slots, gives orders, and calls gen_turn() until
- * it has what it waits for; every wait has an end (gen_stalled). The engine owns the clients; a slot can be used
- * again once it is closed. What a scene sends is collected and leaves in one write a client and turn. */
+ * One thread, one struct gen. A scene (scene_*.c) starts clients in slots, gives orders, and calls gen_turn()
+ * until it has what it waits for; every wait has an end (gen_stalled). The engine owns the clients; a slot
+ * can be used again once it is closed. What a scene sends is collected and leaves in one write a client and
+ * turn. */
 #ifndef BENCH_GEN_H
 #define BENCH_GEN_H
 
@@ -15,15 +16,16 @@
 enum tls_use { TLS_NONE, TLS_START, TLS_DIRECT };
 
 struct options {
-    const char *host, *domain, *password, *prefix, *resource; /* accounts are prefix0@domain, prefix1@domain, ... */
-    const char *scram_cache;                                  /* file, or NULL */
-    uint16_t port;                                            /* 0: 5222, or 5223 for direct TLS */
+    const char *host, *domain, *password, *prefix,
+        *resource;           /* accounts are prefix0@domain, prefix1@domain, ... */
+    const char *scram_cache; /* file, or NULL */
+    uint16_t port;           /* 0: 5222, or 5223 for direct TLS */
     enum tls_use tls;
     enum mech mech;
-    bool phases;   /* print PHASE lines and wait for a line on stdin at each */
-    bool full_jid; /* chat to full JIDs */
-    bool receipts; /* chat with the marks of XEP-0184 and XEP-0359 */
-    bool raw;      /* chat through the bare relay, without XMPP */
+    bool phases;                 /* print PHASE lines and wait for a line on stdin at each */
+    bool full_jid;               /* chat to full JIDs */
+    bool receipts;               /* chat with the marks of XEP-0184 and XEP-0359 */
+    bool raw;                    /* chat through the bare relay, without XMPP */
     unsigned first, count, step; /* accounts first, first + step, ...: count of them */
     unsigned concurrency;        /* logins at a time */
     unsigned addresses;          /* source addresses 127.0.1.1 and on */
@@ -88,7 +90,7 @@ struct gen {
     char *read_buffer;
     uint64_t read_ns, moved_ns, deadline_ns; /* last read; last progress; end of everything */
     bool stdin_line;
-    unsigned open, busy, online;     /* clients now; busy: on their way to online */
+    unsigned open, busy, online;      /* clients now; busy: on their way to online */
     unsigned logins, failed, dropped; /* so far; dropped: lost after they were online */
     unsigned complaints;
     uint64_t stanzas_in;
@@ -123,6 +125,9 @@ unsigned gen_account(const struct gen *g, unsigned slot);
 /* The account number in a JID of ours; false if it is another's. */
 bool gen_account_of(const struct gen *g, const char *jid, size_t len, unsigned *out);
 void gen_report_logins(struct gen *g, struct report *r);
+/* Zeroed memory, to be freed; a generator without memory ends. */
+void *gen_alloc(size_t n, size_t size);
+
 int gen_result(const struct gen *g); /* exit code: 0, or 1 if a client failed or was dropped */
 
 /* client.c: one client's way through the negotiation. */

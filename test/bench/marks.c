@@ -1,20 +1,23 @@
-/* test/bench/marks.c - messages with a number and a time in them, and the account of what arrived; see scenes.h */
+/* test/bench/marks.c - messages with a number and a time in them, and the account of what arrived; see
+ * scenes.h */
 #include "scenes.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BODY "Shall I compare thee to a summer's day? Thou art more lovely and more temperate: rough winds do shake"
+#define BODY                                                                                                 \
+    "Shall I compare thee to a summer's day? Thou art more lovely and more temperate: rough winds do shake"
 
 void mark_prepare(struct mark_text *t, const struct gen *g, unsigned from, unsigned to)
 {
     const struct options *o = &g->opt;
-    int head = snprintf(t->head, sizeof(t->head), "<message type='chat' to='%s%u@%s%s%s' id='m%u-", o->prefix, to,
-                        o->domain, o->full_jid ? "/" : "", o->full_jid ? o->resource : "", from);
-    int tail = snprintf(t->tail, sizeof(t->tail), "'><body>%s</body>%s</message>", BODY,
-                        o->receipts ? "<request xmlns='urn:xmpp:receipts'/>"
-                                      "<origin-id xmlns='urn:xmpp:sid:0' id='3b0f0c52-9c5e-4a43-8a5f-6f3d1a5b7c01'/>"
-                                    : "");
+    int head = snprintf(t->head, sizeof(t->head), "<message type='chat' to='%s%u@%s%s%s' id='m%u-", o->prefix,
+                        to, o->domain, o->full_jid ? "/" : "", o->full_jid ? o->resource : "", from);
+    int tail =
+        snprintf(t->tail, sizeof(t->tail), "'><body>%s</body>%s</message>", BODY,
+                 o->receipts ? "<request xmlns='urn:xmpp:receipts'/>"
+                               "<origin-id xmlns='urn:xmpp:sid:0' id='3b0f0c52-9c5e-4a43-8a5f-6f3d1a5b7c01'/>"
+                             : "");
     t->head_len = head > 0 && head < (int)sizeof(t->head) ? (size_t)head : 0;
     t->tail_len = tail > 0 && tail < (int)sizeof(t->tail) ? (size_t)tail : 0;
 }
@@ -56,7 +59,8 @@ static bool get_uint(const char **p, const char *end, uint64_t *out)
     return any;
 }
 
-bool mark_take(struct mark_end *end, struct mark_sums *sums, const struct element *e, unsigned from, uint64_t *ns)
+bool mark_take(struct mark_end *end, struct mark_sums *sums, const struct element *e, unsigned from,
+               uint64_t *ns)
 {
     size_t len = 0;
     uint64_t sender, number;

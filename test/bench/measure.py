@@ -42,15 +42,20 @@ def process_name(pid):
 
 
 def cpu(pids):
-    """{pid: (user, system)} in seconds; all threads of each process, those that have ended included."""
+    """{pid: (user, system, all)} in seconds. User and system come in steps of a tick, and hold the threads that have
+    ended; all is exact, of the threads that are there."""
     taken = {}
     for pid in pids:
+        exact = 0
         try:
             with open(f"/proc/{pid}/stat", encoding="latin-1") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as f:
+                    exact += int(f.read().split()[0])
         except OSError as e:
             raise BenchError(f"process {pid} of the server is gone") from e
-        taken[pid] = (int(fields[11]) / TICK, int(fields[12]) / TICK)
+        taken[pid] = (int(fields[11]) / TICK, int(fields[12]) / TICK, exact / 1e9)
     return taken
 
 
@@ -59,12 +64,14 @@ def cpu_between(before, after, names):
     if set(before) != set(after):
         raise BenchError("a process of the server was replaced during the run")
     split = {"all": 0.0, "user": 0.0, "system": 0.0}
-    for pid, (user, system) in after.items():
-        u, s = user - before[pid][0], system - before[pid][1]
-        split[names[pid]] = split.get(names[pid], 0.0) + u + s
-        split["user"] += u
-        split["system"] += s
-        split["all"] += u + s
+    for pid, (user, system, exact) in after.items():
+        u, s, used = user - before[pid][0], system - before[pid][1], exact - before[pid][2]
+        if used < u + s - 3 / TICK:  # threads ended in between
+            used = u + s
+        split[names[pid]] = split.get(names[pid], 0.0) + used
+        split["all"] += used
+        split["system"] += used * s / (u + s) if u + s > 0 else 0.0
+    split["user"] = split["all"] - split["system"]
     return split
 
 

@@ -1,9 +1,9 @@
 /* test/bench/relay.c - a bare TCP relay: what a message costs with nothing of a server around it
  *
  * usage: relay PORT   (on 127.0.0.1; ends when stdin closes)
- * A connection sends "PAIR n\n"; when two have given the same n, both get "OK\n", and from then on every chunk that
- * one sends is written to the other. One thread, one read and one write per chunk, no batching: the least that any
- * process between two clients must do. A receiver that cannot keep up ends its pair. */
+ * A connection sends "PAIR n\n"; when two have given the same n, both get "OK\n", and from then on every
+ * chunk that one sends is written to the other. One thread, one read and one write per chunk, no batching:
+ * the least that any process between two clients must do. A receiver that cannot keep up ends its pair. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PAIRS_MAX 10000
-#define CHUNK 65536
+#define PAIRS_MAX      10000
+#define CHUNK          65536
 #define LINE_MAX_BYTES 16
 
 struct end {
@@ -58,7 +58,7 @@ static void on_connection(struct relay *r)
             abort();
         e->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        struct epoll_event ev = { .events = EPOLLIN, .data = { .ptr = e } };
+        struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = e}};
         epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
     }
 }
@@ -102,7 +102,7 @@ static void on_chunk(struct relay *r, struct end *e)
 
 static int listen_on(uint16_t port)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -115,9 +115,9 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    struct relay *r = calloc(1, sizeof(*r));
-    struct epoll_event events[256], ev = { .events = EPOLLIN, .data = { .ptr = NULL } };
-    if (argc != 2 || !r) {
+    struct relay relay = {.dead = NULL}, *r = &relay;
+    struct epoll_event events[256], ev = {.events = EPOLLIN, .data = {.ptr = NULL}};
+    if (argc != 2) {
         fprintf(stderr, "usage: relay PORT\n");
         return 2;
     }

@@ -7,7 +7,8 @@ Starts the server in a folder of its own, makes accounts and rosters in band, ru
 reads /proc before and after each, and prints one table; the same figures go to a JSON file. CPU is user and system
 time of all processes of the server together, memory the sum of their PSS, kernel socket buffers apart.
 
-Scenes: idle (memory of a session, plain and TLS; all log in and leave), login (contacts away), chat1, chat16, rate,
+Scenes: idle (memory of a session, plain and TLS; all log in and leave), churn (20,000 clients come and leave: what
+memory stays), login (contacts away), chat1, chat16, rate,
 presence, offline, relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured,
 not the load generator, but they share the cores: latencies are those of a machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
@@ -27,7 +28,7 @@ from measure import BenchError, Load, Perf, cpu, cpu_between, settled_pss
 from servers import SERVERS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
+SCENES = ("idle", "churn", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -40,12 +41,15 @@ ROWS = (
     ("session_tls_kib", "idle session, TLS", "KiB", 15, "50.3", None),
     ("left_plain_ratio", "after all left / empty, plaintext", "x", 1.1, None, None),
     ("left_tls_ratio", "after all left / empty, TLS", "x", 1.1, None, None),
+    ("churn_ratio", "after many came and left / empty", "x", 1.1, None, None),
+    ("churn_growth_bytes", "growth a login, once warm", "B", None, None, None),
     ("login_plain_ms", "login, 25 contacts (away), plaintext", "ms", 0.3, "0.9", None),
     ("login_tls_ms", "login, 25 contacts (away), TLS", "ms", 1.0, "1.6", None),
     ("login_logout_plain_ms", "login and logout, 25 contacts online", "ms", 0.5, "3.1", None),
     ("login_logout_tls_ms", "the same, TLS", "ms", None, None, None),
     ("chat1_us", "chat message, 1 in flight a pair", "us", 12, "48", "relay_chat1_us"),
     ("chat16_us", "chat message, 16 in flight a pair", "us", 6, "48", "relay_chat16_us"),
+    ("router_frame_us", "router, one frame through (of chat16)", "us", 1, None, None),
     ("chat1_per_s", "messages a second, 1 in flight", "/s", None, None, "relay_chat1_per_s"),
     ("chat16_per_s", "messages a second, 16 in flight", "/s", -100000, "29600", "relay_chat16_per_s"),
     ("rate_p50_ms", "latency p50 at 1,000 a second", "ms", 0.15, "0.18", "relay_rate_p50_ms"),
@@ -121,9 +125,9 @@ class Bench:
         if have.get("server") != self.args.server:
             self.server.init()
         elif have["accounts"] >= accounts:
-            self.server.start()
+            self.start()
             return
-        self.server.start()
+        self.start()
         for scene, options in (("register", {"concurrency": 32}), ("rosters", {"concurrency": 416})):
             began = time.monotonic()
             # salted passwords are made here, so that later logins cost the generator little
@@ -135,9 +139,22 @@ class Bench:
         with open(marker, "w", encoding="ascii") as f:
             json.dump({"server": self.args.server, "accounts": accounts}, f)
 
+    def start(self):
+        """Starts the server; it is up when it has dealt with a registration (of an account that may be there)."""
+        self.server.start()
+        end = time.monotonic() + 30
+        while True:
+            with self.load([self.command("register", count=1, timeout=10)], 15) as g:
+                if g.finish()[0]["failed"] == 0:
+                    break
+            if time.monotonic() > end:
+                raise BenchError("the server does not answer a registration")
+            time.sleep(0.2)
+        self.server.note_processes()
+
     def restart(self):
         self.server.stop()
-        self.server.start()
+        self.start()
 
     # -- scenes
 
@@ -178,6 +195,29 @@ class Bench:
         contacts = sum(r["contacts"] * r["logins"] for r in results) / max(logins, 1)
         self.note(f"{logins} sessions, {kind}, {contacts:.1f} contacts each: {f[f'session_{kind}_kib{suffix}']:.2f} "
                   f"KiB a session")
+
+    def churn(self, accounts):
+        """Everybody comes and leaves, several times, over TLS: what the server does not give back."""
+        self.restart()
+        count = min(accounts, 5000)
+        rounds = max(4, math.ceil((4000 if self.args.quick else 20000) / count))
+        empty, left = settled_pss(self.server, 3)["all"], []
+        with self.load(self.over_all("login", count, tls=self.args.tls, rounds=rounds, phases=True, timeout=1200),
+                       1200) as g:
+            g.phase("start")
+            g.go()
+            for n in range(rounds):
+                g.phase("online")
+                g.go()
+                g.phase("left")
+                left.append(settled_pss(self.server, 15 if n == rounds - 1 else 3)["all"])
+                g.go()
+            self.judge("churn", g.finish())
+        self.figures["churn_ratio"] = left[-1] / empty
+        self.figures["churn_growth_bytes"] = (left[-1] - left[1]) * 1024 / (count * (rounds - 2))
+        self.splits["memory_churn"] = {"unit": "KiB", "empty": empty, "left": left}
+        self.note(f"churn: {empty / 1024:.1f} MiB empty, after each round of {count} " +
+                  " ".join(f"{k / 1024:.1f}" for k in left))
 
     def login(self, accounts):
         """One account of each block of contacts logs in and out, again and again: its contacts are away."""
@@ -233,6 +273,8 @@ class Bench:
         result, us = self.phased(key, command, "delivered")
         self.figures[f"{key}_us"], self.figures[f"{key}_per_s"] = us, result["delivered_per_s"]
         self.figures[f"{key}_p50_ms"] = result["latency_us"]["p50"] / 1e3
+        if in_flight > 1 and "router" in self.splits[key]:  # a message passes it twice
+            self.figures["router_frame_us"] = self.splits[key]["router"] / 2
         self.note(f"chat, {in_flight} in flight: {us:.2f} us, {result['delivered_per_s']:.0f} a second")
 
     def rate(self):
@@ -253,7 +295,7 @@ class Bench:
         self.note(f"presence: {self.figures['presence_us']:.2f} us a copy")
 
     def offline(self):
-        senders, messages = (40, 50) if self.args.quick else (104, 50)
+        senders, messages = 104, 50
         cache = os.path.join(self.folder, "scram0")
         spare = self.command("offline-store", count=senders, step=2, messages=messages, phases=True, scram_cache=cache)
         _, store = self.phased("offline_store", spare, "sent")
@@ -304,7 +346,7 @@ class Bench:
     def run(self):
         only = self.args.only or SCENES
         sessions = self.args.sessions
-        accounts = max([8 * BLOCK, *(sessions if "idle" in only else ())])
+        accounts = max([8 * BLOCK, *(sessions if "idle" in only else sessions[:1] if "churn" in only else ())])
         if set(only) != {"relay"}:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
         steps = []
@@ -312,14 +354,14 @@ class Bench:
             suffix = "" if n == 0 else f"_{count}"
             for tls in ("none", self.args.tls):
                 steps.append(("idle", lambda count=count, tls=tls, suffix=suffix: self.idle(count, tls, suffix)))
-        steps += [("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)),
+        steps += [("churn", lambda: self.churn(accounts)), ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)),
                   ("chat16", lambda: self.chat(16)), ("rate", self.rate), ("presence", self.presence),
                   ("offline", self.offline), ("relay", self.relay)]
-        for n, (name, step) in enumerate(steps):
+        for name, step in steps:
             if name not in only:
                 continue
             try:
-                if n and name == "login" and "idle" in only:
+                if name == "login" and ("idle" in only or "churn" in only):
                     self.restart()
                 step()
             except (BenchError, subprocess.SubprocessError, OSError, ValueError, KeyError) as e:
@@ -358,6 +400,8 @@ def table(bench):
                          "ratio": ratio, "missed": bool(over), "best_peer": peer, "relay": relay})
     print("\nCPU by process (user and system over all of them at the end):")
     for scene, split in bench.splits.items():
+        if scene == "memory_churn":
+            continue
         if scene.startswith("memory"):
             print(f"  {scene:<24} KiB a session: " +
                   "  ".join(f"{k} {v:.2f}" for k, v in split["a_session"].items() if k != "all"))

@@ -27,8 +27,8 @@ struct element {
     size_t name_len; /* local name, without its prefix */
 };
 
-/* Looks at the next thing in p[0..n). out->len is the number of bytes to consume, unless SCAN_MORE or SCAN_BAD.
- * in_stream: the header has been seen; without it the first start tag is the header. */
+/* Looks at the next thing in p[0..n). out->len is the number of bytes to consume, unless SCAN_MORE or
+ * SCAN_BAD. in_stream: the header has been seen; without it the first start tag is the header. */
 enum scan_kind scan_next(const char *p, size_t n, bool in_stream, struct element *out);
 
 /* True if the local name of the element is name. */
@@ -38,10 +38,12 @@ bool element_is(const struct element *e, const char *name);
 const char *element_attr(const struct element *e, const char *name, size_t *len);
 bool element_attr_is(const struct element *e, const char *name, const char *value);
 
-/* Finds text anywhere in the element; NULL if it is not there. For features, conditions and marks of our own. */
+/* Finds text anywhere in the element; NULL if it is not there. For features, conditions and marks of our own.
+ */
 const char *element_find(const struct element *e, const char *text);
 
-/* The first start tag "<name" at or after from; *out is that tag alone (len is head). False if there is none. */
+/* The first start tag "<name" at or after from; *out is that tag alone (len is head). False if there is none.
+ */
 bool element_tag(const struct element *e, const char *from, const char *name, struct element *out);
 
 /* Text between the start tag and the next "<" of the element itself (e.g. a SASL challenge). */

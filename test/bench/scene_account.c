@@ -7,7 +7,7 @@
 int scene_register(const struct options *o)
 {
     struct gen g;
-    struct report r = { false };
+    struct report r = {false};
     if (gen_init(&g, o, o->count) < 0)
         return 1;
     g.scene.registers = true;
@@ -26,7 +26,7 @@ int scene_register(const struct options *o)
 int scene_login(const struct options *o)
 {
     struct gen g;
-    struct report r = { false };
+    struct report r = {false};
     uint64_t contacts = 0, login_ns = 0;
     if (gen_init(&g, o, o->count) < 0)
         return 1;
@@ -78,7 +78,8 @@ static void note_items(struct client *c, const struct element *e)
             continue;
         char bare[256]; /* gen_account_of wants the "@" after the digits, which a roster's JID has */
         snprintf(bare, sizeof(bare), "%.*s", (int)len, jid);
-        if (gen_account_of(c->g, bare, len, &other) && other / block_size(c->g) == c->account / block_size(c->g))
+        if (gen_account_of(c->g, bare, len, &other) &&
+            other / block_size(c->g) == c->account / block_size(c->g))
             s->has[c->slot] |= UINT64_C(1) << other % block_size(c->g);
     }
     gen_moved(c->g);
@@ -129,8 +130,8 @@ static unsigned incomplete(struct gen *g, unsigned count, bool first)
 int scene_rosters(const struct options *o)
 {
     struct gen g;
-    struct rosters s = { NULL, 0 };
-    struct report r = { false };
+    struct rosters s = {NULL, 0};
+    struct report r = {false};
     unsigned block = o->contacts + 1, done = 0, missing = 0;
     unsigned batch = o->concurrency / block > 0 ? o->concurrency / block * block : block;
     if (o->contacts > 63 || o->first % block != 0 || o->step != 1) {
@@ -139,14 +140,12 @@ int scene_rosters(const struct options *o)
     }
     if (gen_init(&g, o, batch) < 0)
         return 1;
-    g.scene = (struct scene){ .data = &s, .on_stanza = on_roster_stanza };
+    g.scene = (struct scene){.data = &s, .on_stanza = on_roster_stanza};
     uint64_t began = now_ns();
     while (done < o->count && now_ns() < g.deadline_ns) {
         unsigned count = o->count - done < batch ? o->count - done : batch;
         g.opt.first = o->first + done;
-        s.has = calloc(batch, sizeof(*s.has));
-        if (!s.has)
-            abort();
+        s.has = gen_alloc(batch, sizeof(*s.has));
         gen_login(&g, count, 64);
         incomplete(&g, count, true);
         gen_moved(&g);

@@ -1,7 +1,8 @@
 /* test/bench/scene_chat.c - pairs that talk: closed loop (chat) and at a fixed rate (rate); see scenes.h
  *
- * Chat: in_flight messages are in the air between the two of a pair; who receives one sends one back at once. What
- * one read brought is answered in one write. Rate: messages leave at their time whatever has come back. */
+ * Chat: in_flight messages are in the air between the two of a pair; who receives one sends one back at once.
+ * What one read brought is answered in one write. Rate: messages leave at their time whatever has come back.
+ */
 #include "scenes.h"
 
 #include <stdio.h>
@@ -91,7 +92,7 @@ static uint64_t open_loop(struct gen *g, uint64_t ns)
 
 static void reset(struct talk *t)
 {
-    t->sums = (struct mark_sums){ 0 };
+    t->sums = (struct mark_sums){0};
     hist_reset(&t->latency);
     hist_reset(&t->late);
 }
@@ -99,16 +100,14 @@ static void reset(struct talk *t)
 static int talk(const struct options *o, const char *name, uint64_t (*run)(struct gen *g, uint64_t ns))
 {
     struct gen g;
-    struct report r = { false };
-    struct talk *t = calloc(1, sizeof(*t));
+    struct report r = {false};
     unsigned slots = o->count / 2 * 2;
     uint64_t ns = 0;
-    if (!t || gen_init(&g, o, slots) < 0)
+    if (gen_init(&g, o, slots) < 0)
         return 1;
-    t->talkers = calloc(slots, sizeof(*t->talkers));
-    if (!t->talkers)
-        return 1;
-    g.scene = (struct scene){ .data = t, .on_stanza = on_talk };
+    struct talk *t = gen_alloc(1, sizeof(*t));
+    t->talkers = gen_alloc(slots, sizeof(*t->talkers));
+    g.scene = (struct scene){.data = t, .on_stanza = on_talk};
     for (unsigned i = 0; i < slots; i++)
         mark_prepare(&t->talkers[i].text, &g, gen_account(&g, i), gen_account(&g, i ^ 1));
     gen_login(&g, slots, o->concurrency);

@@ -1,7 +1,7 @@
 /* test/bench/scene_offline.c - messages to accounts that are not there, and their delivery; see scenes.h
  *
- * Store: each account sends its messages to the account after it, then pings the server; the answer comes after all
- * that was sent before it has been handled. Fetch: those accounts log in and receive. */
+ * Store: each account sends its messages to the account after it, then pings the server; the answer comes
+ * after all that was sent before it has been handled. Fetch: those accounts log in and receive. */
 #include "scenes.h"
 
 #include <stdlib.h>
@@ -28,14 +28,15 @@ static void send_all(struct gen *g, struct offline *s)
 {
     for (unsigned i = 0; i < g->slots; i++) {
         struct client *c = &g->clients[i];
-        struct mark_text text;
+        struct mark_text text = {.head_len = 0};
         if (c->state != CLIENT_ONLINE)
             continue;
         mark_prepare(&text, g, c->account, c->account + 1);
         for (unsigned n = 1; n <= g->opt.messages; n++)
             mark_send(c, &text, n, now_ns());
         s->sums.sent += g->opt.messages;
-        client_printf(c, "<iq type='get' id='done' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", g->opt.domain);
+        client_printf(c, "<iq type='get' id='done' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>",
+                      g->opt.domain);
     }
     gen_moved(g);
     while (s->answered < g->online && !gen_stalled(g))
@@ -45,11 +46,11 @@ static void send_all(struct gen *g, struct offline *s)
 int scene_offline_store(const struct options *o)
 {
     struct gen g;
-    struct offline s = { .answered = 0 };
-    struct report r = { false };
+    struct offline s = {.answered = 0};
+    struct report r = {false};
     if (gen_init(&g, o, o->count) < 0)
         return 1;
-    g.scene = (struct scene){ .data = &s, .on_stanza = on_answer };
+    g.scene = (struct scene){.data = &s, .on_stanza = on_answer};
     gen_login(&g, o->count, o->concurrency);
     gen_settle(&g);
     gen_phase(&g, "begin");
@@ -83,15 +84,13 @@ static void on_stored(struct client *c, const struct element *e)
 int scene_offline_fetch(const struct options *o)
 {
     struct gen g;
-    struct offline s = { .answered = 0 };
-    struct report r = { false };
+    struct offline s = {.answered = 0};
+    struct report r = {false};
     if (gen_init(&g, o, o->count) < 0)
         return 1;
-    s.ends = calloc(o->count, sizeof(*s.ends));
-    if (!s.ends)
-        abort();
+    s.ends = gen_alloc(o->count, sizeof(*s.ends));
     s.sums.sent = (uint64_t)o->count * o->messages;
-    g.scene = (struct scene){ .data = &s, .on_stanza = on_stored };
+    g.scene = (struct scene){.data = &s, .on_stanza = on_stored};
     gen_phase(&g, "begin");
     uint64_t began = now_ns();
     gen_login(&g, o->count, o->concurrency);

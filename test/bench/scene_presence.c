@@ -1,7 +1,8 @@
 /* test/bench/scene_presence.c - changes of presence that go to a roster of online contacts; see scenes.h
  *
- * window changes are under way at a time; when all contacts of one have seen it, the next client in turn changes
- * its own. The change carries a number and a time in its status, so that a copy is counted for the change it is of. */
+ * window changes are under way at a time; when all contacts of one have seen it, the next client in turn
+ * changes its own. The change carries a number and a time in its status, so that a copy is counted for the
+ * change it is of. */
 #include "scenes.h"
 
 #include <inttypes.h>
@@ -112,15 +113,17 @@ static uint64_t run(struct gen *g, uint64_t ns)
 int scene_presence(const struct options *o)
 {
     struct gen g;
-    struct changes *s = calloc(1, sizeof(*s));
-    struct report r = { false };
+    struct report r = {false};
     uint64_t ns = 0;
-    if (!s || o->step != 1 || o->first % (o->contacts + 1) != 0 || gen_init(&g, o, o->count) < 0)
+    if (o->step != 1 || o->first % (o->contacts + 1) != 0) {
+        fprintf(stderr, "loadgen: presence wants whole blocks of contacts + 1 accounts, step 1\n");
         return 2;
-    s->changers = calloc(o->count, sizeof(*s->changers));
-    if (!s->changers)
+    }
+    if (gen_init(&g, o, o->count) < 0)
         return 1;
-    g.scene = (struct scene){ .data = s, .on_stanza = on_copy };
+    struct changes *s = gen_alloc(1, sizeof(*s));
+    s->changers = gen_alloc(o->count, sizeof(*s->changers));
+    g.scene = (struct scene){.data = s, .on_stanza = on_copy};
     gen_login(&g, o->count, o->concurrency);
     gen_settle(&g);
     run(&g, o->warm_up * UINT64_C(1000000000));

@@ -6,18 +6,19 @@
 
 #include "gen.h"
 
-int scene_register(const struct options *o);  /* scene_account.c: XEP-0077 */
-int scene_rosters(const struct options *o);   /* mutual subscriptions within blocks of contacts + 1 accounts */
-int scene_login(const struct options *o);     /* all log in, all leave, rounds times; phases online, left */
-int scene_chat(const struct options *o);      /* scene_chat.c: closed loop; phases begin, end, left */
-int scene_rate(const struct options *o);      /* open loop */
-int scene_offline_store(const struct options *o); /* scene_offline.c: account n sends to n + 1; phases begin, end, left */
+int scene_register(const struct options *o); /* scene_account.c: XEP-0077 */
+int scene_rosters(const struct options *o);  /* mutual subscriptions within blocks of contacts + 1 accounts */
+int scene_login(const struct options *o);    /* all log in, all leave, rounds times; phases online, left */
+int scene_chat(const struct options *o);     /* scene_chat.c: closed loop; phases begin, end, left */
+int scene_rate(const struct options *o);     /* open loop */
+int scene_offline_store(
+    const struct options *o); /* scene_offline.c: account n sends to n + 1; phases begin, end, left */
 int scene_offline_fetch(const struct options *o);
-int scene_presence(const struct options *o);  /* scene_presence.c; phases begin, end, left */
+int scene_presence(const struct options *o); /* scene_presence.c; phases begin, end, left */
 
 /* Numbered and stamped messages, and what became of them (marks.c). The id is "m<sender>-<number>-<ns>". */
-struct mark_end { /* one receiving end */
-    uint32_t seen; /* highest number */
+struct mark_end {    /* one receiving end */
+    uint32_t seen;   /* highest number */
     uint64_t window; /* bit i: seen - i has arrived */
 };
 struct mark_sums {
@@ -32,7 +33,8 @@ void mark_prepare(struct mark_text *t, const struct gen *g, unsigned from, unsig
 void mark_send(struct client *c, const struct mark_text *t, uint32_t number, uint64_t ns);
 
 /* Takes a message to an end that listens to account from. True if it is new; then *ns is when it was sent. */
-bool mark_take(struct mark_end *end, struct mark_sums *sums, const struct element *e, unsigned from, uint64_t *ns);
+bool mark_take(struct mark_end *end, struct mark_sums *sums, const struct element *e, unsigned from,
+               uint64_t *ns);
 void mark_report(const struct mark_sums *sums, struct report *r);
 
 #endif

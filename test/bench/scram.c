@@ -59,12 +59,13 @@ void scram_cache_load(struct scram_cache *cache, const char *path, const char *p
     char line[512], word[128];
     if (!f)
         return;
-    if (fgets(line, sizeof(line), f) && sscanf(line, "password %127s", word) == 1 && strcmp(word, password) == 0) {
+    if (fgets(line, sizeof(line), f) && sscanf(line, "password %127s", word) == 1 &&
+        strcmp(word, password) == 0) {
         while (fgets(line, sizeof(line), f)) {
             unsigned kind, account, iterations;
             char salt[SALT_TEXT_MAX], hex[2 * SCRAM_KEY_MAX + 1];
-            if (sscanf(line, "%u %u %u %95s %64s", &kind, &account, &iterations, salt, hex) != 5 || kind > 1 ||
-                account >= cache->accounts || strlen(hex) != sizeof(hex) - 1)
+            if (sscanf(line, "%u %u %u %95s %64s", &kind, &account, &iterations, salt, hex) != 5 ||
+                kind > 1 || account >= cache->accounts || strlen(hex) != sizeof(hex) - 1)
                 continue;
             struct salted *s = &cache->of[kind][account];
             if (from_hex(hex, s->key, SCRAM_KEY_MAX) == 0) {
@@ -102,7 +103,7 @@ void scram_cache_save(const struct scram_cache *cache, const char *path, const c
 
 static bool to_base64(const void *data, size_t len, char *out, size_t out_size)
 {
-    gnutls_datum_t in = { (unsigned char *)(uintptr_t)data, (unsigned)len }, text = { NULL, 0 };
+    gnutls_datum_t in = {(unsigned char *)(uintptr_t)data, (unsigned)len}, text = {NULL, 0};
     bool fits = gnutls_base64_encode2(&in, &text) >= 0 && text.size < out_size;
     if (fits) {
         memcpy(out, text.data, text.size);
@@ -115,7 +116,7 @@ static bool to_base64(const void *data, size_t len, char *out, size_t out_size)
 /* Decodes into out and ends it with NUL; the length, or -1. */
 static int from_base64(const char *text, size_t len, char *out, size_t out_size)
 {
-    gnutls_datum_t in = { (unsigned char *)(uintptr_t)text, (unsigned)len }, data = { NULL, 0 };
+    gnutls_datum_t in = {(unsigned char *)(uintptr_t)text, (unsigned)len}, data = {NULL, 0};
     int n = -1;
     if (gnutls_base64_decode2(&in, &data) >= 0 && data.size < out_size) {
         memcpy(out, data.data, data.size);
@@ -126,7 +127,8 @@ static int from_base64(const char *text, size_t len, char *out, size_t out_size)
     return n;
 }
 
-bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *password, char *out, size_t out_size)
+bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *password, char *out,
+                 size_t out_size)
 {
     char message[320];
     int n;
@@ -145,8 +147,8 @@ bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *
     return n > 0 && n < (int)sizeof(message) && to_base64(message, (size_t)n, out, out_size);
 }
 
-static const struct salted *salted(struct scram_cache *cache, enum mech mech, unsigned account, const char *password,
-                                   const char *salt_text, unsigned iterations)
+static const struct salted *salted(struct scram_cache *cache, enum mech mech, unsigned account,
+                                   const char *password, const char *salt_text, unsigned iterations)
 {
     struct salted *s = &cache->of[mech == MECH_SCRAM256][account];
     if (s->iterations == iterations && strcmp(s->salt, salt_text) == 0)
@@ -156,10 +158,11 @@ static const struct salted *salted(struct scram_cache *cache, enum mech mech, un
     if (salt_len <= 0)
         return NULL;
     bool wide = mech == MECH_SCRAM256;
-    gnutls_datum_t key = { (unsigned char *)(uintptr_t)password, (unsigned)strlen(password) };
-    gnutls_datum_t seed = { (unsigned char *)salt, (unsigned)salt_len };
+    gnutls_datum_t key = {(unsigned char *)(uintptr_t)password, (unsigned)strlen(password)};
+    gnutls_datum_t seed = {(unsigned char *)salt, (unsigned)salt_len};
     memset(s->key, 0, sizeof(s->key));
-    if (gnutls_pbkdf2(wide ? GNUTLS_MAC_SHA256 : GNUTLS_MAC_SHA1, &key, &seed, iterations, s->key, wide ? 32 : 20) < 0)
+    if (gnutls_pbkdf2(wide ? GNUTLS_MAC_SHA256 : GNUTLS_MAC_SHA1, &key, &seed, iterations, s->key,
+                      wide ? 32 : 20) < 0)
         return NULL;
     s->iterations = iterations;
     strcpy(s->salt, salt_text);

@@ -1,7 +1,7 @@
 /* test/bench/scram.h - the client's side of SASL PLAIN and SCRAM-SHA-1/-256 (RFC 4616, RFC 5802, RFC 7677)
  *
- * The salted password costs some milliseconds, so it is remembered per account, salt and iteration count, and can
- * be kept in a file from one run to the next: the machine's cores are for the server that is measured. */
+ * The salted password costs some milliseconds, so it is remembered per account, salt and iteration count, and
+ * can be kept in a file from one run to the next: the machine's cores are for the server that is measured. */
 #ifndef BENCH_SCRAM_H
 #define BENCH_SCRAM_H
 
@@ -31,7 +31,8 @@ struct scram {
 };
 
 /* Writes the initial response, in base64, to out. False if it does not fit. */
-bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *password, char *out, size_t out_size);
+bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *password, char *out,
+                 size_t out_size);
 
 /* Answers server-first-message (base64) with client-final-message (base64). account: for the cache. */
 bool scram_step(struct scram *s, struct scram_cache *cache, unsigned account, const char *password,

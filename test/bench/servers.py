@@ -46,7 +46,9 @@ class Server:
                 if time.monotonic() > end:
                     raise BenchError(f"{self.name} does not listen on port {self.port}") from None
                 time.sleep(0.1)
-        time.sleep(1.5)  # the other processes come up, start-up memory is given back
+
+    def note_processes(self):
+        """Once the server is up: those that are measured from here on."""
         self.names = {pid: process_name(pid) for pid in self.pids()}
 
     def pids(self):
@@ -161,9 +163,6 @@ listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true, max_stanza_size: 262144}}
   - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, max_stanza_size: 262144}}
 auth_password_format: scram
-acl: {{local: {{user_regexp: ""}}}}
-access_rules: {{all: {{allow: all}}, local: {{allow: local}}}}
-shaper: {{}}
 registration_timeout: infinity
 modules:
   mod_roster: {{}}

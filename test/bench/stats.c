@@ -96,11 +96,12 @@ void report_hist(struct report *r, const char *name, const struct hist *h)
     char full[64];
     snprintf(full, sizeof(full), "%s_us", name);
     key(r, full);
-    printf("{\"count\": %" PRIu64 ", \"mean\": %.1f, \"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, "
+    printf("{\"count\": %" PRIu64
+           ", \"mean\": %.1f, \"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, "
            "\"max\": %.1f}",
            h->count, mean, p50, p90, p99, p999, max);
-    fprintf(stderr, "%-28s mean %.1f  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n", full, mean, p50, p90,
-            p99, p999, max);
+    fprintf(stderr, "%-28s mean %.1f  p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n", full, mean, p50,
+            p90, p99, p999, max);
 }
 
 void report_end(struct report *r)

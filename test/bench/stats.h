@@ -1,4 +1,5 @@
-/* test/bench/stats.h - histograms of nanoseconds, and the report: one JSON object on stdout, a table on stderr
+/* test/bench/stats.h - histograms of nanoseconds, and the report: one JSON object on stdout, a table on
+ * stderr
  *
  * A histogram has 64 steps per power of two, so a percentile is right to about 1.6 %. */
 #ifndef BENCH_STATS_H
@@ -7,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HIST_STEPS 64
+#define HIST_STEPS  64
 #define HIST_POWERS 42 /* up to some 70 minutes */
 
 struct hist {
