@@ -3,7 +3,10 @@
  * The edge relays steps, this decides. Mechanisms are state machines of common/xmpp/sasl.h; keys come from a backend
  * (auth_backend.h). Unknown users are answered as known ones are, with a salt derived from a secret of the installation, in
  * the same steps and with the same work, so that names cannot be probed. One step at a time: a second one while the first is
- * being worked on is a protocol error of the edge. */
+ * being worked on is a protocol error of the edge.
+ *
+ * Failed attempts are counted by client address and, ten times as many, by account ([auth] failures_per_min, failures_burst); who is
+ * over it gets temporary-auth-failure without his password being looked at. They do not bind trusted_plain sessions. */
 #ifndef SESSMAN_AUTH_H
 #define SESSMAN_AUTH_H
 
@@ -24,5 +27,8 @@ void auth_response(struct auth *a, struct slice data);
 void auth_abort(struct auth *a);
 /* Space-separated mechanisms of the backend for control_domain, strongest first. */
 struct slice auth_mechanisms(const struct sessman *sm);
+
+/* Frees sm->auth_rates. */
+void auth_fini(struct sessman *sm);
 
 #endif

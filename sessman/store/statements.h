@@ -19,6 +19,7 @@
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
+    X(ACCOUNT_ADMIN, "UPDATE account SET admin = ?3 WHERE domain = ?1 AND local = ?2")                               \
     X(ACCOUNT_COUNT, "SELECT count(*) FROM account WHERE domain = ?1")                                               \
     X(ACCOUNT_DELIVERED, "UPDATE account SET delivered = ?2 WHERE id = ?1 AND delivered < ?2")                       \
     /* credentials: ?1 domain ?2 local */                                                                            \
