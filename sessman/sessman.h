@@ -2,6 +2,7 @@
 #ifndef SESSMAN_SESSMAN_H
 #define SESSMAN_SESSMAN_H
 
+#include "common/base/list.h"
 #include "common/base/map.h"
 #include "common/base/rate.h"
 #include "common/daemon/daemon.h"

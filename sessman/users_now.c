@@ -9,7 +9,7 @@ enum { SALT_BYTES = 16, LIST_PAGE = 500 };
 enum rc users_derive(struct slice password, uint32_t iterations, struct scram_keys keys[SCRAM_HASHES], struct why *why)
 {
     char salt[SALT_BYTES];
-    struct slice prepared;
+    struct slice prepared = SLICE_NONE;
     struct arena *a = arena_new(1024, 0);
     enum rc rc = jid_prepare_password(a, password, &prepared, why);
     for (int h = 0; rc == RC_OK && h < SCRAM_HASHES; h++) {
@@ -18,8 +18,8 @@ enum rc users_derive(struct slice password, uint32_t iterations, struct scram_ke
         if (rc != RC_OK)
             why_set(why, "keys could not be derived");
     }
-    if (rc == RC_OK || rc == RC_IO)
-        secret_wipe((char *)(uintptr_t)prepared.p, prepared.p == password.p ? 0 : prepared.len);
+    if (prepared.p != password.p) /* a copy in the arena */
+        secret_wipe((char *)(uintptr_t)prepared.p, prepared.len);
     arena_free(&a);
     return rc;
 }
