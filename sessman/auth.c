@@ -1,0 +1,581 @@
+/* sessman/auth.c */
+#include "sessman/auth.h"
+#include "common/base/limits.h"
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "sessman/auth_backend.h"
+#include "sessman/sessman.h"
+#include "sessman/users.h"
+#include <arpa/inet.h>
+#include <gnutls/crypto.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+enum {
+    ATTEMPT_CHUNK_BYTES = 1024,
+    MECHANISMS_MAX = 16,
+    FAKE_SALT_BYTES = 16,
+    ACCOUNT_FACTOR = 10, /* an account may fail so many times as often as an address */
+    SWEEP_MS = 60000,
+};
+
+enum state {
+    IDLE,
+    INITIAL, /* an empty challenge was sent: the initial response is awaited (RFC 6120 6.4.2) */
+    WORKING, /* the backend is asked, or the answer waits for the end of the turn */
+    FINAL,   /* SCRAM: client-final is awaited */
+};
+enum answer { NOT_YET, CHALLENGE, SUCCESS, FAILURE };
+
+/* What one attempt needs; made by auth_start, freed with its outcome. */
+struct attempt {
+    struct arena *arena;
+    void (*first)(struct auth *a, struct slice message);
+    char mechanism[32];
+    struct scram_server scram;
+    struct scram_keys keys;
+    bool plus, unknown;
+    struct jid user;
+    struct slice name; /* as the client gave it, for the log */
+    enum answer answer;
+    bool has_data;
+    struct slice data;
+    enum sasl_fail cond;
+    const char *text;
+};
+
+/* A question to the backend. The auth may be gone when the answer comes. */
+struct asked {
+    struct auth *auth;
+};
+
+struct auth {
+    struct sessman *sm;
+    const struct auth_ops *ops;
+    void *owner;
+    struct arena *arena;      /* of open */
+    struct control_open open;
+    struct addr_key addr;
+    struct turn later;        /* answers leave at the end of the turn, never inside auth_start */
+    enum state state;
+    struct attempt *at;
+    struct asked *asked;
+};
+
+/* --- rates --- */
+
+struct auth_rates {
+    struct addr_table *by_addr;
+    struct addr_table *by_account;
+    uint64_t swept_ms;
+};
+
+/* A minute's worth of tokens: a failure costs 60, so that "per minute" needs no fractions. */
+enum { FAILURE_TOKENS = 60 };
+
+static struct rate_limit limit_of(const struct sessman *sm, uint32_t factor)
+{
+    return (struct rate_limit){ .per_s = sm->conf->auth_failures_per_min * factor,
+                                .burst = sm->conf->auth_failures_burst * FAILURE_TOKENS * factor };
+}
+
+static struct auth_rates *rates(struct sessman *sm)
+{
+    if (!sm->auth_rates) {
+        sm->auth_rates = mem_new(sizeof *sm->auth_rates);
+        sm->auth_rates->by_addr = addr_table_new();
+        sm->auth_rates->by_account = addr_table_new();
+    }
+    return sm->auth_rates;
+}
+
+void auth_fini(struct sessman *sm)
+{
+    if (!sm->auth_rates)
+        return;
+    addr_table_free(&sm->auth_rates->by_addr);
+    addr_table_free(&sm->auth_rates->by_account);
+    MEM_FREE(&sm->auth_rates);
+}
+
+static struct addr_key key_of_ip(struct slice ip)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    if (slice_to_cstr(ip, text, sizeof text) == RC_OK) {
+        if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+            return addr_key_of((const struct sockaddr *)(const void *)&v4);
+        if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+            return addr_key_of((const struct sockaddr *)(const void *)&v6);
+    }
+    return (struct addr_key){ { 0 } };
+}
+
+static void keyed_hash(const struct sessman *sm, char label, struct slice text, uint8_t out[32])
+{
+    uint8_t bytes[1 + JID_MAX];
+    size_t n = text.len < JID_MAX ? text.len : JID_MAX;
+    bytes[0] = (uint8_t)label;
+    if (n)
+        memcpy(bytes + 1, text.p, n);
+    gnutls_hmac_fast(GNUTLS_MAC_SHA256, sm->secret, sizeof sm->secret, bytes, n + 1, out);
+}
+
+static struct addr_key key_of_account(const struct auth *a)
+{
+    uint8_t hash[32];
+    struct addr_key key;
+    keyed_hash(a->sm, 'a', jid_bare(&a->at->user), hash);
+    key.bytes[0] = 0xff; /* no address family */
+    memcpy(key.bytes + 1, hash, sizeof key.bytes - 1);
+    return key;
+}
+
+static bool unlimited(const struct auth *a)
+{
+    return a->open.trusted_plain || a->sm->conf->auth_failures_per_min == 0;
+}
+
+/* True if too many attempts have failed: asked before a password is looked at. */
+static bool over_rate(struct auth *a)
+{
+    struct rate_limit one = limit_of(a->sm, 1), many = limit_of(a->sm, ACCOUNT_FACTOR);
+    struct auth_rates *r = rates(a->sm);
+    uint64_t now = loop_now_ms(a->sm->loop);
+    if (unlimited(a))
+        return false;
+    if (now - r->swept_ms > SWEEP_MS) {
+        addr_sweep(r->by_addr, now);
+        addr_sweep(r->by_account, now);
+        r->swept_ms = now;
+    }
+    return rate_take(addr_rate(r->by_addr, a->addr, now), &one, now, 0) > 0 ||
+           rate_take(addr_rate(r->by_account, key_of_account(a), now), &many, now, 0) > 0;
+}
+
+static void count_failure(struct auth *a)
+{
+    struct rate_limit one = limit_of(a->sm, 1), many = limit_of(a->sm, ACCOUNT_FACTOR);
+    struct auth_rates *r = rates(a->sm);
+    uint64_t now = loop_now_ms(a->sm->loop);
+    if (unlimited(a))
+        return;
+    rate_take(addr_rate(r->by_addr, a->addr, now), &one, now, FAILURE_TOKENS);
+    if (a->at->user.full.len)
+        rate_take(addr_rate(r->by_account, key_of_account(a), now), &many, now, FAILURE_TOKENS);
+}
+
+/* --- answers --- */
+
+static void answer_now(struct turn *t);
+
+static void answer(struct auth *a, enum answer what)
+{
+    a->at->answer = what;
+    a->state = WORKING;
+    loop_at_turn_end(a->sm->loop, &a->later);
+}
+
+static void answer_fail(struct auth *a, enum sasl_fail cond, const char *text)
+{
+    a->at->cond = cond;
+    a->at->text = text;
+    answer(a, FAILURE);
+}
+
+static void answer_challenge(struct auth *a, struct slice data)
+{
+    a->at->data = data;
+    answer(a, CHALLENGE);
+}
+
+static void log_outcome(struct auth *a)
+{
+    struct log_ctx log = sessman_log(a->sm, LOG_AUTH);
+    char ip[INET6_ADDRSTRLEN];
+    if (slice_to_cstr(a->open.ip, ip, sizeof ip) == RC_OK)
+        log.ip = ip;
+    if (a->at->answer == SUCCESS) {
+        LOG_INFO(&log, "auth_ok", F_STR("mech", a->at->mechanism), F_SLICE("user", jid_bare(&a->at->user)));
+        return;
+    }
+    metric_add(a->sm->metrics, M_AUTH_FAILED, 1);
+    LOG_INFO(&log, "auth_failed", F_STR("mech", a->at->mechanism), F_SLICE("user", a->at->name),
+             F_SLICE("domain", a->open.domain), F_STR("cond", sasl_fail_name(a->at->cond)));
+}
+
+static void attempt_free(struct attempt **at)
+{
+    if (!*at)
+        return;
+    secret_wipe(&(*at)->keys, sizeof (*at)->keys);
+    arena_free(&(*at)->arena);
+    MEM_FREE(at);
+}
+
+/* The owner may free the auth inside, so that is the last thing done with it. */
+static void answer_now(struct turn *t)
+{
+    struct auth *a = CONTAINER(t, struct auth, later);
+    struct attempt *at = a->at;
+    if (at->answer == CHALLENGE) {
+        struct slice data = at->data;
+        a->state = at->scram.server_first.len ? FINAL : INITIAL;
+        at->answer = NOT_YET;
+        a->ops->on_challenge(a->owner, data);
+        return;
+    }
+    if (at->answer == FAILURE && (at->cond == SASL_NOT_AUTHORIZED || at->cond == SASL_INVALID_AUTHZID))
+        count_failure(a);
+    log_outcome(a);
+    a->at = NULL;
+    a->state = IDLE;
+    if (at->answer == SUCCESS)
+        a->ops->on_success(a->owner, &at->user, at->has_data, at->data);
+    else
+        a->ops->on_failure(a->owner, at->cond, at->text);
+    attempt_free(&at);
+}
+
+static struct asked *ask(struct auth *a)
+{
+    a->state = WORKING;
+    a->asked = mem_new(sizeof *a->asked);
+    a->asked->auth = a;
+    return a->asked;
+}
+
+/* The auth that asked, or NULL if it no longer wants to know. */
+static struct auth *asker(void *ctx)
+{
+    struct asked *q = ctx;
+    struct auth *a = q->auth;
+    if (a)
+        a->asked = NULL;
+    mem_free(q);
+    return a;
+}
+
+static void ask_drop(struct auth *a)
+{
+    if (a->asked)
+        a->asked->auth = NULL;
+    a->asked = NULL;
+}
+
+/* --- what all mechanisms share --- */
+
+static void on_ensured(void *ctx, enum rc rc, const struct why *why)
+{
+    struct auth *a = asker(ctx);
+    (void)why;
+    if (!a)
+        return;
+    if (rc == RC_OK)
+        answer(a, SUCCESS);
+    else
+        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+}
+
+static void succeed(struct auth *a)
+{
+    if (a->sm->auth_backend == &auth_store)
+        answer(a, SUCCESS); /* it has found a row */
+    else
+        users_ensure(a->sm, &a->at->user, on_ensured, ask(a));
+}
+
+/* Names the user, if it may be one, and if the other identity that he asks for is his own (RFC 6120 6.3.8). */
+static bool take_user(struct auth *a, struct slice name, struct slice authzid)
+{
+    struct attempt *at = a->at;
+    struct jid other;
+    at->name = arena_copy(at->arena, name);
+    if (!name.len || jid_make(at->arena, at->name, a->open.domain, SLICE_NONE, &at->user, NULL) != RC_OK) {
+        answer_fail(a, SASL_NOT_AUTHORIZED, NULL); /* no such account: as for any other */
+        return false;
+    }
+    if (authzid.len && (jid_parse(at->arena, arena_copy(at->arena, authzid), &other, NULL) != RC_OK ||
+                        !jid_eq(&other, &at->user))) {
+        answer_fail(a, SASL_INVALID_AUTHZID, NULL);
+        return false;
+    }
+    if (over_rate(a)) {
+        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
+        return false;
+    }
+    return true;
+}
+
+/* --- PLAIN (RFC 4616) --- */
+
+static void on_checked(void *ctx, enum rc rc)
+{
+    struct auth *a = asker(ctx);
+    if (!a)
+        return;
+    if (rc == RC_OK)
+        succeed(a);
+    else if (rc == RC_DENIED || rc == RC_NOTFOUND || rc == RC_SYNTAX || rc == RC_LIMIT)
+        answer_fail(a, SASL_NOT_AUTHORIZED, NULL);
+    else
+        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+}
+
+static void plain_first(struct auth *a, struct slice message)
+{
+    struct sasl_plain p;
+    enum sasl_fail fail = sasl_plain_read(message, &p);
+    if (fail != SASL_OK) {
+        answer_fail(a, fail, NULL);
+        return;
+    }
+    if (take_user(a, p.user, p.authzid))
+        a->sm->auth_backend->check(a->sm->auth_state, &a->at->user, p.password, on_checked, ask(a));
+}
+
+/* --- SCRAM (RFC 5802) --- */
+
+/* The same for the same name every time, and not to be told from a real one without the secret. */
+static void fake_keys(const struct auth *a, struct scram_keys *k)
+{
+    uint8_t hash[32];
+    memset(k, 0, sizeof *k);
+    keyed_hash(a->sm, (char)('0' + (int)a->at->scram.hash), jid_bare(&a->at->user), hash);
+    memcpy(k->salt, hash, FAKE_SALT_BYTES);
+    k->salt_len = FAKE_SALT_BYTES;
+    k->iterations = a->sm->conf->scram_iterations;
+    secret_random(k->stored, sizeof k->stored);
+    secret_random(k->server, sizeof k->server);
+}
+
+static size_t split(struct slice list, struct slice *out)
+{
+    size_t n = 0;
+    struct slice word;
+    while (n < MECHANISMS_MAX && slice_split(&list, ' ', &word))
+        if (word.len)
+            out[n++] = word;
+    return n;
+}
+
+static struct slice downgrade_hash(const struct auth *a)
+{
+    struct slice mechs[MECHANISMS_MAX], bindings[MECHANISMS_MAX];
+    size_t n_mechs = split(a->open.mechanisms, mechs), n_bindings = split(a->open.bindings, bindings);
+    if (!n_mechs)
+        return SLICE_NONE;
+    return scram_ssdp(a->at->arena, a->at->scram.hash, mechs, n_mechs, bindings, n_bindings);
+}
+
+static void on_keys(void *ctx, enum rc rc, const struct auth_keys *k)
+{
+    struct auth *a = asker(ctx);
+    struct slice out;
+    if (!a)
+        return;
+    struct attempt *at = a->at;
+    if (rc != RC_OK) {
+        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+        return;
+    }
+    at->unknown = !k->found || !k->has[at->scram.hash];
+    if (at->unknown)
+        fake_keys(a, &at->keys);
+    else
+        at->keys = k->keys[at->scram.hash];
+    scram_challenge(at->arena, &at->scram, secret_token(at->arena, SCRAM_NONCE_BYTES), &at->keys, downgrade_hash(a), &out);
+    answer_challenge(a, out);
+}
+
+static void scram_begin(struct auth *a, struct slice message)
+{
+    struct attempt *at = a->at;
+    enum sasl_fail fail = scram_first(at->arena, at->scram.hash, at->plus, a->open.offered_plus,
+                                      arena_copy(at->arena, message), &a->open.cb, &at->scram);
+    if (fail != SASL_OK) {
+        answer_fail(a, fail, NULL);
+        return;
+    }
+    if (take_user(a, at->scram.user, at->scram.authzid))
+        a->sm->auth_backend->get_keys(a->sm->auth_state, &at->user, on_keys, ask(a));
+}
+
+static void scram_end(struct auth *a, struct slice message)
+{
+    struct attempt *at = a->at;
+    enum sasl_fail fail = scram_final(at->arena, &at->scram, &at->keys, arena_copy(at->arena, message), &at->data);
+    if (fail == SASL_OK && at->unknown)
+        fail = SASL_NOT_AUTHORIZED;
+    at->has_data = true;
+    if (fail == SASL_OK)
+        succeed(a);
+    else
+        answer_fail(a, fail, NULL);
+}
+
+/* --- EXTERNAL (XEP-0178 3) --- */
+
+static void on_exists(void *ctx, enum rc rc)
+{
+    struct auth *a = asker(ctx);
+    if (!a)
+        return;
+    if (rc == RC_OK)
+        succeed(a);
+    else
+        answer_fail(a, rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE, NULL);
+}
+
+/* An address of the certificate that is an account of this domain. */
+static bool cert_jid(struct auth *a, struct slice text, struct jid *out)
+{
+    return jid_parse(a->at->arena, text, out, NULL) == RC_OK && out->local.len && !out->resource.len &&
+           slice_eq(out->domain, a->open.domain);
+}
+
+static void external_first(struct auth *a, struct slice message)
+{
+    struct attempt *at = a->at;
+    struct jid asked = { 0 }, jid, found = { 0 };
+    unsigned n = 0;
+    at->name = arena_copy(at->arena, message);
+    if (message.len && jid_parse(at->arena, at->name, &asked, NULL) != RC_OK) {
+        answer_fail(a, SASL_INVALID_AUTHZID, NULL);
+        return;
+    }
+    for (size_t i = 0; i < a->open.n_cert_jids; i++)
+        if (cert_jid(a, a->open.cert_jids[i], &jid) && (!message.len || jid_eq(&jid, &asked))) {
+            if (!n || !jid_eq(&jid, &found))
+                n++;
+            found = jid;
+        }
+    if (n != 1) { /* none, or several and the client did not choose */
+        answer_fail(a, message.len ? SASL_INVALID_AUTHZID : SASL_NOT_AUTHORIZED, NULL);
+        return;
+    }
+    at->user = found;
+    if (over_rate(a))
+        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
+    else
+        a->sm->auth_backend->exists(a->sm->auth_state, &at->user, on_exists, ask(a));
+}
+
+/* --- the edge's side --- */
+
+static bool offered(const struct auth *a, struct slice mechanism)
+{
+    struct slice mechs[MECHANISMS_MAX];
+    size_t n = split(a->open.mechanisms, mechs);
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(mechs[i], mechanism))
+            return true;
+    return n == 0; /* the edge did not say */
+}
+
+/* SASL_OK and at->first, or why not. */
+static enum sasl_fail choose(struct auth *a, struct slice mechanism)
+{
+    struct attempt *at = a->at;
+    if (slice_is(mechanism, "PLAIN")) {
+        at->first = plain_first;
+        if (!a->open.secure && !a->open.trusted_plain)
+            return SASL_ENCRYPTION_REQUIRED;
+    } else if (slice_is(mechanism, "EXTERNAL")) {
+        at->first = a->open.n_cert_jids ? external_first : NULL;
+    } else if (scram_parse_name(mechanism, &at->scram.hash, &at->plus)) {
+        at->first = a->sm->auth_backend->scram ? scram_begin : NULL;
+    }
+    return at->first && offered(a, mechanism) ? SASL_OK : SASL_INVALID_MECHANISM;
+}
+
+struct auth *auth_new(struct sessman *sm, const struct control_open *open, const struct auth_ops *ops, void *owner)
+{
+    struct auth *a = mem_new(sizeof *a);
+    struct arena *m = arena_new(512, 0);
+    a->sm = sm;
+    a->ops = ops;
+    a->owner = owner;
+    a->arena = m;
+    a->open = *open;
+    a->open.domain = arena_copy(m, open->domain);
+    a->open.ip = arena_copy(m, open->ip);
+    a->open.mechanisms = arena_copy(m, open->mechanisms);
+    a->open.bindings = arena_copy(m, open->bindings);
+    a->open.cb.exporter = arena_copy(m, open->cb.exporter);
+    a->open.cb.end_point = arena_copy(m, open->cb.end_point);
+    struct slice *jids = ARENA_ARRAY(m, open->n_cert_jids, struct slice);
+    for (size_t i = 0; i < open->n_cert_jids; i++)
+        jids[i] = arena_copy(m, open->cert_jids[i]);
+    a->open.cert_jids = jids;
+    a->addr = key_of_ip(a->open.ip);
+    a->later.fn = answer_now;
+    return a;
+}
+
+void auth_free(struct auth **at)
+{
+    struct auth *a = *at;
+    if (!a)
+        return;
+    loop_turn_drop(a->sm->loop, &a->later);
+    ask_drop(a);
+    attempt_free(&a->at);
+    arena_free(&a->arena);
+    MEM_FREE(at);
+}
+
+void auth_start(struct auth *a, const struct control_auth *step)
+{
+    if (a->state == WORKING)
+        return; /* the edge is wrong; the answer to the step before is still due, and is the only one */
+    if (a->at) { /* RFC 6120 6.4: an attempt is ended before another is begun */
+        answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        return;
+    }
+    a->at = mem_new(sizeof *a->at);
+    a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
+    snprintf(a->at->mechanism, sizeof a->at->mechanism, SLICE_FMT, SLICE_ARG(slice_to(step->mechanism, 31)));
+    enum sasl_fail fail = choose(a, step->mechanism);
+    if (fail != SASL_OK)
+        answer_fail(a, fail, NULL);
+    else if (step->has_initial)
+        a->at->first(a, step->initial);
+    else
+        answer_challenge(a, SLICE_NONE);
+}
+
+void auth_response(struct auth *a, struct slice data)
+{
+    switch (a->state) {
+    case INITIAL:
+        a->at->first(a, data);
+        break;
+    case FINAL:
+        scram_end(a, data);
+        break;
+    case IDLE:
+        a->at = mem_new(sizeof *a->at);
+        a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
+        answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        break;
+    case WORKING:
+        break;
+    }
+}
+
+void auth_abort(struct auth *a)
+{
+    if (!a->at)
+        return;
+    ask_drop(a);
+    answer_fail(a, SASL_ABORTED, NULL);
+}
+
+struct slice auth_mechanisms(const struct sessman *sm)
+{
+    if (sm->auth_backend->scram)
+        return SLICE("EXTERNAL SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN");
+    return SLICE("EXTERNAL PLAIN");
+}
