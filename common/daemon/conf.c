@@ -233,6 +233,8 @@ void conf_clear(const struct conf_table *table, void *conf)
 {
     for (size_t i = 0; i < table->n; i++)
         confvalue_clear(&table->options[i], conf);
+    if (table->clear)
+        table->clear(conf);
 }
 
 void conf_compare(const struct conf_table *table, const void *a, const void *b,

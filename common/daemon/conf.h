@@ -58,12 +58,13 @@ struct conf_table {
     size_t n;
     const struct conf_named *named; /* NULL, or terminated by kind NULL */
     size_t size;                    /* of the struct */
+    void (*clear)(void *conf);      /* frees what `named` has read; NULL: nothing */
 };
 /* Sets all defaults, then reads path (NULL, or a missing file with must_exist false: defaults only). On an error conf is cleared
  * and why has file, line, option. conf points to a zeroed struct of table->size bytes. */
 MUST_USE enum rc conf_read(const struct conf_table *table, const char *path, bool must_exist, void *conf, struct why *why);
 MUST_USE enum rc conf_read_text(const struct conf_table *table, struct slice text, void *conf, struct why *why); /* fuzz */
-void conf_clear(const struct conf_table *table, void *conf); /* frees strings and lists; named ones are the daemon's */
+void conf_clear(const struct conf_table *table, void *conf); /* frees strings and lists, and what table->clear knows of */
 /* Calls differ(ctx, option) for each option whose value differs between the two. */
 void conf_compare(const struct conf_table *table, const void *a, const void *b,
                   void (*differ)(void *ctx, const struct option *o), void *ctx);

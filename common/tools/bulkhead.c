@@ -39,7 +39,7 @@ static const struct option options[] = {
     OPTION_UINT("log", "rotate_keep", struct bulkhead_conf, log_rotate_keep, "3", "0", "100", RESTART),
 };
 static const struct conf_table table = {options, sizeof options / sizeof options[0], NULL,
-                                        sizeof(struct bulkhead_conf)};
+                                        sizeof(struct bulkhead_conf), NULL};
 
 struct super {
     char dir[PATH_MAX], programs[PATH_MAX], notify_path[PATH_MAX + 32];
