@@ -37,7 +37,7 @@ endif
 ifneq ($(wildcard common/tools/bulkhead.c),)
 PROGRAMS += $(B)/bulkhead
 endif
-ifneq ($(wildcard common/tools/bulkheadctl.c),)
+ifneq ($(wildcard common/net/tls.c),)
 PROGRAMS += $(B)/bulkheadctl
 endif
 SUPER_SRC := $(addprefix common/tools/,bulkhead.c super.c proc.c)
