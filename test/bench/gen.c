@@ -43,10 +43,10 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
             fprintf(stderr, "loadgen: %u clients need more open files than the limit\n", slots);
     }
     prctl(PR_SET_TIMERSLACK, 1UL);
+    /* the server's certificate is self-signed and is not checked: that is not what is measured */
     if (gnutls_certificate_allocate_credentials(&g->credentials) < 0)
-        return -1; /* the server's certificate is self-signed and is not checked: that is not what is measured
-                    */
-    g->scram = scram_cache_new(opt->first + opt->count * opt->step + 1);
+        return -1;
+    g->scram = scram_cache_new();
     scram_cache_load(g->scram, opt->scram_cache, opt->password);
     if (opt->phases) {
         struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = NULL}};
@@ -61,7 +61,8 @@ void gen_fini(struct gen *g)
 {
     for (unsigned i = 0; i < g->slots; i++)
         conn_free(&g->clients[i]);
-    scram_cache_save(g->scram, g->opt.scram_cache, g->opt.password);
+    if (g->failed == 0)
+        scram_cache_save(g->scram, g->opt.scram_cache, g->opt.password);
     scram_cache_free(&g->scram);
     gnutls_certificate_free_credentials(g->credentials);
     close(g->epoll);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SALT_TEXT_MAX 96 /* base64 */
+#define ACCOUNTS_MAX  20000000
 
 struct salted {
     unsigned iterations; /* 0: empty */
@@ -17,22 +18,34 @@ struct salted {
 };
 
 struct scram_cache {
-    unsigned accounts;
     struct salted *of[2]; /* SHA-1, SHA-256; by account */
+    unsigned accounts;    /* that there is room for */
+    bool changed;
 };
 
-struct scram_cache *scram_cache_new(unsigned accounts)
+struct scram_cache *scram_cache_new(void)
 {
     struct scram_cache *cache = calloc(1, sizeof(*cache));
     if (!cache)
         abort();
-    cache->accounts = accounts;
-    for (int i = 0; i < 2; i++) {
-        cache->of[i] = calloc(accounts ? accounts : 1, sizeof(struct salted));
-        if (!cache->of[i])
-            abort();
-    }
     return cache;
+}
+
+/* The place of an account, which is made if need be. kind: index in of. */
+static struct salted *place(struct scram_cache *cache, unsigned kind, unsigned account)
+{
+    if (account >= cache->accounts) {
+        unsigned room = (account + 1024) / 1024 * 1024 * 2;
+        for (int i = 0; i < 2; i++) {
+            struct salted *more = realloc(cache->of[i], room * sizeof(*more));
+            if (!more)
+                abort();
+            memset(more + cache->accounts, 0, (room - cache->accounts) * sizeof(*more));
+            cache->of[i] = more;
+        }
+        cache->accounts = room;
+    }
+    return &cache->of[kind][account];
 }
 
 void scram_cache_free(struct scram_cache **cache)
@@ -65,9 +78,9 @@ void scram_cache_load(struct scram_cache *cache, const char *path, const char *p
             unsigned kind, account, iterations;
             char salt[SALT_TEXT_MAX], hex[2 * SCRAM_KEY_MAX + 1];
             if (sscanf(line, "%u %u %u %95s %64s", &kind, &account, &iterations, salt, hex) != 5 ||
-                kind > 1 || account >= cache->accounts || strlen(hex) != sizeof(hex) - 1)
+                kind > 1 || account >= ACCOUNTS_MAX || strlen(hex) != sizeof(hex) - 1)
                 continue;
-            struct salted *s = &cache->of[kind][account];
+            struct salted *s = place(cache, kind, account);
             if (from_hex(hex, s->key, SCRAM_KEY_MAX) == 0) {
                 s->iterations = iterations;
                 strcpy(s->salt, salt);
@@ -80,7 +93,7 @@ void scram_cache_load(struct scram_cache *cache, const char *path, const char *p
 void scram_cache_save(const struct scram_cache *cache, const char *path, const char *password)
 {
     char temp[4096];
-    if (!path || snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
+    if (!path || !cache->changed || snprintf(temp, sizeof(temp), "%s.new", path) >= (int)sizeof(temp))
         return;
     FILE *f = fopen(temp, "w");
     if (!f)
@@ -150,7 +163,7 @@ bool scram_begin(struct scram *s, enum mech mech, const char *user, const char *
 static const struct salted *salted(struct scram_cache *cache, enum mech mech, unsigned account,
                                    const char *password, const char *salt_text, unsigned iterations)
 {
-    struct salted *s = &cache->of[mech == MECH_SCRAM256][account];
+    struct salted *s = place(cache, mech == MECH_SCRAM256, account);
     if (s->iterations == iterations && strcmp(s->salt, salt_text) == 0)
         return s;
     char salt[SALT_TEXT_MAX];
@@ -166,6 +179,7 @@ static const struct salted *salted(struct scram_cache *cache, enum mech mech, un
         return NULL;
     s->iterations = iterations;
     strcpy(s->salt, salt_text);
+    cache->changed = true;
     return s;
 }
 

@@ -13,12 +13,13 @@ enum mech { MECH_AUTO, MECH_PLAIN, MECH_SCRAM1, MECH_SCRAM256 };
 
 #define SCRAM_KEY_MAX 32
 
-struct scram_cache; /* by account number; owned by whoever made it */
+struct scram_cache; /* owned by whoever made it */
 
-struct scram_cache *scram_cache_new(unsigned accounts);
+struct scram_cache *scram_cache_new(void);
 void scram_cache_free(struct scram_cache **cache);
 
-/* Reads or writes the file; a file that is not there or of another password is no error, just no help. */
+/* Reads the file, or writes it if there is something new; one that is not there or of another password is no
+ * error, just no help. */
 void scram_cache_load(struct scram_cache *cache, const char *path, const char *password);
 void scram_cache_save(const struct scram_cache *cache, const char *path, const char *password);
 
