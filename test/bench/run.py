@@ -8,15 +8,16 @@ reads /proc before and after each, and prints one table; the same figures go to 
 time of all processes of the server together, memory the sum of their PSS, kernel socket buffers apart.
 
 Scenes: idle (memory of a session, plain and TLS; all log in and leave), churn (20,000 clients come and leave: what
-memory stays), login (contacts away), chat1, chat16, rate,
-presence, offline, relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured,
-not the load generator, but they share the cores: latencies are those of a machine that runs both.
+memory stays), login (contacts away), chat1, chat16, rate, presence, offline, relay (the floor: the same traffic
+through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores:
+latencies are those of a machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
 import argparse
 import json
 import math
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -33,12 +34,14 @@ CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
 CHATTERS = 4 * BLOCK
+SETTING = re.compile(r"([\w.-]+):([^=]+)\.([\w-]+)=(.*)")
 
 # key, what it says, unit, budget, best of the other servers measured, the same through the relay
 ROWS = (
     ("empty_mib", "no user", "MiB", 10, "7.2", None),
     ("session_plain_kib", "idle session, plaintext", "KiB", 4, "33.7", None),
     ("session_tls_kib", "idle session, TLS", "KiB", 15, "50.3", None),
+    ("idle_plain_cpu_percent", "CPU of all sessions at rest, plaintext", "%", None, None, None),
     ("left_plain_ratio", "after all left / empty, plaintext", "x", 1.1, None, None),
     ("left_tls_ratio", "after all left / empty, TLS", "x", 1.1, None, None),
     ("churn_ratio", "after many came and left / empty", "x", 1.1, None, None),
@@ -68,7 +71,13 @@ class Bench:
         self.log = open(os.path.join(folder, "loadgen.out"), "ab")
         data = os.path.join(folder, args.server)
         os.makedirs(data, exist_ok=True)
-        self.server = SERVERS[args.server](data, args.domain, args.port_offset, args.build)
+        settings = [SETTING.fullmatch(s) for s in args.set]
+        if not all(settings):
+            raise SystemExit("run.py: --set FILE:SECTION.OPTION=VALUE")
+        settings = [s.groups() for s in settings]
+        if args.c2s > 1:
+            settings.append(("bulkhead.conf", "processes", "c2s", args.c2s))
+        self.server = SERVERS[args.server](data, args.domain, args.port_offset, args.build, settings)
 
     def note(self, text):
         print(f"bench: {text}", file=sys.stderr, flush=True)
@@ -124,10 +133,10 @@ class Bench:
                 have = json.load(f)
         if have.get("server") != self.args.server:
             self.server.init()
-        elif have["accounts"] >= accounts:
-            self.start()
-            return
+            self.mark(marker, 0)
         self.start()
+        if have.get("server") == self.args.server and have["accounts"] >= accounts:
+            return
         for scene, options in (("register", {"concurrency": 32}), ("rosters", {"concurrency": 416})):
             began = time.monotonic()
             # salted passwords are made here, so that later logins cost the generator little
@@ -136,6 +145,10 @@ class Bench:
             self.note(f"{scene}: {accounts} accounts, {time.monotonic() - began:.1f} s")
             if any(r["failed"] for r in results):
                 raise BenchError(f"{scene} failed: {self.failures}")
+        self.mark(marker, accounts)
+
+    def mark(self, marker, accounts):
+        """Notes how far the folder is prepared, for a later run that uses it."""
         with open(marker, "w", encoding="ascii") as f:
             json.dump({"server": self.args.server, "accounts": accounts}, f)
 
@@ -433,6 +446,9 @@ def arguments():
     p.add_argument("--sessions", help="idle sessions, comma separated (5000,15000; quick: 1040)")
     p.add_argument("--seconds", type=int, help="length of a scene (10; quick: 3)")
     p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
+    p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
+    p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",
+                   help="write into a configuration file of ours after init; may be given again")
     p.add_argument("--domain", default="localhost")
     p.add_argument("--port-offset", type=int, default=20000, help="added to 5222 and 5223")
     p.add_argument("--folder", help="keep everything here, and use the accounts that are there already")

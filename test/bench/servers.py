@@ -2,6 +2,7 @@
 
 Each is started in a folder of its own on loopback ports, with open registration and without rate limits, and offers
 port, tls_port, start(), stop(), cpu(), pss(). Only processes that were started here are ever ended, by their id."""
+import ctypes
 import os
 import shutil
 import signal
@@ -12,11 +13,17 @@ import time
 from measure import BenchError, children, cpu, process_name, pss_kib
 
 
+def die_with_parent():
+    """In the child: SIGTERM when the driver dies, however it dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 class Server:
     name = "?"
 
-    def __init__(self, folder, domain, offset, build):
+    def __init__(self, folder, domain, offset, build, settings=()):
         self.folder, self.domain, self.offset, self.build = folder, domain, offset, build
+        self.settings = settings  # of ours: (file, section, option, value), written after init
         self.port, self.tls_port = 5222 + offset, 5223 + offset
         self.proc = None
         self.log = None
@@ -34,7 +41,8 @@ class Server:
     def start(self):
         self.log = open(os.path.join(self.folder, "server.out"), "ab")
         self.proc = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                     env=self.environment(), start_new_session=True)
+                                     env=self.environment(), start_new_session=True,
+                                     preexec_fn=die_with_parent)
         end = time.monotonic() + 30
         while True:
             if self.proc.poll() is not None:
@@ -95,6 +103,9 @@ class Bulkhead(Server):
                 raise BenchError(f"{self.build}/{program} is not built")
         self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
                   "--register", "open")
+        for file, section, option, value in self.settings:
+            with open(os.path.join(self.folder, file), "a", encoding="utf-8") as f:
+                f.write(f"\n[{section}]\n{option} = {value}\n")
 
     def command(self):
         return [os.path.join(self.build, "bulkhead"), "-d", self.folder]
