@@ -1,0 +1,377 @@
+/* common/edge/edge.c - what comes from the session managers, by a table of control messages */
+#include "common/base/mem.h"
+#include "common/edge/inside.h"
+#include "common/xmpp/xmlout.h"
+
+/* What may be sent to a session, in which states, and who takes it. */
+struct message {
+    struct edge *edge;
+    struct esession *session;
+    struct arena *arena;
+    const struct node *node;
+};
+struct handler {
+    enum control_kind kind;
+    unsigned states; /* bits of enum esession_state */
+    enum rc (*take)(const struct message *m, struct why *why);
+};
+#define IN(state) (1u << (state))
+#define ANY_STATE (~IN(ESESSION_NONE))
+
+static enum rc on_challenge(const struct message *m, struct why *why);
+static enum rc on_success(const struct message *m, struct why *why);
+static enum rc on_failure(const struct message *m, struct why *why);
+static enum rc on_bound(const struct message *m, struct why *why);
+static enum rc on_bind_refused(const struct message *m, struct why *why);
+static enum rc on_close(const struct message *m, struct why *why);
+
+static const struct handler handlers[] = {
+    { CONTROL_CHALLENGE, IN(ESESSION_ASKED), on_challenge },
+    { CONTROL_SUCCESS, IN(ESESSION_ASKED), on_success },
+    { CONTROL_FAILURE, IN(ESESSION_ASKED), on_failure },
+    { CONTROL_BOUND, IN(ESESSION_BINDING), on_bound },
+    { CONTROL_BIND_REFUSED, IN(ESESSION_BINDING), on_bind_refused },
+    { CONTROL_CLOSE, ANY_STATE, on_close },
+};
+
+static enum rc on_challenge(const struct message *m, struct why *why)
+{
+    struct slice data;
+    enum rc rc = control_read_data(m->arena, m->node, &data, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_STEP;
+    m->edge->conf.ops->on_challenge(m->session, data);
+    return RC_OK;
+}
+
+static enum rc on_success(const struct message *m, struct why *why)
+{
+    struct control_success c;
+    enum rc rc = control_read_success(m->arena, m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_AUTHED;
+    m->edge->conf.ops->on_success(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_failure(const struct message *m, struct why *why)
+{
+    struct control_failure c;
+    enum rc rc = control_read_failure(m->arena, m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_OPEN;
+    m->edge->conf.ops->on_failure(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_bound(const struct message *m, struct why *why)
+{
+    struct jid full;
+    enum rc rc = control_read_bound(m->arena, m->node, &full, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_BOUND;
+    esession_jid_set(m->session, &full);
+    m->edge->conf.ops->on_bound(m->session);
+    return RC_OK;
+}
+
+static enum rc on_bind_refused(const struct message *m, struct why *why)
+{
+    struct control_bind_refused c;
+    enum rc rc = control_read_bind_refused(m->arena, m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_AUTHED;
+    m->edge->conf.ops->on_bind_refused(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_close(const struct message *m, struct why *why)
+{
+    struct control_close c;
+    enum rc rc = control_read_close(m->arena, m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    buf_reset(&m->edge->scratch);
+    control_write_gone(&m->edge->scratch, false);
+    struct slice piece = buf_get(&m->edge->scratch);
+    rlink_send(m->edge->link, m->session->node, FRAME_CONTROL, m->session->id, &piece, 1);
+    esession_forget(m->edge, m->session);
+    m->edge->conf.ops->on_close(m->session, c.cond, c.text);
+    return RC_OK;
+}
+
+/* --- frames --- */
+
+static void stray(struct edge *e, const struct rnode *from, const struct frame *f, const char *what,
+                  const struct why *why)
+{
+    e->strays++;
+    struct log_ctx log = { .log = e->conf.log, .sub = LOG_LINK };
+    LOG_INFO(&log, "frame_dropped", F_STR("from", from->instance), F_STR("kind", frame_kind_name(f->kind)),
+             F_UINT("session", f->session), F_STR("what", what), F_STR("why", why ? why->text : ""));
+}
+
+/* The session a frame is for. NULL: it has ended, which is normal, or the frame is not from its session manager. */
+static struct esession *session_of(struct edge *e, const struct rnode *from, uint64_t id)
+{
+    struct esession *s = idmap_get(e->sessions, id);
+    return s && s->node == from ? s : NULL;
+}
+
+static void session_control(struct edge *e, struct arena *a, struct rnode *from, const struct frame *f,
+                            const struct node *node)
+{
+    struct esession *s = session_of(e, from, f->session);
+    if (!s)
+        return;
+    struct message m = { e, s, a, node };
+    enum control_kind kind = control_kind_of(node);
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (handlers[i].kind != kind || !(handlers[i].states & IN(s->state)))
+            continue;
+        struct why why = { "" };
+        if (handlers[i].take(&m, &why) != RC_OK)
+            stray(e, from, f, "malformed", &why);
+        return;
+    }
+    stray(e, from, f, "out of turn", NULL);
+}
+
+static bool alive(void *ctx, uint64_t id)
+{
+    const struct edge *e = ctx;
+    const struct rnode *node;
+    size_t at = 0;
+    while ((node = rlink_next_node(e->link, &at))) {
+        if (node->id == id)
+            return true;
+    }
+    return false;
+}
+
+static void node_control(struct edge *e, struct arena *a, struct rnode *from, const struct frame *f,
+                         const struct node *node)
+{
+    struct control_domain *list;
+    size_t n;
+    struct why why = { "" };
+    if (control_kind_of(node) != CONTROL_DOMAINS) {
+        stray(e, from, f, "unknown", NULL);
+    } else if (control_read_domains(a, node, &list, &n, &why) != RC_OK) {
+        stray(e, from, f, "malformed", &why);
+    } else {
+        domains_take(e->domains, from->id, list, n, alive, e);
+        e->conf.ops->on_domains(e->conf.owner);
+    }
+}
+
+static void take_control(struct edge *e, struct rnode *from, const struct frame *f)
+{
+    static const struct xmlin_limits limits = { FRAME_MAX, 16, 65536, 64 };
+    struct arena *a = arena_take(e->conf.arenas);
+    struct node *node;
+    struct why why = { "" };
+    if (xmlin_parse(e->conf.xml, a, f->payload, &limits, &node, &why) != RC_OK)
+        stray(e, from, f, "malformed", &why);
+    else if (f->session)
+        session_control(e, a, from, f, node);
+    else
+        node_control(e, a, from, f, node);
+    arena_give(e->conf.arenas, &a);
+}
+
+static void take_fanout(struct edge *e, struct rnode *from, const struct frame *f)
+{
+    struct fanout fan;
+    struct why why = { "" };
+    if (fanout_read(f->payload, &fan, &why) != RC_OK) {
+        stray(e, from, f, "malformed", &why);
+        return;
+    }
+    struct slice pieces[5] = { slice_to(fan.stanza, fan.to_at), SLICE(" to='"), SLICE_NONE, SLICE("'"),
+                               slice_from(fan.stanza, fan.to_at) };
+    for (uint32_t i = 0; i < fan.n; i++) {
+        struct esession *s = session_of(e, from, fanout_id(&fan, i));
+        if (!s || s->state != ESESSION_BOUND)
+            continue;
+        pieces[2] = esession_jid(s);
+        if (s->escape) {
+            buf_reset(&e->scratch);
+            xmlout_value(&e->scratch, pieces[2]);
+            pieces[2] = buf_get(&e->scratch);
+        }
+        e->conf.ops->on_stanza(s, pieces, 5);
+    }
+}
+
+static void on_frame(void *owner, struct rnode *from, const struct frame *f)
+{
+    struct edge *e = owner;
+    if (!from) /* by name, from a component: an edge has no name */
+        return;
+    if (from->role != ROLE_SESSMAN) {
+        stray(e, from, f, "not a session manager", NULL);
+    } else if (f->kind == FRAME_STANZA) {
+        struct esession *s = session_of(e, from, f->session);
+        if (s)
+            e->conf.ops->on_stanza(s, &f->payload, 1);
+    } else if (f->kind == FRAME_FANOUT) {
+        take_fanout(e, from, f);
+    } else if (f->kind == FRAME_CONTROL) {
+        take_control(e, from, f);
+    }
+    if (f->seq) /* it is in the client's output, or nobody's any more */
+        rlink_done(e->link, from, f->seq);
+}
+
+/* --- nodes --- */
+
+/* Ends every session of a session manager that is gone: nobody is there to be told. */
+static void lose_sessions(struct edge *e, const struct rnode *node)
+{
+    size_t n = 0, at = 0;
+    uint64_t *ids = mem_array(idmap_count(e->sessions) + 1, sizeof *ids);
+    const struct esession *each;
+    while ((each = idmap_next(e->sessions, &at))) {
+        if (each->node == node)
+            ids[n++] = each->id;
+    }
+    if (n) {
+        struct log_ctx log = { .log = e->conf.log, .sub = LOG_LINK };
+        LOG_WARN(&log, "sessions_lost", F_STR("sessman", node->instance), F_UINT("sessions", n));
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct esession *s = idmap_get(e->sessions, ids[i]);
+        if (!s)
+            continue;
+        esession_forget(e, s);
+        e->conf.ops->on_close(s, STREAM_RESET, SLICE("session manager restarted"));
+    }
+    mem_free(ids);
+}
+
+/* A session manager under the name of one that cannot be reached: that one has been restarted, and is not waited for. */
+static void replace_older(struct edge *e, const struct rnode *node)
+{
+    struct rnode *other;
+    size_t at = 0;
+    while ((other = rlink_next_node(e->link, &at))) {
+        if (other != node && other->role == ROLE_SESSMAN && !other->reachable &&
+            strcmp(other->instance, node->instance) == 0)
+            lose_sessions(e, other);
+    }
+}
+
+static void on_node(void *owner, struct rnode *node, bool up)
+{
+    struct edge *e = owner;
+    if (node->role != ROLE_SESSMAN)
+        return;
+    if (up)
+        replace_older(e, node);
+    else
+        lose_sessions(e, node);
+}
+
+static void on_room(void *owner, struct rnode *node)
+{
+    struct edge *e = owner;
+    uint64_t *ids = e->waiting;
+    size_t n = e->n_waiting;
+    e->waiting = NULL; /* who still finds it full asks again, into a new list */
+    e->n_waiting = e->cap_waiting = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct esession *s = idmap_get(e->sessions, ids[i]);
+        if (!s || !s->waits)
+            continue;
+        s->waits = false;
+        if (s->node == node || !esession_full(e, s))
+            e->conf.ops->on_room(s);
+    }
+    mem_free(ids);
+}
+
+static void on_link(void *owner, bool up)
+{
+    struct edge *e = owner;
+    struct log_ctx log = { .log = e->conf.log, .sub = LOG_LINK };
+    if (up)
+        LOG_INFO(&log, "link_up", F_UINT("sessions", idmap_count(e->sessions)));
+    else
+        LOG_WARN(&log, "link_down", F_UINT("sessions", idmap_count(e->sessions)));
+}
+
+static void on_bounce(void *owner, const struct frame *f)
+{
+    (void)owner; /* an edge sends nothing by name */
+    (void)f;
+}
+
+static const struct rlink_ops link_ops = {
+    .on_node = on_node, .on_frame = on_frame, .on_bounce = on_bounce, .on_room = on_room, .on_link = on_link,
+};
+
+/* --- the edge --- */
+
+struct edge *edge_new(const struct edge_conf *conf)
+{
+    struct edge *e = mem_new(sizeof *e);
+    e->conf = *conf;
+    e->sessions = idmap_new();
+    e->domains = domains_new();
+    e->link = rlink_new(conf->loop, conf->log, conf->link, &link_ops, e);
+    return e;
+}
+
+void edge_close(struct edge *e)
+{
+    rlink_close(e->link);
+}
+
+void edge_free(struct edge **e)
+{
+    if (!*e)
+        return;
+    rlink_free(&(*e)->link);
+    idmap_free(&(*e)->sessions);
+    domains_free(&(*e)->domains);
+    mem_free((*e)->waiting);
+    buf_fini(&(*e)->scratch);
+    mem_free(*e);
+    *e = NULL;
+}
+
+struct rlink *edge_rlink(const struct edge *e)
+{
+    return e->link;
+}
+
+size_t edge_sessions(const struct edge *e)
+{
+    return idmap_count(e->sessions);
+}
+
+uint64_t edge_strays(const struct edge *e)
+{
+    return e->strays;
+}
+
+const struct edge_domain *edge_domain(const struct edge *e, struct slice name)
+{
+    return domains_get(e->domains, name);
+}
+
+const struct edge_domain *edge_domain_next(const struct edge *e, size_t *at)
+{
+    return domains_next(e->domains, at);
+}
+
+size_t edge_domains(const struct edge *e)
+{
+    return domains_count(e->domains);
+}

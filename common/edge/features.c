@@ -1,0 +1,124 @@
+/* common/edge/features.c */
+#include "common/edge/features.h"
+
+#include "common/xmpp/ns.h"
+#include "common/xmpp/xmlout.h"
+
+bool features_lists(struct slice list, struct slice word)
+{
+    struct slice each;
+    while (slice_split(&list, ' ', &each)) {
+        if (each.len && slice_eq(each, word))
+            return true;
+    }
+    return false;
+}
+
+static bool is_scram(struct slice mechanism)
+{
+    return slice_starts(mechanism, SLICE("SCRAM-"));
+}
+
+static bool offered(const struct features_auth *auth, struct slice mechanism)
+{
+    if (!mechanism.len)
+        return false;
+    if (slice_is(mechanism, "PLAIN"))
+        return auth->plain;
+    if (slice_is(mechanism, "EXTERNAL"))
+        return auth->cert;
+    return true;
+}
+
+static struct slice add(struct arena *a, struct slice list, struct slice word, const char *suffix)
+{
+    return arena_fmt(a, SLICE_FMT "%s" SLICE_FMT "%s", SLICE_ARG(list), list.len ? " " : "", SLICE_ARG(word),
+                     suffix);
+}
+
+struct slice features_mechanisms(struct arena *a, const struct features_auth *auth)
+{
+    struct slice list = SLICE_NONE, rest = auth->hosted, each;
+    if (auth->exporter || auth->end_point) {
+        while (slice_split(&rest, ' ', &each)) {
+            if (is_scram(each))
+                list = add(a, list, each, "-PLUS");
+        }
+    }
+    rest = auth->hosted;
+    while (slice_split(&rest, ' ', &each)) {
+        if (offered(auth, each))
+            list = add(a, list, each, "");
+    }
+    return list;
+}
+
+struct slice features_bindings(bool exporter, bool end_point)
+{
+    if (exporter && end_point)
+        return SLICE("tls-server-end-point tls-exporter");
+    if (end_point)
+        return SLICE("tls-server-end-point");
+    return exporter ? SLICE("tls-exporter") : SLICE_NONE;
+}
+
+static void write_sasl(struct buf *out, const struct features *f)
+{
+    struct slice rest = f->bindings, each;
+    if (rest.len) { /* XEP-0440 3 */
+        BUF_LIT(out, "<sasl-channel-binding xmlns='" NS_CHANNEL_BINDING "'>");
+        while (slice_split(&rest, ' ', &each)) {
+            BUF_LIT(out, "<channel-binding");
+            xmlout_attr(out, "type", each);
+            BUF_LIT(out, "/>");
+        }
+        BUF_LIT(out, "</sasl-channel-binding>");
+    }
+    BUF_LIT(out, "<mechanisms xmlns='" NS_SASL "'>");
+    rest = f->mechanisms;
+    while (slice_split(&rest, ' ', &each)) {
+        BUF_LIT(out, "<mechanism>");
+        xmlout_text(out, each);
+        BUF_LIT(out, "</mechanism>");
+    }
+    BUF_LIT(out, "</mechanisms>");
+}
+
+static void write_limits(struct buf *out, const struct features *f)
+{
+    BUF_LIT(out, "<limits xmlns='" NS_STREAM_LIMITS "'>");
+    if (f->max_bytes) {
+        BUF_LIT(out, "<max-bytes>");
+        buf_u64(out, f->max_bytes);
+        BUF_LIT(out, "</max-bytes>");
+    }
+    if (f->idle_s) {
+        BUF_LIT(out, "<idle-seconds>");
+        buf_u64(out, f->idle_s);
+        BUF_LIT(out, "</idle-seconds>");
+    }
+    BUF_LIT(out, "</limits>");
+}
+
+void features_write(struct buf *out, const struct features *f)
+{
+    BUF_LIT(out, "<stream:features>");
+    if (f->starttls) {
+        BUF_LIT(out, "<starttls xmlns='" NS_TLS "'>");
+        if (f->starttls_required)
+            BUF_LIT(out, "<required/>");
+        BUF_LIT(out, "</starttls>");
+    }
+    if (f->mechanisms.len)
+        write_sasl(out, f);
+    if (f->registration)
+        BUF_LIT(out, "<register xmlns='" NS_REGISTER_FEATURE "'/>");
+    if (f->bind) {
+        BUF_LIT(out, "<bind xmlns='" NS_BIND "'/>");
+        buf_slice(out, f->more);
+        BUF_LIT(out, "<session xmlns='" NS_SESSION "'><optional/></session>"); /* RFC 6121 1.4 */
+    }
+    if (f->max_bytes || f->idle_s)
+        write_limits(out, f);
+    BUF_LIT(out, "</stream:features>");
+}
