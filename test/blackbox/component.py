@@ -1,8 +1,10 @@
-"""An external component on a raw stream (XEP-0114), and the helpers to stand for a foreign domain with it."""
+"""External components on raw streams: XEP-0114 as every library speaks it, and XEP-0225 with TLS, SASL and binds."""
 
 import hashlib
 
-from client import Stream
+from client import Client, Stream
+
+NS_COMPONENT = "urn:xmpp:component:0"
 
 
 class Component(Stream):
@@ -23,3 +25,27 @@ class Component(Stream):
 
     def digest(self, secret):
         return hashlib.sha1((self.header["id"] + secret).encode()).hexdigest()
+
+
+class Component225(Client):
+    """A client's stream, except for who it is and what it binds (XEP-0225)."""
+
+    def __init__(self, server, jid, name="component"):
+        super().__init__(server, name=name, port="component")
+        self.jid = jid
+        self.server_name = server.domain
+        self.sync_from = " from='sync@%s'" % jid
+
+    def begin(self, to=None, extra=""):
+        return super().begin(to or self.server_name, " from='%s'" % self.jid)
+
+    def secure(self):
+        self.begin()
+        self.starttls().begin()
+        return self
+
+    def bind_name(self, name):
+        return self.ask("set", "<bind xmlns='%s'><hostname>%s</hostname></bind>" % (NS_COMPONENT, name))
+
+    def unbind_name(self, name):
+        return self.ask("set", "<unbind xmlns='%s'><hostname>%s</hostname></unbind>" % (NS_COMPONENT, name))
