@@ -72,9 +72,15 @@ $(B)/obj/%.o: %.c
 
 # One cmocka program per test/unit/test_*.c; those of sessman link its objects too.
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
-$(B)/unit/%: $(B)/obj/test/unit/%.o $(B)/libcommon.a
+STORE_SRC := $(wildcard sessman/store/*.c)
+UNIT_test_store := $(STORE_SRC)
+UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)
+UNIT_test_auth := $(UNIT_test_users) sessman/auth.c
+UNIT_test_auth_script := sessman/auth_script.c
+.SECONDEXPANSION:
+$(B)/unit/%: $(B)/obj/test/unit/%.o $$(call obj,$$(UNIT_$$*)) $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $< $(wildcard $(call no_main,$(UNIT_$*))) $(B)/libcommon.a $(LIBS) -lcmocka
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
 
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done

@@ -181,6 +181,13 @@ static void give_up(struct group *g)
         }
 }
 
+static void set_failing(struct store *s, bool failing)
+{
+    pthread_mutex_lock(&s->lock);
+    s->stats.failing = failing;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static uint64_t commit_group(struct store *s, struct group *g, uint64_t *retries)
 {
     struct why why = { "" };
@@ -188,6 +195,7 @@ static uint64_t commit_group(struct store *s, struct group *g, uint64_t *retries
     uint32_t delay_ms = RETRY_FIRST_MS;
     unsigned closing = 0;
     while (try_group(s, g, &us, &why) != RC_OK) {
+        set_failing(s, true);
         if (++*retries == 1)
             LOG_ERROR(&s->log, "store_failing", F_UINT("statements", g->count), F_WHY(&why));
         if (!wait_ms(s, delay_ms) && ++closing >= CLOSE_TRIES) {
@@ -197,8 +205,10 @@ static uint64_t commit_group(struct store *s, struct group *g, uint64_t *retries
         }
         delay_ms = delay_ms * 2 < RETRY_MOST_MS ? delay_ms * 2 : RETRY_MOST_MS;
     }
-    if (*retries)
+    if (*retries) {
+        set_failing(s, false);
         LOG_WARN(&s->log, "store_recovered", F_UINT("tries", *retries + 1), F_UINT("statements", g->count));
+    }
     return us;
 }
 

@@ -69,6 +69,7 @@ struct store_stats {
     uint64_t statements, commits, batch_max, retries;
     uint64_t commit_us_total, commit_us_max; /* time in COMMIT */
     size_t waiting;
+    bool failing; /* the disk says no; it is tried again */
 };
 struct store_stats store_stats(const struct store *s);
 int store_schema_version(void);

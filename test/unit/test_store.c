@@ -1,0 +1,515 @@
+/* test/unit/test_store.c */
+#include "sessman/store/store.h"
+#include "common/base/list.h"
+#include "common/base/mem.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+struct world {
+    char dir[64], path[80];
+    struct loop *loop;
+    struct store *store;
+    struct store_conf conf;
+};
+
+static int setup(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+    snprintf(w->dir, sizeof w->dir, "/tmp/bulkhead-store-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->path, sizeof w->path, "%s/store.db", w->dir);
+    w->conf = (struct store_conf){ .path = w->path, .create = true, .queue_max = 1000 };
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char name[128];
+    static const char *const tails[] = { "", "-wal", "-shm", ".lock" };
+    store_close(&w->store);
+    loop_free(&w->loop);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s%s", w->path, tails[i]);
+        unlink(name);
+    }
+    rmdir(w->dir);
+    mem_free(w);
+    return 0;
+}
+
+static void open_ok(struct world *w, struct loop *loop, void (*on_commit)(void *), void *ctx)
+{
+    struct why why = { "" };
+    if (store_open(loop, NULL, &w->conf, on_commit, ctx, &w->store, &why) != RC_OK)
+        fail_msg("%s", why.text);
+}
+
+static enum rc reopen(struct world *w, struct why *why)
+{
+    return store_open(NULL, NULL, &w->conf, NULL, NULL, &w->store, why);
+}
+
+struct got {
+    unsigned calls;
+    enum rc rc;
+    uint64_t changes, ticket;
+    size_t rows, cols;
+    struct store_value first[8];
+    char text[256];
+};
+
+static void keep(void *ctx, const struct store_result *r)
+{
+    struct got *g = ctx;
+    g->calls++;
+    g->rc = r->rc;
+    g->changes = r->changes;
+    g->ticket = r->ticket;
+    g->rows = r->rows;
+    g->cols = r->cols;
+    for (size_t i = 0; r->rows && i < r->cols && i < 8; i++)
+        g->first[i] = store_row(r, 0)[i];
+    if (r->rows && r->cols && r->values[0].s.len)
+        snprintf(g->text, sizeof g->text, SLICE_FMT, SLICE_ARG(r->values[0].s));
+}
+
+static struct got run(struct world *w, enum stmt id, const struct store_value *values, size_t n)
+{
+    struct got g = { 0 };
+    store_run(w->store, id, values, n, keep, &g);
+    assert_int_equal(g.calls, 1);
+    return g;
+}
+#define RUN(w, id, ...) run((w), (id), STORE_VALUES(__VA_ARGS__))
+
+static void add_account(struct world *w, const char *local)
+{
+    RUN(w, STMT_DOMAIN_ADD, STORE_T(SLICE("example.net")), STORE_I(0));
+    struct got g = RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(slice_cstr(local)), STORE_I(0), STORE_I(7));
+    assert_int_equal(g.rc, RC_OK);
+}
+
+static struct got account(struct world *w, const char *local)
+{
+    return RUN(w, STMT_ACCOUNT_GET, STORE_T(SLICE("example.net")), STORE_T(slice_cstr(local)));
+}
+
+/* --- statements --- */
+
+static void every_statement_is_accepted_by_the_schema(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    sqlite3 *sql = NULL;
+    assert_int_equal(sqlite3_open(w->path, &sql), SQLITE_OK);
+#define X(id, text)                                                                  \
+    {                                                                                \
+        sqlite3_stmt *stmt = NULL;                                                   \
+        if (sqlite3_prepare_v2(sql, text, -1, &stmt, NULL) != SQLITE_OK)             \
+            fail_msg("%s: %s", #id, sqlite3_errmsg(sql));                            \
+        sqlite3_finalize(stmt);                                                      \
+    }
+    STATEMENTS(X)
+#undef X
+    sqlite3_close(sql);
+}
+
+static void values_come_back_with_their_types(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    RUN(w, STMT_META_SET, STORE_T(SLICE("b")), STORE_B(SLICE("a\0b")));
+    RUN(w, STMT_META_SET, STORE_T(SLICE("i")), STORE_I(-5));
+    RUN(w, STMT_META_SET, STORE_T(SLICE("n")), STORE_N);
+    RUN(w, STMT_META_SET, STORE_T(SLICE("e")), STORE_T(SLICE_NONE));
+    struct got g = RUN(w, STMT_META_GET, STORE_T(SLICE("b")));
+    assert_int_equal(g.first[0].type, STORE_BLOB);
+    assert_int_equal(g.first[0].s.len, 3);
+    g = RUN(w, STMT_META_GET, STORE_T(SLICE("i")));
+    assert_int_equal(g.first[0].type, STORE_INT);
+    assert_int_equal(g.first[0].i, -5);
+    assert_int_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("n"))).first[0].type, STORE_NULL);
+    assert_int_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("e"))).first[0].type, STORE_TEXT);
+    assert_int_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("none"))).rows, 0);
+}
+
+static void a_second_account_of_the_same_name_exists(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    add_account(w, "romeo");
+    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")), STORE_I(0), STORE_I(7)).rc,
+                     RC_EXISTS);
+    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("other.example")), STORE_T(SLICE("romeo")), STORE_I(0), STORE_I(7)).rc,
+                     RC_CONFLICT);
+    assert_int_equal(RUN(w, STMT_DOMAIN_DEL, STORE_T(SLICE("example.net"))).rc, RC_CONFLICT);
+}
+
+static void all_that_an_account_owns_goes_with_it_and_its_id_never_comes_back(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    add_account(w, "romeo");
+    int64_t id = account(w, "romeo").first[0].i;
+    RUN(w, STMT_JOURNAL_ADD, STORE_I(id), STORE_I(1), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>")));
+    RUN(w, STMT_ROSTER_SET, STORE_I(id), STORE_T(SLICE("j@e")), STORE_N, STORE_I(3), STORE_N, STORE_N);
+    RUN(w, STMT_CREDENTIAL_SET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")), STORE_I(1), STORE_B(SLICE("s")),
+        STORE_I(4096), STORE_B(SLICE("k")), STORE_B(SLICE("k")));
+    assert_int_equal(RUN(w, STMT_JOURNAL_COUNT, STORE_I(id), STORE_I(0)).first[0].i, 1);
+    assert_int_equal(RUN(w, STMT_ACCOUNT_DEL, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).changes, 1);
+    assert_int_equal(RUN(w, STMT_JOURNAL_COUNT, STORE_I(id), STORE_I(0)).first[0].i, 0);
+    assert_int_equal(RUN(w, STMT_ROSTER_ALL, STORE_I(id)).rows, 0);
+    assert_int_equal(RUN(w, STMT_CREDENTIAL_GET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).rows, 0);
+    add_account(w, "romeo");
+    assert_true(account(w, "romeo").first[0].i > id);
+}
+
+static void journal_positions_are_never_used_twice(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    for (int round = 0; round < 2; round++) {
+        RUN(w, STMT_JOURNAL_ADD, STORE_I(1), STORE_I(1), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>")));
+        struct got g = RUN(w, STMT_JOURNAL_AFTER, STORE_I(1), STORE_I(0), STORE_I(10));
+        assert_int_equal(g.first[0].i, round + 1);
+        RUN(w, STMT_JOURNAL_DROP, STORE_I(1), STORE_I(g.first[0].i));
+        store_close(&w->store);
+        open_ok(w, NULL, NULL, NULL);
+    }
+}
+
+/* --- opening --- */
+
+static void is_made_for_its_owner_only(void **state)
+{
+    struct world *w = *state;
+    struct stat st;
+    open_ok(w, NULL, NULL, NULL);
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void missing_store_is_not_made_without_create(void **state)
+{
+    struct world *w = *state;
+    w->conf.create = false;
+    assert_int_equal(reopen(w, NULL), RC_NOTFOUND);
+    assert_int_not_equal(access(w->path, F_OK), 0);
+}
+
+static void two_at_once_are_refused(void **state)
+{
+    struct world *w = *state;
+    struct store *second = NULL;
+    struct why why;
+    open_ok(w, NULL, NULL, NULL);
+    assert_int_equal(store_open(NULL, NULL, &w->conf, NULL, NULL, &second, &why), RC_CONFLICT);
+    assert_non_null(strstr(why.text, "in use"));
+    store_close(&w->store);
+    open_ok(w, NULL, NULL, NULL);
+}
+
+static void write_file(const char *path, const char *bytes, size_t n, off_t at)
+{
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, n, at), n);
+    close(fd);
+}
+
+static void a_file_of_another_kind_is_refused_and_left_alone(void **state)
+{
+    struct world *w = *state;
+    char back[16] = "";
+    write_file(w->path, "dear diary, ...\n", 16, 0);
+    assert_int_equal(reopen(w, NULL), RC_SYNTAX);
+    int fd = open(w->path, O_RDONLY);
+    assert_int_equal(read(fd, back, sizeof back), 16);
+    close(fd);
+    assert_memory_equal(back, "dear diary, ...\n", 16);
+}
+
+static void a_database_of_another_program_is_refused(void **state)
+{
+    struct world *w = *state;
+    sqlite3 *sql = NULL;
+    sqlite3_open(w->path, &sql);
+    sqlite3_exec(sql, "CREATE TABLE t(x)", NULL, NULL, NULL);
+    sqlite3_close(sql);
+    assert_int_equal(reopen(w, NULL), RC_SYNTAX);
+}
+
+static void a_newer_store_is_refused(void **state)
+{
+    struct world *w = *state;
+    sqlite3 *sql = NULL;
+    open_ok(w, NULL, NULL, NULL);
+    store_close(&w->store);
+    sqlite3_open(w->path, &sql);
+    sqlite3_exec(sql, "PRAGMA user_version = 999", NULL, NULL, NULL);
+    sqlite3_close(sql);
+    assert_int_equal(reopen(w, NULL), RC_UNSUPPORTED);
+}
+
+static void a_damaged_store_is_refused_or_found_by_the_check(void **state)
+{
+    struct world *w = *state;
+    char junk[4096];
+    struct why why;
+    memset(junk, 0x5a, sizeof junk);
+    open_ok(w, NULL, NULL, NULL);
+    add_account(w, "romeo");
+    store_close(&w->store);
+    assert_int_equal(store_check(w->path, &why), RC_OK);
+    struct stat st;
+    assert_int_equal(stat(w->path, &st), 0);
+    write_file(w->path, junk, sizeof junk, st.st_size - (off_t)sizeof junk); /* a table's page */
+    assert_int_not_equal(store_check(w->path, &why), RC_OK);
+    write_file(w->path, junk, 3996, 100); /* the schema */
+    assert_int_equal(reopen(w, &why), RC_IO);
+}
+
+/* --- group commit --- */
+
+struct turns {
+    struct world *w;
+    unsigned commits, dones;
+    uint64_t committed_at_done, last_ticket;
+    bool in_order;
+};
+
+static void on_commit(void *ctx)
+{
+    ((struct turns *)ctx)->commits++;
+}
+
+static void on_done(void *ctx, const struct store_result *r)
+{
+    struct turns *t = ctx;
+    t->dones++;
+    t->in_order = t->in_order && r->ticket > t->last_ticket;
+    t->last_ticket = r->ticket;
+    t->committed_at_done = store_committed(t->w->store);
+}
+
+static void on_last(void *ctx, const struct store_result *r)
+{
+    struct turns *t = ctx;
+    on_done(ctx, r);
+    loop_stop(t->w->loop);
+}
+
+static void a_turn_is_one_transaction_and_results_come_after_it(void **state)
+{
+    struct world *w = *state;
+    struct turns t = { .w = w, .in_order = true };
+    w->loop = loop_new();
+    open_ok(w, w->loop, on_commit, &t);
+    uint64_t last = 0;
+    for (int i = 0; i < 100; i++)
+        last = store_run(w->store, STMT_JOURNAL_ADD,
+                         STORE_VALUES(STORE_I(1), STORE_I(i), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>"))),
+                         i == 99 ? on_last : on_done, &t);
+    assert_int_equal(t.dones, 0); /* never inside store_run */
+    loop_run(w->loop);
+    assert_int_equal(t.dones, 100);
+    assert_int_equal(t.commits, 1);
+    assert_true(t.in_order);
+    assert_int_equal(t.committed_at_done, last);
+    struct store_stats st = store_stats(w->store);
+    assert_int_equal(st.commits, 1);
+    assert_int_equal(st.batch_max, 100);
+    assert_int_equal(st.waiting, 0);
+}
+
+static void a_refused_statement_does_not_undo_its_neighbours(void **state)
+{
+    struct world *w = *state;
+    struct got first = { 0 }, second = { 0 };
+    struct turns t = { .w = w };
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    store_run(w->store, STMT_DOMAIN_ADD, STORE_VALUES(STORE_T(SLICE("a")), STORE_I(0)), keep, &first);
+    store_run(w->store, STMT_DOMAIN_ADD, STORE_VALUES(STORE_T(SLICE("a")), STORE_I(0)), keep, &second);
+    store_run(w->store, STMT_DOMAIN_ALL, NULL, 0, on_last, &t);
+    loop_run(w->loop);
+    assert_int_equal(first.rc, RC_OK);
+    assert_int_equal(second.rc, RC_EXISTS);
+    store_close(&w->store);
+    open_ok(w, NULL, NULL, NULL);
+    assert_int_equal(run(w, STMT_DOMAIN_ALL, NULL, 0).rows, 1);
+}
+
+static void what_is_queued_is_committed_by_closing(void **state)
+{
+    struct world *w = *state;
+    struct got g = { 0 };
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_T(SLICE("v"))), keep, &g);
+    store_close(&w->store);
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.rc, RC_OK);
+    open_ok(w, NULL, NULL, NULL);
+    assert_string_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("k"))).text, "v");
+}
+
+static void the_queue_says_when_it_is_full(void **state)
+{
+    struct world *w = *state;
+    struct turns t = { .w = w };
+    w->conf.queue_max = 3;
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    for (int i = 0; i < 3; i++) {
+        assert_false(store_full(w->store));
+        store_run(w->store, STMT_DOMAIN_ALL, NULL, 0, i == 2 ? on_last : on_done, &t);
+    }
+    assert_true(store_full(w->store));
+    loop_run(w->loop);
+    assert_false(store_full(w->store));
+}
+
+/* --- a disk that says no --- */
+
+struct full_disk {
+    struct world *w;
+    struct timer poll;
+    struct rlimit old;
+    struct got got;
+};
+
+static void on_poll(struct timer *timer)
+{
+    struct full_disk *d = CONTAINER(timer, struct full_disk, poll);
+    if (store_stats(d->w->store).failing) {
+        assert_int_equal(d->got.calls, 0);
+        assert_int_equal(store_committed(d->w->store), 0);
+        setrlimit(RLIMIT_FSIZE, &d->old);
+        return;
+    }
+    loop_timer(d->w->loop, timer, 10, on_poll);
+}
+
+static void on_stored_at_last(void *ctx, const struct store_result *r)
+{
+    struct full_disk *d = ctx;
+    keep(&d->got, r);
+    loop_stop(d->w->loop);
+}
+
+static void a_full_disk_delays_the_commit_and_loses_nothing(void **state)
+{
+    struct world *w = *state;
+    struct full_disk d = { .w = w };
+    static char big[20000];
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    memset(big, 'x', sizeof big);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &d.old);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 8192, d.old.rlim_max });
+    store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_T(slice_of(big, sizeof big))),
+              on_stored_at_last, &d);
+    loop_timer(w->loop, &d.poll, 10, on_poll);
+    loop_run(w->loop);
+    assert_int_equal(d.got.calls, 1);
+    assert_int_equal(d.got.rc, RC_OK);
+    assert_true(store_stats(w->store).retries >= 1);
+    assert_false(store_stats(w->store).failing);
+    store_close(&w->store);
+    open_ok(w, NULL, NULL, NULL);
+    assert_int_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("k"))).first[0].s.len, sizeof big);
+}
+
+static void closing_on_a_full_disk_says_what_was_not_stored(void **state)
+{
+    struct world *w = *state;
+    struct got g = { 0 };
+    struct rlimit old;
+    static char big[20000];
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 8192, old.rlim_max });
+    store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_B(slice_of(big, sizeof big))), keep, &g);
+    store_close(&w->store);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(g.calls, 1);
+    assert_int_equal(g.rc, RC_IO);
+}
+
+/* --- a process that dies --- */
+
+static void say(void *ctx, const struct store_result *r)
+{
+    unsigned char ok = r->rc == RC_OK;
+    assert_int_equal(write(*(int *)ctx, &ok, 1), 1);
+}
+
+static void what_was_said_to_be_committed_outlives_a_kill(void **state)
+{
+    struct world *w = *state;
+    int pipes[2];
+    unsigned char ok = 0;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        w->loop = loop_new();
+        if (store_open(w->loop, NULL, &w->conf, NULL, NULL, &w->store, NULL) != RC_OK)
+            _exit(1);
+        store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_T(SLICE("v"))), say, &pipes[1]);
+        loop_run(w->loop);
+        _exit(1);
+    }
+    assert_int_equal(read(pipes[0], &ok, 1), 1);
+    assert_int_equal(ok, 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(pipes[0]);
+    close(pipes[1]);
+    open_ok(w, NULL, NULL, NULL); /* the lock went with the process */
+    assert_string_equal(RUN(w, STMT_META_GET, STORE_T(SLICE("k"))).text, "v");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_statement_is_accepted_by_the_schema),
+        TEST(values_come_back_with_their_types),
+        TEST(a_second_account_of_the_same_name_exists),
+        TEST(all_that_an_account_owns_goes_with_it_and_its_id_never_comes_back),
+        TEST(journal_positions_are_never_used_twice),
+        TEST(is_made_for_its_owner_only),
+        TEST(missing_store_is_not_made_without_create),
+        TEST(two_at_once_are_refused),
+        TEST(a_file_of_another_kind_is_refused_and_left_alone),
+        TEST(a_database_of_another_program_is_refused),
+        TEST(a_newer_store_is_refused),
+        TEST(a_damaged_store_is_refused_or_found_by_the_check),
+        TEST(a_turn_is_one_transaction_and_results_come_after_it),
+        TEST(a_refused_statement_does_not_undo_its_neighbours),
+        TEST(what_is_queued_is_committed_by_closing),
+        TEST(the_queue_says_when_it_is_full),
+        TEST(a_full_disk_delays_the_commit_and_loses_nothing),
+        TEST(closing_on_a_full_disk_says_what_was_not_stored),
+        TEST(what_was_said_to_be_committed_outlives_a_kill),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
