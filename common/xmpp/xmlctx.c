@@ -389,9 +389,7 @@ static enum rc rc_of_error(const struct xmlin_ctx *ctx, int code)
 static void on_error(void *data, xmlErrorPtr e)
 {
     struct xmlin_ctx *ctx = data;
-    bool harmless =
-        e->level < XML_ERR_ERROR || e->code == XML_WAR_NS_URI || e->code == XML_WAR_NS_URI_RELATIVE;
-    if (harmless || ctx->rc != RC_OK || ctx->stopped)
+    if (e->level < XML_ERR_ERROR || ctx->rc != RC_OK || ctx->stopped)
         return;
     ctx->rc = rc_of_error(ctx, e->code);
     struct slice text = slice_trim(slice_cstr(e->message));
