@@ -21,8 +21,8 @@ struct account {
     struct link idle;              /* in sm->accounts_idle when refs is 0 */
     struct roster roster;
     uint64_t delivered;            /* journal cursor */
-    struct offline *offline;       /* replay in progress: mod/offline.c; NULL: none */
-    bool offline_any;              /* the journal may hold something past the cursor */
+    struct replay *replay;         /* offline messages being delivered: journal.c; NULL: none */
+    uint64_t offline_n;            /* rows of the journal past the cursor */
     struct account_wait *waiting;  /* while it loads */
 };
 static inline struct slice account_bare(const struct account *a)
@@ -38,6 +38,7 @@ static inline struct slice account_domain(const struct account *a)
     return slice_from(account_bare(a), (size_t)a->local_len + 1);
 }
 /* In memory and loaded, or NULL. Not referenced. */
+void account_free_at_end(struct sessman *sm, struct account *a); /* the process ends: takes it out of no map */
 struct account *account_find(const struct sessman *sm, struct slice bare);
 /* Loads it if need be: fn(ctx, account or NULL when there is none), at once when it is in memory. The account is referenced for the
  * caller, who gives it back with account_release. */

@@ -35,10 +35,11 @@ struct incoming {
     bool admin;                /* the router says: from the control tool */
     uint64_t ticket;           /* what is sent because of it waits for this commit: in_wrote */
     /* private */
-    struct link held;          /* in session->held while held */
+    struct link of_session;    /* in session->incoming, so that its end is noticed */
     uint64_t seq;
-    struct rnode *node;
-    bool is_held, own_arena;
+    struct edge *edge;         /* to acknowledge seq to; while held only its id is kept: it may go meanwhile */
+    uint64_t edge_id;
+    bool is_held;
 };
 
 enum handled { HANDLED, PASS };
@@ -58,7 +59,7 @@ void in_hold(struct incoming *in);
 void in_done(struct incoming *in);
 
 /* Frames. seq is acknowledged when the stanza has been dealt with and committed. */
-void dispatch_session_frame(struct sessman *sm, struct rnode *node, struct session *s, uint64_t seq, struct slice payload);
+void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, struct slice payload);
 void dispatch_routed_frame(struct sessman *sm, const struct frame *f);  /* by name: component, other server, control tool */
 void dispatch_bounce(struct sessman *sm, const struct frame *f);
 

@@ -2,15 +2,18 @@
 #ifndef SESSMAN_EDGES_H
 #define SESSMAN_EDGES_H
 
+#include "common/base/list.h"
 #include "sessman/sessman.h"
 
 struct edge {
     struct sessman *sm;
     struct rnode *node;
     struct idmap *sessions;     /* by session id; owns them */
+    struct link replays;        /* head: journal pages that wait for its acknowledgement */
     struct acks *acks;          /* frames not done with yet; NULL: none */
 };
 extern const struct rlink_ops edges_rlink_ops;
+struct edge *edge_find(const struct sessman *sm, uint64_t node); /* NULL: it is gone */
 /* A frame has been dealt with; it counts as done once ticket is committed. Frames may finish out of order. */
 void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket);
 /* A frame will finish later. */

@@ -17,6 +17,5 @@ void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sess
 void out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza);
 void out_committed(struct sessman *sm);                     /* the store has committed more */
 void out_forget(struct sessman *sm, const struct edge *e);  /* the edge is lost: nothing more for it */
-void out_forget_session(struct sessman *sm, const struct session *s);
 
 #endif

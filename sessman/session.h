@@ -29,12 +29,11 @@ struct session {
     bool available;                /* sent available presence: presence != NULL */
     bool interested;               /* asked for the roster (RFC 6121 2.2) */
     bool trusted_plain;            /* rates do not bind */
-    bool closing;                  /* close was sent to the edge; waits for gone */
-    bool stalled;                  /* a stanza is held; the backlog waits */
+    uint16_t stalled;              /* stanzas that are held: the backlog waits until none is */
     char *presence;                /* last available presence, canonical, from stamped, without to */
     struct directed *directed;
-    struct link held;              /* head: held incoming stanzas (at most one plus its generated ones) */
-    struct backlog *backlog;       /* frames behind the held one */
+    struct link incoming;          /* head: its stanzas that are being worked on */
+    struct backlog *backlog;       /* frames behind the held one, in order; NULL: none */
     uint64_t ticket;               /* highest ticket that its stanzas caused */
 };
 
@@ -50,12 +49,18 @@ static inline struct slice session_resource(const struct session *s)
 {
     return slice_from(session_jid(s), (size_t)s->bare_len + 1);
 }
+/* Keeps a frame that came while a stanza is held. */
+void session_backlog(struct session *s, const struct frame *f);
+/* One held stanza is done: works through the backlog. The session may be gone after it. */
+void session_unstall(struct sessman *sm, struct session *s);
 struct session *session_open(struct edge *e, uint64_t id, const struct control_open *open);
 void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a, struct node *n);
 /* Ends it here and tells the edge: stream error, or for a session that is not bound just the close. */
 void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text);
 /* The edge says gone, or is gone: unavailable presence, then freed. */
 void session_end(struct sessman *sm, struct session *s);
+/* The session's JID with all its parts. */
+struct jid session_full_jid(const struct session *s);
 /* The client's address as the edge told, while it is not bound (registration rates); "" after. */
 const char *session_ip(const struct session *s);
 struct slice session_domain(const struct session *s); /* also of those that are not bound */

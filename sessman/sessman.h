@@ -6,6 +6,7 @@
 #include "common/base/map.h"
 #include "common/base/rate.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/linkconf.h"
 #include "common/link/rlink.h"
 #include "common/net/work.h"
 #include "common/xmpp/xmlin.h"
@@ -18,15 +19,14 @@ struct adhoc_sessions;
 struct auth_rates;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
+enum store_sync { STORE_SYNC_FULL, STORE_SYNC_NORMAL };
 enum auth_kind { AUTH_STORE, AUTH_SCRIPT };
 
 struct sessman_conf {
-    /* [router] */
-    struct conf_list routers;
-    char *link_name, *link_secret, *ca_file, *cert_file, *key_file;
+    struct rlink_options router; /* [router] */
     /* [store] */
     char *store_path;
-    bool store_sync_full;
+    int store_sync; /* enum store_sync */
     uint32_t store_queue_max;
     size_t store_cache_bytes;
     /* [auth] */
@@ -38,6 +38,7 @@ struct sessman_conf {
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */
+    size_t stanza_max;
     uint32_t sessions_per_account, roster_items_max, offline_max, directed_max, accounts_idle_max;
     /* [session] */
     int conflict; /* enum conflict_policy */
@@ -75,6 +76,7 @@ struct sessman {
     struct adhoc_sessions *adhoc;
     size_t sessions_bound;
     uint8_t secret[32];              /* of this installation (meta row "secret"): fake salts */
+    bool names_known;                /* the domains have been read: they are bound at the routers */
     struct buf scratch;              /* for writing one stanza; never held across a call into a module */
     uint64_t started_ms;             /* monotonic */
 };
@@ -85,6 +87,9 @@ static inline struct log_ctx sessman_log(const struct sessman *sm, enum log_sub 
     return (struct log_ctx){ sm->log, sub, 0, NULL, NULL };
 }
 struct domain *sessman_domain(const struct sessman *sm, struct slice name); /* NULL: not hosted here */
+/* Reads them (once, at start); done on the loop. */
+void sessman_domains_load(struct sessman *sm, void (*done)(struct sessman *sm));
+void sessman_domains_free(struct sessman *sm);
 /* Domains at run time: row, memory, router and edges. done: RC_OK, RC_EXISTS, RC_NOTFOUND, RC_CONFLICT (accounts are left). */
 void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx);

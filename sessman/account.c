@@ -1,0 +1,191 @@
+#include "sessman/account.h"
+
+#include "common/base/mem.h"
+
+#include <assert.h>
+#include "sessman/out.h"
+#include "sessman/session.h"
+
+struct account_wait {
+    struct account_wait *next;
+    void (*fn)(void *ctx, struct account *a);
+    void *ctx;
+};
+
+/* One load: two statements, the second one's result ends it. The account may be freed only after that. */
+struct load {
+    struct sessman *sm;
+    struct account *a;
+};
+
+struct account *account_find(const struct sessman *sm, struct slice bare)
+{
+    struct account *a = map_get(sm->accounts, bare);
+    return a && a->loaded && !a->gone ? a : NULL;
+}
+
+static void account_free(struct sessman *sm, struct account *a)
+{
+    if (map_get(sm->accounts, account_bare(a)) == a)
+        map_remove(sm->accounts, account_bare(a));
+    list_unlink(&a->idle);
+    roster_fini(&a->roster);
+    metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
+    mem_free(a->bare);
+    mem_free(a);
+}
+
+void account_free_at_end(struct sessman *sm, struct account *a)
+{
+    (void)sm;
+    while (a->waiting) {
+        struct account_wait *w = a->waiting;
+        a->waiting = w->next;
+        mem_free(w);
+    }
+    roster_fini(&a->roster);
+    mem_free(a->bare);
+    mem_free(a);
+}
+
+/* Those that were waiting get it, referenced for them; NULL: there is none. */
+static void wake_waiting(struct sessman *sm, struct account *a, bool found)
+{
+    struct account_wait *w = a->waiting;
+    a->waiting = NULL;
+    a->loaded = found;
+    account_hold(a); /* until all have been told */
+    if (!found)
+        map_remove(sm->accounts, account_bare(a));
+    while (w) {
+        struct account_wait *next = w->next;
+        if (found)
+            account_hold(a);
+        w->fn(w->ctx, found ? a : NULL);
+        mem_free(w);
+        w = next;
+    }
+    account_release(sm, a);
+}
+
+static void on_roster(void *ctx, const struct store_result *r)
+{
+    struct load *l = ctx;
+    roster_load(&l->a->roster, r);
+    wake_waiting(l->sm, l->a, true);
+    mem_free(l);
+}
+
+static void on_count(void *ctx, const struct store_result *r)
+{
+    struct load *l = ctx;
+    if (r->rows == 1)
+        l->a->offline_n = (uint64_t)store_row(r, 0)[0].i;
+}
+
+static void on_row(void *ctx, const struct store_result *r)
+{
+    struct load *l = ctx;
+    struct account *a = l->a;
+    if (r->rc != RC_OK || r->rows != 1) {
+        a->gone = true;
+        wake_waiting(l->sm, a, false);
+        mem_free(l);
+        return;
+    }
+    const struct store_value *v = store_row(r, 0);
+    a->id = v[0].i;
+    a->admin = v[1].i != 0;
+    a->roster.version = (uint64_t)v[2].i;
+    a->delivered = (uint64_t)v[3].i;
+    store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count, l);
+    store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);
+}
+
+static struct account *load_start(struct sessman *sm, const struct jid *bare)
+{
+    struct account *a = mem_new(sizeof *a);
+    struct load *l = mem_new(sizeof *l);
+    a->bare = mem_copy(jid_bare(bare));
+    a->bare_len = (uint16_t)bare->bare_len;
+    a->local_len = (uint16_t)bare->local.len;
+    list_init(&a->sessions);
+    map_put(sm->accounts, a);
+    metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
+    l->sm = sm;
+    l->a = a;
+    store_run(sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local)), on_row, l);
+    return a;
+}
+
+void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a), void *ctx)
+{
+    struct account *a = map_get(sm->accounts, jid_bare(bare));
+    if (a && a->loaded) {
+        account_hold(a);
+        if (link_in_list(&a->idle)) {
+            list_unlink(&a->idle);
+            sm->accounts_idle_n--;
+        }
+        fn(ctx, a);
+        return;
+    }
+    if (!a && !bare->local.len) {
+        fn(ctx, NULL);
+        return;
+    }
+    if (!a)
+        a = load_start(sm, bare);
+    struct account_wait *w = mem_new(sizeof *w), **end = &a->waiting;
+    w->fn = fn;
+    w->ctx = ctx;
+    while (*end)
+        end = &(*end)->next;
+    *end = w;
+}
+
+void account_release(struct sessman *sm, struct account *a)
+{
+    assert(a->refs > 0);
+    if (--a->refs)
+        return;
+    if (a->gone || !a->loaded) {
+        account_free(sm, a);
+        return;
+    }
+    list_append(&sm->accounts_idle, &a->idle);
+    sm->accounts_idle_n++;
+    while (sm->accounts_idle_n > sm->conf->accounts_idle_max) {
+        struct account *oldest = CONTAINER(sm->accounts_idle.next, struct account, idle);
+        sm->accounts_idle_n--;
+        account_free(sm, oldest);
+    }
+}
+
+struct session *account_session(const struct account *a, struct slice resource)
+{
+    LIST_EACH(&a->sessions, it) {
+        struct session *s = CONTAINER(it, struct session, in_account);
+        if (slice_eq(session_resource(s), resource))
+            return s;
+    }
+    return NULL;
+}
+
+void account_deleted(struct sessman *sm, struct slice bare)
+{
+    struct account *a = map_get(sm->accounts, bare);
+    if (!a || !a->loaded)
+        return;
+    account_hold(a);
+    LIST_EACH(&a->sessions, it)
+        session_close(sm, CONTAINER(it, struct session, in_account), STREAM_NOT_AUTHORIZED, "account deleted");
+    if (map_get(sm->accounts, bare) == a)
+        map_remove(sm->accounts, bare);
+    if (link_in_list(&a->idle)) {
+        list_unlink(&a->idle);
+        sm->accounts_idle_n--;
+    }
+    a->gone = true;
+    account_release(sm, a);
+}

@@ -1,0 +1,35 @@
+#include "sessman/conf.h"
+
+/* Each option once: conf/sessman.conf explains them, a test compares the two. */
+static const struct option options[] = {
+    /* clang-format off */
+    RLINK_OPTIONS(struct sessman_conf, router),
+    OPTION_STRING("store", "path", struct sessman_conf, store_path, "data/bulkhead.db", RESTART),
+    OPTION_ENUM("store", "synchronous", struct sessman_conf, store_sync, "full", "full|normal", RESTART),
+    OPTION_UINT("store", "queue", struct sessman_conf, store_queue_max, "20000", "100", "10000000", RESTART),
+    OPTION_BYTES("store", "cache", struct sessman_conf, store_cache_bytes, "2m", "64k", "16g", RESTART),
+    OPTION_ENUM("auth", "backend", struct sessman_conf, auth_kind, "store", "store|script", RESTART),
+    OPTION_UINT("auth", "iterations", struct sessman_conf, scram_iterations, "10000", "4096", "10000000", RELOAD),
+    OPTION_STRING("auth", "script", struct sessman_conf, script_command, "", RESTART),
+    OPTION_UINT("auth", "script_processes", struct sessman_conf, script_processes, "2", "1", "64", RESTART),
+    OPTION_TIME("auth", "script_timeout", struct sessman_conf, script_timeout_ms, "5s", "100ms", "10m", RELOAD),
+    OPTION_UINT("auth", "failures_per_min", struct sessman_conf, auth_failures_per_min, "6", "0", "100000", RELOAD),
+    OPTION_UINT("auth", "failures_burst", struct sessman_conf, auth_failures_burst, "10", "1", "100000", RELOAD),
+    OPTION_UINT("register", "per_hour", struct sessman_conf, register_per_hour, "6", "0", "100000", RELOAD),
+    OPTION_UINT("register", "burst", struct sessman_conf, register_burst, "3", "1", "100000", RELOAD),
+    OPTION_UINT("limits", "sessions_per_account", struct sessman_conf, sessions_per_account, "50", "1", "10000", RELOAD),
+    OPTION_UINT("limits", "roster_items", struct sessman_conf, roster_items_max, "2000", "10", "100000", RELOAD),
+    OPTION_UINT("limits", "offline_messages", struct sessman_conf, offline_max, "10000", "0", "10000000", RELOAD),
+    OPTION_UINT("limits", "directed_presences", struct sessman_conf, directed_max, "500", "10", "100000", RELOAD),
+    OPTION_UINT("limits", "accounts_idle", struct sessman_conf, accounts_idle_max, "200", "0", "1000000", RELOAD),
+    OPTION_BYTES("limits", "stanza_size", struct sessman_conf, stanza_max, "1m", "10000", "16m", RESTART),
+    OPTION_ENUM("session", "conflict", struct sessman_conf, conflict, "replace", "replace|refuse|rename", RELOAD),
+    OPTION_LIST("contact", "abuse", struct sessman_conf, contact_abuse, "", RELOAD),
+    OPTION_LIST("contact", "admin", struct sessman_conf, contact_admin, "", RELOAD),
+    OPTION_LIST("contact", "security", struct sessman_conf, contact_security, "", RELOAD),
+    OPTION_LIST("contact", "support", struct sessman_conf, contact_support, "", RELOAD),
+    /* clang-format on */
+};
+const struct conf_table sessman_conf_table = {
+    .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct sessman_conf)
+};

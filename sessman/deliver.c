@@ -1,0 +1,181 @@
+#include "sessman/deliver.h"
+
+#include "common/base/limits.h"
+#include "common/xmpp/xmlout.h"
+#include "sessman/account.h"
+#include "sessman/journal.h"
+#include "sessman/out.h"
+#include "sessman/session.h"
+
+/* RFC 6121 8.5, table 1. Columns: enum deliver_situation. A full JID that matches gets it (8.5.3.1) and needs no row. */
+static const struct {
+    enum deliver_to to;
+    enum stanza_type type;
+    enum deliver_action act[4];
+} rules[] = {
+    /* clang-format off */
+    /*                                            no account      no resource     only negative   some */
+    { DELIVER_BARE,          MESSAGE_NORMAL,    { DELIVER_ERROR,  DELIVER_STORE,  DELIVER_STORE,  DELIVER_BEST  } },
+    { DELIVER_BARE,          MESSAGE_CHAT,      { DELIVER_ERROR,  DELIVER_STORE,  DELIVER_STORE,  DELIVER_BEST  } },
+    { DELIVER_BARE,          MESSAGE_GROUPCHAT, { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_BARE,          MESSAGE_HEADLINE,  { DELIVER_ERROR,  DELIVER_DROP,   DELIVER_DROP,   DELIVER_ALL   } },
+    { DELIVER_BARE,          MESSAGE_ERROR,     { DELIVER_DROP,   DELIVER_DROP,   DELIVER_DROP,   DELIVER_DROP  } },
+    { DELIVER_FULL_NO_MATCH, MESSAGE_NORMAL,    { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_FULL_NO_MATCH, MESSAGE_CHAT,      { DELIVER_ERROR,  DELIVER_STORE,  DELIVER_STORE,  DELIVER_BEST  } },
+    { DELIVER_FULL_NO_MATCH, MESSAGE_GROUPCHAT, { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_FULL_NO_MATCH, MESSAGE_HEADLINE,  { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_FULL_NO_MATCH, MESSAGE_ERROR,     { DELIVER_DROP,   DELIVER_DROP,   DELIVER_DROP,   DELIVER_DROP  } },
+    { DELIVER_BARE,          PRESENCE_AVAILABLE,   { DELIVER_DROP, DELIVER_DROP,  DELIVER_EVERY,  DELIVER_EVERY } },
+    { DELIVER_BARE,          PRESENCE_UNAVAILABLE, { DELIVER_DROP, DELIVER_DROP,  DELIVER_EVERY,  DELIVER_EVERY } },
+    { DELIVER_BARE,          PRESENCE_ERROR,       { DELIVER_DROP, DELIVER_DROP,  DELIVER_EVERY,  DELIVER_EVERY } },
+    { DELIVER_BARE,          IQ_GET,            { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_BARE,          IQ_SET,            { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_FULL_NO_MATCH, IQ_GET,            { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    { DELIVER_FULL_NO_MATCH, IQ_SET,            { DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR,  DELIVER_ERROR } },
+    /* clang-format on */
+};
+
+enum deliver_action deliver_decide(enum deliver_to to, enum deliver_situation situation, enum stanza_type type)
+{
+    if (to == DELIVER_FULL_MATCH)
+        return DELIVER_THAT;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].to == to && rules[i].type == type)
+            return rules[i].act[situation];
+    return DELIVER_DROP; /* iq results that match nobody, presence to a resource that is gone: 8.5.3.2 */
+}
+
+static enum deliver_situation situation_of(const struct account *a, int *best)
+{
+    enum deliver_situation sit = a ? DELIVER_NO_RESOURCE : DELIVER_NO_ACCOUNT;
+    *best = -1;
+    if (!a)
+        return sit;
+    LIST_EACH(&a->sessions, it) {
+        const struct session *s = CONTAINER(it, struct session, in_account);
+        if (!s->available)
+            continue;
+        if (sit == DELIVER_NO_RESOURCE)
+            sit = DELIVER_ONLY_NEGATIVE;
+        if (s->priority >= 0)
+            sit = DELIVER_SOME;
+        if (s->priority > *best)
+            *best = s->priority;
+    }
+    return sit;
+}
+
+static struct slice write_once(struct sessman *sm, const struct node *n)
+{
+    buf_reset(&sm->scratch);
+    xmlout_node(&sm->scratch, n, NS_CLIENT);
+    return buf_get(&sm->scratch);
+}
+
+/* To each available resource of at least this priority. */
+static void to_resources(struct incoming *in, int least)
+{
+    struct slice bytes = write_once(in->sm, in->st.node);
+    LIST_EACH(&in->target->sessions, it) {
+        const struct session *s = CONTAINER(it, struct session, in_account);
+        if (s->available && s->priority >= least)
+            out_session(in->sm, in->ticket, s, bytes);
+    }
+}
+
+static void act(struct incoming *in, enum deliver_action action, const struct session *match, int best)
+{
+    switch (action) {
+    case DELIVER_THAT:
+        out_session(in->sm, in->ticket, match, write_once(in->sm, in->st.node));
+        break;
+    case DELIVER_BEST:
+        to_resources(in, best);
+        break;
+    case DELIVER_ALL:
+        to_resources(in, 0);
+        break;
+    case DELIVER_EVERY:
+        to_resources(in, PRIORITY_MIN);
+        break;
+    case DELIVER_STORE:
+        journal_store(in);
+        break;
+    case DELIVER_ERROR:
+        in_error(in, COND_SERVICE_UNAVAILABLE, NULL);
+        break;
+    case DELIVER_DROP:
+        break;
+    }
+}
+
+/* A resource is addressed by its full JID when it is bound; presence and messages also reach one that is not available
+ * (RFC 6121 8.5.3.1: connected resource). */
+void deliver(struct incoming *in)
+{
+    const struct session *match = NULL;
+    int best;
+    if (in->to == TO_DOMAIN || in->to == TO_NOBODY || in->to == TO_BEFORE_LOGIN) {
+        if (in->st.kind != STANZA_PRESENCE)
+            in_error(in, COND_SERVICE_UNAVAILABLE, NULL);
+        return;
+    }
+    enum deliver_situation sit = situation_of(in->target, &best);
+    enum deliver_to to = DELIVER_BARE;
+    if (in->to == TO_RESOURCE) {
+        match = in->target ? account_session(in->target, in->st.to.resource) : NULL;
+        to = match ? DELIVER_FULL_MATCH : DELIVER_FULL_NO_MATCH;
+    }
+    enum deliver_action action = deliver_decide(to, sit, in->st.type);
+    if (action == DELIVER_BEST && journal_replaying(in->target))
+        action = DELIVER_STORE; /* behind those that are being delivered: order */
+    act(in, action, match, best);
+}
+
+void deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n)
+{
+    out_session(sm, ticket, s, write_once(sm, n));
+}
+
+static void fanout(struct sessman *sm, uint64_t ticket, const struct account *a, const struct node *n,
+                   bool (*wanted)(const struct session *s, const struct session *but), const struct session *but)
+{
+    struct session *list[64];
+    size_t k = 0, to_at;
+    buf_reset(&sm->scratch);
+    xmlout_node_to(&sm->scratch, n, NS_CLIENT, &to_at);
+    LIST_EACH(&a->sessions, it) {
+        struct session *s = CONTAINER(it, struct session, in_account);
+        if (!wanted(s, but))
+            continue;
+        list[k++] = s;
+        if (k == 64) {
+            out_fanout(sm, ticket, list, k, buf_get(&sm->scratch), to_at);
+            k = 0;
+        }
+    }
+    if (k)
+        out_fanout(sm, ticket, list, k, buf_get(&sm->scratch), to_at);
+}
+
+static bool is_available(const struct session *s, const struct session *but)
+{
+    return s->available && s != but;
+}
+
+static bool is_interested(const struct session *s, const struct session *but)
+{
+    (void)but;
+    return s->interested;
+}
+
+void deliver_to_all(struct sessman *sm, uint64_t ticket, const struct account *a, const struct node *n,
+                    const struct session *but)
+{
+    fanout(sm, ticket, a, n, is_available, but);
+}
+
+void deliver_push(struct sessman *sm, uint64_t ticket, const struct account *a, struct node *iq)
+{
+    fanout(sm, ticket, a, iq, is_interested, NULL);
+}

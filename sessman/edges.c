@@ -1,0 +1,244 @@
+#include "sessman/edges.h"
+
+#include "common/base/mem.h"
+#include "sessman/dispatch.h"
+#include "sessman/journal.h"
+#include "sessman/out.h"
+#include "sessman/session.h"
+
+/* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the number. */
+struct acks {
+    uint64_t first;
+    size_t head, n, cap;    /* ring */
+    uint64_t *tickets;      /* UINT64_MAX: being worked on */
+};
+
+static uint64_t *ack_slot(struct acks *k, size_t i)
+{
+    return &k->tickets[(k->head + i) % k->cap];
+}
+
+static void acks_grow(struct acks *k)
+{
+    size_t cap = k->cap ? k->cap * 2 : 16;
+    uint64_t *grown = mem_array(cap, sizeof *grown);
+    for (size_t i = 0; i < k->n; i++)
+        grown[i] = *ack_slot(k, i);
+    mem_free(k->tickets);
+    k->tickets = grown;
+    k->cap = cap;
+    k->head = 0;
+}
+
+static void acks_free(struct acks **kp)
+{
+    if (!*kp)
+        return;
+    mem_free((*kp)->tickets);
+    MEM_FREE(kp);
+}
+
+/* Acknowledges the longest run from the front that is done and committed. */
+static void acks_advance(struct edge *e)
+{
+    struct acks *k = e->acks;
+    uint64_t committed = store_committed(e->sm->store);
+    uint64_t done = 0;
+    while (k->n && *ack_slot(k, 0) <= committed) {
+        done = k->first++;
+        k->head = (k->head + 1) % k->cap;
+        k->n--;
+    }
+    if (done)
+        rlink_done(e->sm->rlink, e->node, done);
+    if (!k->n)
+        acks_free(&e->acks);
+}
+
+static void ack_put(struct edge *e, uint64_t seq, uint64_t ticket)
+{
+    if (!e->acks) {
+        e->acks = mem_new(sizeof *e->acks);
+        e->acks->first = seq;
+    }
+    struct acks *k = e->acks;
+    if (seq < k->first)
+        return;
+    while (seq - k->first >= k->n) {
+        if (k->n == k->cap)
+            acks_grow(k);
+        *ack_slot(k, k->n++) = UINT64_MAX;
+    }
+    *ack_slot(k, (size_t)(seq - k->first)) = ticket;
+}
+
+void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket)
+{
+    if (!seq)
+        return;
+    if (!e->acks && ticket <= store_committed(e->sm->store)) {
+        rlink_done(e->sm->rlink, e->node, seq);
+        return;
+    }
+    ack_put(e, seq, ticket);
+    acks_advance(e);
+}
+
+void edge_frame_wait(struct edge *e, uint64_t seq)
+{
+    if (seq)
+        ack_put(e, seq, UINT64_MAX);
+}
+
+static void edge_free(struct edge *e)
+{
+    struct sessman *sm = e->sm;
+    size_t at = 0;
+    for (struct session *s; (s = idmap_next(e->sessions, &at)) != NULL; at = 0)
+        session_end(sm, s); /* takes itself out of the table: begin again */
+    out_forget(sm, e);
+    acks_free(&e->acks);
+    idmap_free(&e->sessions);
+    e->node->user = NULL;
+    mem_free(e);
+}
+
+static struct edge *edge_of(struct sessman *sm, struct rnode *node)
+{
+    struct edge *e = node->user;
+    if (!e) {
+        e = mem_new(sizeof *e);
+        e->sm = sm;
+        e->node = node;
+        e->sessions = idmap_new();
+        list_init(&e->replays);
+        node->user = e;
+    }
+    return e;
+}
+
+struct edge *edge_find(const struct sessman *sm, uint64_t node)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)
+        if (n->id == node)
+            return n->user;
+    return NULL;
+}
+
+static void on_node(void *owner, struct rnode *node, bool up)
+{
+    struct sessman *sm = owner;
+    struct log_ctx log = sessman_log(sm, LOG_LINK);
+    if (node->role != ROLE_EDGE)
+        return;
+    if (up && !node->user) {
+        edge_of(sm, node);
+        LOG_INFO(&log, "edge_up", F_STR("instance", node->instance), F_HEX("node", node->id));
+        sessman_domains_announce(sm);
+    } else if (!up && node->user) {
+        struct edge *e = node->user;
+        LOG_WARN(&log, "edge_lost", F_STR("instance", node->instance), F_HEX("node", node->id),
+                 F_UINT("sessions", idmap_count(e->sessions)));
+        edge_free(e);
+    }
+}
+
+static void bad_frame(struct sessman *sm, const struct rnode *from, const char *what)
+{
+    struct log_ctx log = sessman_log(sm, LOG_LINK);
+    metric_add(sm->metrics, M_BAD_FRAMES, 1);
+    LOG_WARN(&log, "bad_frame", F_STR("from", from ? from->instance : "router"), F_STR("why", what));
+}
+
+/* The first frame of a session opens it; any other for an id that is not known is late (its session was closed). */
+static void control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
+{
+    struct arena *a = arena_take(sm->arenas);
+    struct session *s = idmap_get(e->sessions, f->session);
+    struct node *n;
+    struct why why;
+    if (xmlin_parse(sm->xml, a, f->payload, &sm->xml_limits, &n, &why) != RC_OK) {
+        bad_frame(sm, e->node, why.text);
+    } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
+        struct control_open open;
+        if (control_read_open(a, n, &open, &why) == RC_OK && f->session)
+            session_open(e, f->session, &open);
+        else
+            bad_frame(sm, e->node, why.text);
+    } else if (s) {
+        session_control(sm, s, control_kind_of(n), a, n);
+    }
+    arena_give(sm->arenas, &a);
+}
+
+static void on_frame(void *owner, struct rnode *from, const struct frame *f)
+{
+    struct sessman *sm = owner;
+    if (!from || from->role != ROLE_EDGE) {
+        if (f->kind == FRAME_STANZA && f->session == 0)
+            dispatch_routed_frame(sm, f);
+        else
+            bad_frame(sm, from, "a session's frame from what is no edge");
+        if (from && f->seq)
+            rlink_done(sm->rlink, from, f->seq);
+        return;
+    }
+    struct edge *e = edge_of(sm, from);
+    struct session *s = f->session ? idmap_get(e->sessions, f->session) : NULL;
+    if (s && (s->stalled || s->backlog)) {
+        session_backlog(s, f);
+    } else if (f->kind == FRAME_STANZA && s) {
+        dispatch_session_frame(sm, s, f->seq, f->payload);
+    } else {
+        if (f->kind == FRAME_CONTROL)
+            control_frame(sm, e, f);
+        else if (f->kind != FRAME_STANZA)
+            bad_frame(sm, from, "a frame of this kind");
+        edge_frame_done(e, f->seq, 0);
+    }
+}
+
+static void on_bounce(void *owner, const struct frame *f)
+{
+    dispatch_bounce(owner, f);
+}
+
+static void on_room(void *owner, struct rnode *node)
+{
+    (void)owner;
+    (void)node; /* sessman's own output is bounded by its edges' windows: a slow edge is closed by the router */
+}
+
+static void on_link(void *owner, bool up)
+{
+    struct sessman *sm = owner;
+    if (up && sm->run->ready)
+        sm->run->ready(sm->run);
+}
+
+static void on_acked(void *owner, struct rnode *node)
+{
+    if (node->user)
+        journal_acked(owner, node->user);
+}
+
+const struct rlink_ops edges_rlink_ops = { on_node, on_frame, on_bounce, on_room, on_link, on_acked };
+
+void edges_committed(struct sessman *sm)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
+        struct edge *e = n->user;
+        if (e && e->acks)
+            acks_advance(e);
+    }
+}
+
+void edges_close(struct sessman *sm)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)
+        if (n->user)
+            edge_free(n->user);
+}

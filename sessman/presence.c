@@ -1,0 +1,151 @@
+#include "sessman/presence.h"
+
+#include "common/base/mem.h"
+#include "common/xmpp/xmlout.h"
+#include "sessman/account.h"
+#include "sessman/out.h"
+#include "sessman/session.h"
+
+/* Sessions that get one stanza; handed on in full batches. */
+struct targets {
+    struct sessman *sm;
+    uint64_t ticket;
+    struct slice stanza;
+    size_t to_at, n;
+    struct session *list[256];
+};
+
+static void targets_send(struct targets *t)
+{
+    if (t->n)
+        out_fanout(t->sm, t->ticket, t->list, t->n, t->stanza, t->to_at);
+    t->n = 0;
+}
+
+static void targets_add(struct targets *t, const struct account *acc)
+{
+    LIST_EACH(&acc->sessions, it) {
+        struct session *s = CONTAINER(it, struct session, in_account);
+        if (!s->available)
+            continue;
+        if (t->n == sizeof t->list / sizeof t->list[0])
+            targets_send(t);
+        t->list[t->n++] = s;
+    }
+}
+
+/* The domain of a contact, as it stands in a roster. */
+static bool contact_is_local(const struct sessman *sm, struct slice jid)
+{
+    ptrdiff_t at = slice_find(jid, '@');
+    struct slice domain = at < 0 ? jid : slice_from(jid, (size_t)at + 1);
+    ptrdiff_t slash = slice_find(domain, '/');
+    return sessman_domain(sm, slash < 0 ? domain : slice_to(domain, (size_t)slash)) != NULL;
+}
+
+static void send_elsewhere(struct sessman *sm, uint64_t ticket, struct slice to, struct slice stanza, size_t to_at)
+{
+    struct buf b = BUF_INIT(0);
+    buf_slice(&b, slice_to(stanza, to_at));
+    xmlout_attr(&b, "to", to);
+    buf_slice(&b, slice_from(stanza, to_at));
+    out_name(sm, ticket, to, buf_get(&b));
+    buf_fini(&b);
+}
+
+void presence_broadcast(struct sessman *sm, uint64_t ticket, struct session *s, struct node *n)
+{
+    struct account *acc = s->account;
+    struct buf b = BUF_INIT(0);
+    struct targets t = { .sm = sm, .ticket = ticket };
+    xmlout_node_to(&b, n, NS_CLIENT, &t.to_at);
+    t.stanza = buf_get(&b);
+    for (uint32_t i = 0; i < acc->roster.n; i++) {
+        const struct roster_item *item = acc->roster.items[i];
+        if (!(item->state & SUB_FROM))
+            continue;
+        struct account *contact = account_find(sm, roster_item_jid(item));
+        if (contact)
+            targets_add(&t, contact);
+        else if (!contact_is_local(sm, roster_item_jid(item)))
+            send_elsewhere(sm, ticket, roster_item_jid(item), t.stanza, t.to_at);
+    }
+    targets_add(&t, acc); /* RFC 6121 4.2.2: its own resources, itself among them */
+    targets_send(&t);
+    buf_fini(&b);
+}
+
+static void show_to_session(struct sessman *sm, uint64_t ticket, const struct account *acc, struct session *s)
+{
+    LIST_EACH(&acc->sessions, it) {
+        const struct session *c = CONTAINER(it, struct session, in_account);
+        if (c->available && c != s)
+            out_fanout(sm, ticket, &s, 1, slice_of(c->presence, c->presence_len), c->presence_to_at);
+    }
+}
+
+static void probe_elsewhere(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice contact)
+{
+    struct buf b = BUF_INIT(0);
+    BUF_LIT(&b, "<presence type='probe'");
+    xmlout_attr(&b, "from", session_jid(s));
+    xmlout_attr(&b, "to", contact);
+    BUF_LIT(&b, "/>");
+    out_name(sm, ticket, contact, buf_get(&b));
+    buf_fini(&b);
+}
+
+void presence_probe_all(struct sessman *sm, uint64_t ticket, struct session *s)
+{
+    struct account *acc = s->account;
+    for (uint32_t i = 0; i < acc->roster.n; i++) {
+        const struct roster_item *item = acc->roster.items[i];
+        if (!(item->state & SUB_TO))
+            continue;
+        struct account *contact = account_find(sm, roster_item_jid(item));
+        if (contact) { /* both sides must agree: RFC 6121 4.3.2 */
+            if (contact->n_sessions && (roster_state(&contact->roster, account_bare(acc)) & SUB_FROM))
+                show_to_session(sm, ticket, contact, s);
+        } else if (!contact_is_local(sm, roster_item_jid(item))) {
+            probe_elsewhere(sm, ticket, s, roster_item_jid(item));
+        }
+    }
+    show_to_session(sm, ticket, acc, s);
+}
+
+struct node *presence_unavailable(struct arena *a, const struct session *s)
+{
+    struct node *n = node_new(a, "presence", NS_CLIENT);
+    node_set(a, n, "from", session_jid(s));
+    node_set(a, n, "type", SLICE("unavailable"));
+    return n;
+}
+
+void presence_show(struct sessman *sm, uint64_t ticket, const struct account *acc, const struct jid *to)
+{
+    struct arena *a = arena_take(sm->arenas);
+    LIST_EACH(&acc->sessions, it) {
+        const struct session *s = CONTAINER(it, struct session, in_account);
+        struct node *n;
+        if (!s->available ||
+            xmlin_parse(sm->xml, a, slice_of(s->presence, s->presence_len), &sm->xml_limits, &n, NULL) != RC_OK)
+            continue;
+        node_set(a, n, "to", to->full);
+        dispatch_stanza(sm, n, ticket);
+    }
+    arena_give(sm->arenas, &a);
+}
+
+void presence_hide(struct sessman *sm, uint64_t ticket, const struct account *acc, const struct jid *to)
+{
+    struct arena *a = arena_take(sm->arenas);
+    LIST_EACH(&acc->sessions, it) {
+        const struct session *s = CONTAINER(it, struct session, in_account);
+        if (!s->available)
+            continue;
+        struct node *n = presence_unavailable(a, s);
+        node_set(a, n, "to", to->full);
+        dispatch_stanza(sm, n, ticket);
+    }
+    arena_give(sm->arenas, &a);
+}

@@ -1,0 +1,352 @@
+#include "sessman/session.h"
+
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "sessman/account.h"
+#include "sessman/auth.h"
+#include "sessman/dispatch.h"
+#include "sessman/edges.h"
+#include "sessman/module.h"
+#include "sessman/out.h"
+
+struct login {
+    struct session *s;
+    struct sessman *sm;
+    struct auth *auth;
+    char *domain, *ip;
+    char *user;              /* bare JID, once authenticated */
+    struct binding *binding; /* the account is being loaded */
+};
+struct binding {
+    struct session *s; /* NULL: ended meanwhile */
+    struct sessman *sm;
+    char *resource;
+};
+struct backlog {
+    struct backlog *next;
+    uint64_t seq;
+    enum frame_kind kind;
+    uint32_t len;
+    char bytes[];
+};
+
+static struct log_ctx session_log(const struct sessman *sm, const struct session *s, enum log_sub sub)
+{
+    return (struct log_ctx){ sm->log, sub, s->id, s->login ? s->login->ip : NULL, NULL };
+}
+
+const char *session_ip(const struct session *s)
+{
+    return s->login ? s->login->ip : "";
+}
+
+struct slice session_domain(const struct session *s)
+{
+    return s->account ? account_domain(s->account) : slice_cstr(s->login->domain);
+}
+
+struct jid session_full_jid(const struct session *s)
+{
+    struct jid j = { .full = session_jid(s), .bare_len = s->bare_len, .resource = session_resource(s) };
+    j.local = account_local(s->account);
+    j.domain = account_domain(s->account);
+    return j;
+}
+
+/* --- SASL --- */
+
+static void on_challenge(void *owner, struct slice data)
+{
+    struct login *l = owner;
+    struct buf b = BUF_INIT(0);
+    control_write_challenge(&b, data);
+    out_control(l->sm, 0, l->s, buf_get(&b));
+    buf_fini(&b);
+}
+
+static void on_success(void *owner, const struct jid *user, bool has_data, struct slice data)
+{
+    struct login *l = owner;
+    struct buf b = BUF_INIT(0);
+    struct control_success c = { has_data, data, jid_bare(user) };
+    struct log_ctx log = session_log(l->sm, l->s, LOG_AUTH);
+    mem_free(l->user);
+    l->user = mem_copy(jid_bare(user));
+    metric_add(l->sm->metrics, M_LOGINS, 1);
+    LOG_INFO(&log, "authenticated", F_STR("user", l->user));
+    control_write_success(&b, &c);
+    out_control(l->sm, 0, l->s, buf_get(&b));
+    buf_fini(&b);
+}
+
+static void on_failure(void *owner, enum sasl_fail cond, const char *text)
+{
+    struct login *l = owner;
+    struct buf b = BUF_INIT(0);
+    struct control_failure c = { cond, slice_cstr(text) };
+    metric_add(l->sm->metrics, M_AUTH_FAILED, 1);
+    control_write_failure(&b, &c);
+    out_control(l->sm, 0, l->s, buf_get(&b));
+    buf_fini(&b);
+}
+
+static const struct auth_ops auth_ops = { on_challenge, on_success, on_failure };
+
+struct session *session_open(struct edge *e, uint64_t id, const struct control_open *open)
+{
+    struct session *s = mem_new(sizeof *s);
+    struct login *l = mem_new(sizeof *l);
+    s->edge = e;
+    s->id = id;
+    s->login = l;
+    s->trusted_plain = open->trusted_plain;
+    list_init(&s->incoming);
+    l->s = s;
+    l->sm = e->sm;
+    l->domain = mem_copy(open->domain);
+    l->ip = mem_copy(open->ip);
+    l->auth = auth_new(e->sm, open, &auth_ops, l);
+    idmap_put(e->sessions, id, s);
+    return s;
+}
+
+static void login_free(struct login **lp)
+{
+    struct login *l = *lp;
+    if (!l)
+        return;
+    if (l->binding)
+        l->binding->s = NULL;
+    auth_free(&l->auth);
+    mem_free(l->domain);
+    mem_free(l->ip);
+    mem_free(l->user);
+    MEM_FREE(lp);
+}
+
+/* --- binding a resource (RFC 6120 7) --- */
+
+static void refuse(struct sessman *sm, struct session *s, enum stanza_cond cond, const char *text)
+{
+    struct buf b = BUF_INIT(0);
+    struct control_bind_refused c = { cond, slice_cstr(text) };
+    control_write_bind_refused(&b, &c);
+    out_control(sm, 0, s, buf_get(&b));
+    buf_fini(&b);
+}
+
+/* RFC 6120 7.7.2.2: the policy for a resource in use. False: refused. */
+static bool resource_free(struct sessman *sm, struct session *s, struct account *a, struct slice *resource,
+                          struct arena *arena)
+{
+    struct session *old = resource->len ? account_session(a, *resource) : NULL;
+    if (old && sm->conf->conflict == CONFLICT_REFUSE) {
+        refuse(sm, s, COND_CONFLICT, "this resource is in use");
+        return false;
+    }
+    if (old && sm->conf->conflict == CONFLICT_REPLACE)
+        session_close(sm, old, STREAM_CONFLICT, "replaced by a new connection");
+    if (!resource->len || (old && sm->conf->conflict == CONFLICT_RENAME))
+        *resource = secret_token(arena, 9);
+    if (a->n_sessions >= sm->conf->sessions_per_account) {
+        metric_add(sm->metrics, M_LIMIT_SESSIONS, 1);
+        refuse(sm, s, COND_RESOURCE_CONSTRAINT, "too many sessions of this account");
+        return false;
+    }
+    return true;
+}
+
+static void bind_now(struct sessman *sm, struct session *s, struct account *a, struct slice resource)
+{
+    struct log_ctx log = session_log(sm, s, LOG_XMPP);
+    struct buf b = BUF_INIT(0);
+    size_t len = (size_t)a->bare_len + 1 + resource.len;
+    s->jid = mem_new(len + 1);
+    memcpy(s->jid, a->bare, a->bare_len);
+    s->jid[a->bare_len] = '/';
+    memcpy(s->jid + a->bare_len + 1, resource.p, resource.len);
+    s->bare_len = a->bare_len;
+    s->jid_len = (uint16_t)len;
+    s->account = a;
+    account_hold(a);
+    list_append(&a->sessions, &s->in_account);
+    a->n_sessions++;
+    metric_set(sm->metrics, M_SESSIONS, (int64_t)++sm->sessions_bound);
+    LOG_INFO(&log, "bound", F_STR("jid", s->jid));
+    control_write_bound(&b, session_jid(s));
+    out_control(sm, 0, s, buf_get(&b));
+    buf_fini(&b);
+    login_free(&s->login);
+}
+
+static void on_bind_account(void *ctx, struct account *a)
+{
+    struct binding *w = ctx;
+    struct session *s = w->s;
+    struct sessman *sm = w->sm;
+    if (s) {
+        struct arena *arena = arena_take(sm->arenas);
+        struct slice resource = slice_cstr(w->resource);
+        s->login->binding = NULL;
+        if (!a)
+            refuse(sm, s, COND_NOT_ALLOWED, "this account is gone");
+        else if (resource_free(sm, s, a, &resource, arena))
+            bind_now(sm, s, a, resource);
+        arena_give(sm->arenas, &arena);
+    }
+    if (a)
+        account_release(sm, a);
+    mem_free(w->resource);
+    mem_free(w);
+}
+
+static void bind_start(struct sessman *sm, struct session *s, struct arena *a, struct slice asked)
+{
+    struct slice resource = SLICE_NONE;
+    struct jid user;
+    struct why why;
+    if (!s->login || !s->login->user || s->login->binding) {
+        refuse(sm, s, COND_NOT_ALLOWED, "not now");
+        return;
+    }
+    if (jid_parse(a, slice_cstr(s->login->user), &user, &why) != RC_OK ||
+        (asked.len && jid_prepare_resource(a, asked, &resource, &why) != RC_OK)) {
+        refuse(sm, s, COND_BAD_REQUEST, why.text);
+        return;
+    }
+    struct binding *w = mem_new(sizeof *w);
+    w->s = s;
+    w->sm = sm;
+    w->resource = mem_copy(resource);
+    s->login->binding = w;
+    account_load(sm, &user, on_bind_account, w);
+}
+
+/* --- frames --- */
+
+static void auth_step(struct session *s, enum control_kind kind, struct arena *a, struct node *n)
+{
+    struct control_auth auth;
+    struct slice data;
+    if (!s->login || s->login->user)
+        return; /* authenticated already: the edge lies or is late */
+    if (kind == CONTROL_AUTH && control_read_auth(a, n, &auth, NULL) == RC_OK)
+        auth_start(s->login->auth, &auth);
+    else if (kind == CONTROL_RESPONSE && control_read_data(a, n, &data, NULL) == RC_OK)
+        auth_response(s->login->auth, data);
+    else
+        auth_abort(s->login->auth);
+}
+
+void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a, struct node *n)
+{
+    struct slice resource;
+    switch (kind) {
+    case CONTROL_AUTH:
+    case CONTROL_RESPONSE:
+    case CONTROL_ABORT:
+        auth_step(s, kind, a, n);
+        break;
+    case CONTROL_BIND:
+        if (control_read_bind(a, n, &resource, NULL) == RC_OK)
+            bind_start(sm, s, a, resource);
+        else
+            refuse(sm, s, COND_BAD_REQUEST, "no such resource");
+        break;
+    case CONTROL_GONE:
+        session_end(sm, s);
+        break;
+    default:
+        metric_add(sm->metrics, M_BAD_FRAMES, 1);
+    }
+}
+
+void session_backlog(struct session *s, const struct frame *f)
+{
+    struct backlog *b = mem_new(sizeof *b + f->payload.len);
+    struct backlog **end = &s->backlog;
+    b->seq = f->seq;
+    b->kind = f->kind;
+    b->len = (uint32_t)f->payload.len;
+    memcpy(b->bytes, f->payload.p, f->payload.len);
+    while (*end)
+        end = &(*end)->next;
+    *end = b;
+    edge_frame_wait(s->edge, f->seq);
+}
+
+/* Returns false when the frame ended the session. */
+static bool backlog_frame(struct sessman *sm, struct session *s, const struct backlog *b)
+{
+    struct edge *e = s->edge;
+    uint64_t id = s->id;
+    struct slice payload = slice_of(b->bytes, b->len);
+    if (b->kind == FRAME_STANZA) {
+        dispatch_session_frame(sm, s, b->seq, payload);
+    } else {
+        struct arena *a = arena_take(sm->arenas);
+        struct node *n;
+        if (b->kind == FRAME_CONTROL && xmlin_parse(sm->xml, a, payload, &sm->xml_limits, &n, NULL) == RC_OK)
+            session_control(sm, s, control_kind_of(n), a, n);
+        arena_give(sm->arenas, &a);
+        edge_frame_done(e, b->seq, 0);
+    }
+    return idmap_get(e->sessions, id) == s;
+}
+
+void session_unstall(struct sessman *sm, struct session *s)
+{
+    s->stalled--;
+    while (!s->stalled && s->backlog) {
+        struct backlog *b = s->backlog;
+        s->backlog = b->next;
+        bool alive = backlog_frame(sm, s, b);
+        mem_free(b);
+        if (!alive)
+            return;
+    }
+}
+
+/* --- the end --- */
+
+void session_end(struct sessman *sm, struct session *s)
+{
+    struct edge *e = s->edge;
+    idmap_remove(e->sessions, s->id);
+    if (s->account) {
+        struct log_ctx log = session_log(sm, s, LOG_XMPP);
+        LOG_INFO(&log, "session_ended", F_STR("jid", s->jid));
+        list_unlink(&s->in_account);
+        s->account->n_sessions--;
+        for (size_t i = 0; modules[i]; i++)
+            if (modules[i]->session_end)
+                modules[i]->session_end(sm, s);
+        metric_set(sm->metrics, M_SESSIONS, (int64_t)--sm->sessions_bound);
+    }
+    LIST_EACH(&s->incoming, it) {
+        list_unlink(it);
+        CONTAINER(it, struct incoming, of_session)->session = NULL;
+    }
+    while (s->backlog) {
+        struct backlog *b = s->backlog;
+        s->backlog = b->next;
+        edge_frame_done(e, b->seq, 0);
+        mem_free(b);
+    }
+    login_free(&s->login);
+    if (s->account)
+        account_release(sm, s->account);
+    mem_free(s->presence);
+    mem_free(s->jid);
+    mem_free(s);
+}
+
+void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text)
+{
+    struct buf b = BUF_INIT(0);
+    struct control_close c = { cond, slice_cstr(text) };
+    control_write_close(&b, &c);
+    out_control(sm, s->ticket, s, buf_get(&b));
+    buf_fini(&b);
+    session_end(sm, s);
+}
