@@ -8,7 +8,7 @@
 
 struct work_pool;
 struct work_pool *work_pool_new(struct loop *loop, unsigned threads, size_t max);
-void work_pool_free(struct work_pool **p); /* waits for running jobs; done() of all is called */
+void work_pool_free(struct work_pool **p); /* what waits still runs; returns when done() of all was called */
 struct work {                                 /* first member of the caller's job struct, or embedded */
     struct work *next;
     void (*run)(struct work *w);              /* on a thread: touches nothing but the job */
