@@ -201,6 +201,11 @@ void gen_report_logins(struct gen *g, struct report *r)
     report_uint(r, "failed", g->failed);
     report_uint(r, "dropped", g->dropped);
     report_hist(r, "login", g->login_ns);
+    struct rusage own;
+    getrusage(RUSAGE_SELF, &own);
+    report_real(r, "generator_cpu_s",
+                (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) +
+                    (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6);
 }
 
 int gen_result(const struct gen *g)

@@ -33,7 +33,6 @@ SCENES = ("idle", "churn", "login", "chat1", "chat16", "rate", "presence", "offl
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
-CHATTERS = 4 * BLOCK
 SETTING = re.compile(r"([\w.-]+):([^=]+)\.([\w-]+)=(.*)")
 
 # key, what it says, unit, budget, best of the other servers measured, the same through the relay
@@ -87,7 +86,7 @@ class Bench:
     def command(self, scene, first=0, count=100, tls="none", **options):
         port = self.server.tls_port if tls == "direct" else self.server.port
         words = {"port": port, "domain": self.args.domain, "first": first, "count": count, "tls": tls,
-                 "contacts": CONTACTS, **options}
+                 "contacts": CONTACTS, "addresses": 64, **options}
         line = [self.args.loadgen, scene]
         for key, value in words.items():
             key = "--" + key.replace("_", "-")
@@ -281,7 +280,7 @@ class Bench:
 
     def chat(self, in_flight):
         key = f"chat{in_flight}"
-        command = self.command("chat", count=CHATTERS, in_flight=in_flight, seconds=self.args.seconds, phases=True,
+        command = self.command("chat", count=2 * self.args.pairs, in_flight=in_flight, seconds=self.args.seconds, phases=True,
                                scram_cache=os.path.join(self.folder, "scram0"))
         result, us = self.phased(key, command, "delivered")
         self.figures[f"{key}_us"], self.figures[f"{key}_per_s"] = us, result["delivered_per_s"]
@@ -291,7 +290,7 @@ class Bench:
         self.note(f"chat, {in_flight} in flight: {us:.2f} us, {result['delivered_per_s']:.0f} a second")
 
     def rate(self):
-        command = self.command("rate", count=CHATTERS, rate=1000, seconds=2 * self.args.seconds, phases=True,
+        command = self.command("rate", count=2 * self.args.pairs, rate=1000, seconds=2 * self.args.seconds, phases=True,
                                scram_cache=os.path.join(self.folder, "scram0"))
         result, us = self.phased("rate", command, "delivered")
         self.figures.update(rate_us=us, rate_p50_ms=result["latency_us"]["p50"] / 1e3,
@@ -334,7 +333,7 @@ class Bench:
             names = {proc.pid: "relay"}
             for key, scene, options in (("chat1", "chat", {"in_flight": 1}), ("chat16", "chat", {"in_flight": 16}),
                                         ("rate", "rate", {"rate": 1000})):
-                with self.load([self.command(scene, count=CHATTERS, raw=True, seconds=self.args.seconds, phases=True,
+                with self.load([self.command(scene, count=2 * self.args.pairs, raw=True, seconds=self.args.seconds, phases=True,
                                              **options) + ["--port", str(port)]], 300) as g:
                     g.phase("begin")
                     before = cpu(names)
@@ -359,7 +358,7 @@ class Bench:
     def run(self):
         only = self.args.only or SCENES
         sessions = self.args.sessions
-        accounts = max([8 * BLOCK, *(sessions if "idle" in only else sessions[:1] if "churn" in only else ())])
+        accounts = max([8 * BLOCK, 2 * self.args.pairs, *(sessions if "idle" in only else sessions[:1] if "churn" in only else ())])
         if set(only) != {"relay"}:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
         steps = []
@@ -445,6 +444,7 @@ def arguments():
     p.add_argument("--only", action="append", choices=SCENES, help="this scene; may be given again")
     p.add_argument("--sessions", help="idle sessions, comma separated (5000,15000; quick: 1040)")
     p.add_argument("--seconds", type=int, help="length of a scene (10; quick: 3)")
+    p.add_argument("--pairs", type=int, default=52, help="that chat (52)")
     p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
     p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
     p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",

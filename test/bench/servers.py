@@ -88,6 +88,24 @@ class Server:
         self.proc = None
 
 
+def set_option(path, section, option, value):
+    """Writes an option into its section, in place of what is there: none may be given twice."""
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    if f"[{section}]" not in lines:
+        lines += ["", f"[{section}]"]
+    start = lines.index(f"[{section}]") + 1
+    end = next((n for n in range(start, len(lines)) if lines[n].startswith("[")), len(lines))
+    lines[start:end] = [f"{option} = {value}"] + [line for line in lines[start:end]
+                                                  if line.split("=")[0].strip() != option]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+
+
+# What one client may send: shapers are off here as they are for the other servers.
+NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "byte_rate", 0))
+
+
 class Bulkhead(Server):
     name = "bulkhead"
 
@@ -103,9 +121,8 @@ class Bulkhead(Server):
                 raise BenchError(f"{self.build}/{program} is not built")
         self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
                   "--register", "open")
-        for file, section, option, value in self.settings:
-            with open(os.path.join(self.folder, file), "a", encoding="utf-8") as f:
-                f.write(f"\n[{section}]\n{option} = {value}\n")
+        for file, section, option, value in (*NO_SHAPERS, *self.settings):
+            set_option(os.path.join(self.folder, file), section, option, value)
 
     def command(self):
         return [os.path.join(self.build, "bulkhead"), "-d", self.folder]
