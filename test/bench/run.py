@@ -194,7 +194,7 @@ class Bench:
         used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_rest, at_left, server.names), logins, "ms")
         rest = cpu_between(at_online, at_rest, server.names)["all"] / 3
         f = self.figures
-        f[f"empty_mib{suffix}"] = empty["all"] / 1024
+        f[f"empty_mib{suffix}"] = max(empty["all"] / 1024, f.get(f"empty_mib{suffix}", 0))
         f[f"session_{kind}_kib{suffix}"] = (online["all"] - empty["all"]) / max(logins, 1)
         f[f"left_{kind}_mib{suffix}"] = left["all"] / 1024
         f[f"left_{kind}_ratio{suffix}"] = left["all"] / empty["all"]
