@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/daemon/confvalue.h"
+#include <assert.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,6 +236,17 @@ void conf_clear(const struct conf_table *table, void *conf)
         confvalue_clear(&table->options[i], conf);
     if (table->clear)
         table->clear(conf);
+}
+
+void conf_copy(const struct option *o, const void *from, void *to)
+{
+    struct buf text = BUF_INIT(0);
+    confvalue_text(o, from, &text);
+    confvalue_clear(o, to);
+    enum rc rc = confvalue_set(o, to, buf_get(&text), NULL);
+    assert(rc == RC_OK); /* it was read from text like this */
+    (void)rc;
+    buf_fini(&text);
 }
 
 void conf_compare(const struct conf_table *table, const void *a, const void *b,

@@ -68,6 +68,7 @@ void conf_clear(const struct conf_table *table, void *conf); /* frees strings an
 /* Calls differ(ctx, option) for each option whose value differs between the two. */
 void conf_compare(const struct conf_table *table, const void *a, const void *b,
                   void (*differ)(void *ctx, const struct option *o), void *ctx);
+void conf_copy(const struct option *o, const void *from, void *to); /* one option's value */
 /* One option's value, as it would stand in the file. */
 void conf_value(const struct option *o, const void *conf, char *out, size_t size);
 void conf_print(const struct conf_table *table, const void *conf, struct slice file_name); /* --dump-config, stdout */

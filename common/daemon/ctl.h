@@ -19,7 +19,8 @@ MUST_USE enum rc ctl_open(struct loop *loop, const char *path, const struct ctl_
                           struct ctl **out, struct why *why);
 void ctl_close(struct ctl **ctl);
 
-/* Client side, blocking, for bulkheadctl and the supervisor: RC_CLOSED: nobody listens; RC_TIMEOUT. */
+/* Client side, blocking, for bulkheadctl and the supervisor: RC_CLOSED: nobody listens; RC_TIMEOUT.
+ * out: the whole answer, its first line too. request: one line, without the line break. */
 MUST_USE enum rc ctl_ask(const char *path, struct slice request, uint32_t timeout_ms, struct buf *out, struct why *why);
 
 #endif

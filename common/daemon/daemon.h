@@ -14,6 +14,19 @@
 #include "common/daemon/ctl.h"
 #include "common/net/loop.h"
 
+struct daemon_conf { /* [log] and [daemon] */
+    int log_sink;            /* enum log_sink */
+    char *log_path;          /* NULL: log/INSTANCE.log */
+    char *log_level;
+    size_t log_rotate_bytes;
+    uint32_t log_rotate_keep;
+    char *user;              /* NULL: stay who we are */
+    char *pid_file;          /* NULL: none */
+    bool core;               /* core dumps allowed */
+};
+/* The rows of [log] and [daemon], with offsets into struct daemon_conf: every daemon's file has them. */
+const struct option *daemon_common_options(size_t *n);
+
 struct daemon_run {            /* what the daemon's functions get; owned by daemon_run */
     const char *dir;           /* the installation folder, absolute */
     const char *instance;      /* "c2s-1" */
