@@ -322,13 +322,23 @@ static int supervisor(const char *dir)
     return status;
 }
 
+static int check_config(const char *dir)
+{
+    struct bulkhead_conf conf;
+    struct why why;
+    if (conf_load(dir, &conf, &why) == RC_OK)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "bulkhead: %s\n", why.text);
+    return EXIT_CONF;
+}
+
 static void usage(FILE *out)
 {
-    fputs("usage: bulkhead [-d DIR]\n"
+    fputs("usage: bulkhead [-d DIR] [--check-config]\n"
           "Starts the daemons listed in DIR/bulkhead.conf and keeps them running, in the foreground.\n"
           "  -d, --dir DIR   installation made by `bulkheadctl -d DIR init` (default /etc/bulkhead)\n"
-          "      --version   print the version\n"
-          "      --help      print this\n"
+          "      --check-config  read DIR/bulkhead.conf, say what is wrong, exit\n"
+          "      --version, --help\n"
           "SIGTERM and SIGINT stop all in order, SIGHUP reloads. Exit codes: 0 stopped as asked, 1 cannot "
           "run,\n"
           "2 usage, 3 configuration. See bulkhead(8).\n",
@@ -338,6 +348,7 @@ static void usage(FILE *out)
 int main(int argc, char **argv)
 {
     const char *dir = "/etc/bulkhead";
+    bool check = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             usage(stdout);
@@ -347,6 +358,10 @@ int main(int argc, char **argv)
             puts("bulkhead " BULKHEAD_VERSION);
             return EXIT_SUCCESS;
         }
+        if (strcmp(argv[i], "--check-config") == 0) {
+            check = true;
+            continue;
+        }
         if ((strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--dir") == 0) && i + 1 < argc) {
             dir = argv[++i];
             continue;
@@ -354,5 +369,5 @@ int main(int argc, char **argv)
         usage(stderr);
         return EXIT_USAGE;
     }
-    return supervisor(dir);
+    return check ? check_config(dir) : supervisor(dir);
 }
