@@ -57,7 +57,8 @@ static void a_form_is_built(void **state)
                         "<value>urn:x</value></field><field var='days' type='list-multi' label='Days'>"
                         "<value>mo</value><value>tu</value></field><field type='fixed'/></x>");
     struct node *parent = node_new(*state, "command", NS_COMMANDS);
-    assert_ptr_equal(form_new(*state, parent, FORM_RESULT, NULL), form_of(parent));
+    struct node *result = form_new(*state, parent, FORM_RESULT, NULL);
+    assert_ptr_equal(result, form_of(parent));
     assert_true(form_type_is(form_of(parent), "result"));
 }
 
