@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "common/daemon/conf.h"
+#include "common/daemon/notify.h"
 #include "common/tools/proc.h"
 #include "common/tools/super.h"
 #include <errno.h>
@@ -76,7 +77,7 @@ static void begin_stop(struct super *s)
 {
     if (!s->stopping) {
         SAY(s, LOG_LEVEL_INFO, "stopping", F_STR("dir", s->dir));
-        super_notify("STOPPING=1");
+        notify("STOPPING=1");
         s->stopping = true;
         s->kill_at_ms = clock_mono_ms() + s->conf.stop_ms;
         procs_stop_stage(s->procs, false);
@@ -198,7 +199,7 @@ static void start_due(struct super *s)
     if (!s->all_ready && !s->stopping && procs_all_ready(s->procs)) {
         s->all_ready = true;
         SAY(s, LOG_LEVEL_INFO, "ready", F_STR("dir", s->dir));
-        super_notify("READY=1");
+        notify("READY=1");
     }
 }
 
@@ -243,7 +244,7 @@ static void supervise(struct super *s)
         if (fds[2].revents)
             on_control(s);
         if (s->watchdog_ms && clock_mono_ms() >= s->watchdog_at_ms) {
-            super_notify("WATCHDOG=1");
+            notify("WATCHDOG=1");
             s->watchdog_at_ms = clock_mono_ms() + s->watchdog_ms;
         }
     }
@@ -309,7 +310,7 @@ static int supervisor(const char *dir)
     }
     super_programs(s.programs, sizeof s.programs);
     umask(027);
-    super_watchdog(&s.watchdog_ms);
+    s.watchdog_ms = notify_watchdog_ms();
     int status = prepare(&s, &why);
     if (status == 0) {
         supervise(&s);

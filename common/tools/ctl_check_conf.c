@@ -226,6 +226,7 @@ void check_files(struct check *c)
         check_say(c, CHECK_FAIL, "folder", "%s: too long for the sockets in it; use a shorter path",
                   c->tool->dir);
     check_conf(c, program_of(c, NULL), "bulkhead.conf");
+    check_mode(c, "bulkheadctl.conf");
     for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++)
         check_daemon(c, daemons[i]);
 }
