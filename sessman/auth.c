@@ -6,7 +6,6 @@
 #include "sessman/auth_backend.h"
 #include "sessman/sessman.h"
 #include "sessman/users.h"
-#include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -98,20 +97,6 @@ void auth_fini(struct sessman *sm)
     MEM_FREE(&sm->auth_rates);
 }
 
-static struct addr_key key_of_ip(struct slice ip)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-    struct sockaddr_in v4 = { .sin_family = AF_INET };
-    if (slice_to_cstr(ip, text, sizeof text) == RC_OK) {
-        if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-            return addr_key_of((const struct sockaddr *)(const void *)&v4);
-        if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-            return addr_key_of((const struct sockaddr *)(const void *)&v6);
-    }
-    return (struct addr_key){ { 0 } };
-}
-
 static void keyed_hash(const struct sessman *sm, char label, struct slice text, uint8_t out[32])
 {
     uint8_t bytes[1 + JID_MAX];
@@ -190,17 +175,12 @@ static void answer_challenge(struct auth *a, struct slice data)
     answer(a, CHALLENGE);
 }
 
-static void log_outcome(struct auth *a)
+static void log_failure(struct auth *a)
 {
     struct log_ctx log = sessman_log(a->sm, LOG_AUTH);
     char ip[INET6_ADDRSTRLEN];
     if (slice_to_cstr(a->open.ip, ip, sizeof ip) == RC_OK)
         log.ip = ip;
-    if (a->at->answer == SUCCESS) {
-        LOG_INFO(&log, "auth_ok", F_STR("mech", a->at->mechanism), F_SLICE("user", jid_bare(&a->at->user)));
-        return;
-    }
-    metric_add(a->sm->metrics, M_AUTH_FAILED, 1);
     LOG_INFO(&log, "auth_failed", F_STR("mech", a->at->mechanism), F_SLICE("user", a->at->name),
              F_SLICE("domain", a->open.domain), F_STR("cond", sasl_fail_name(a->at->cond)));
 }
@@ -228,7 +208,8 @@ static void answer_now(struct turn *t)
     }
     if (at->answer == FAILURE && (at->cond == SASL_NOT_AUTHORIZED || at->cond == SASL_INVALID_AUTHZID))
         count_failure(a);
-    log_outcome(a);
+    if (at->answer == FAILURE)
+        log_failure(a);
     a->at = NULL;
     a->state = IDLE;
     if (at->answer == SUCCESS)
@@ -509,7 +490,7 @@ struct auth *auth_new(struct sessman *sm, const struct control_open *open, const
     for (size_t i = 0; i < open->n_cert_jids; i++)
         jids[i] = arena_copy(m, open->cert_jids[i]);
     a->open.cert_jids = jids;
-    a->addr = key_of_ip(a->open.ip);
+    a->addr = addr_key_of_text(a->open.ip);
     a->later.fn = answer_now;
     return a;
 }

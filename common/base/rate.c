@@ -88,6 +88,20 @@ struct addr_key addr_key_of(const struct sockaddr *sa)
     return key;
 }
 
+struct addr_key addr_key_of_text(struct slice ip)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    if (slice_to_cstr(ip, text, sizeof text) == RC_OK) {
+        if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+            return addr_key_of((const struct sockaddr *)(const void *)&v4);
+        if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+            return addr_key_of((const struct sockaddr *)(const void *)&v6);
+    }
+    return (struct addr_key){{0}};
+}
+
 bool addr_is_loopback(const struct sockaddr *sa)
 {
     static const uint8_t v6[16] = {[15] = 1};

@@ -26,6 +26,7 @@ struct addr_key {
     uint8_t bytes[9]; /* family, then 4 or 8 bytes */
 };
 struct addr_key addr_key_of(const struct sockaddr *sa);
+struct addr_key addr_key_of_text(struct slice ip); /* "192.0.2.7", "2001:db8::1"; anything else: all such are one */
 bool addr_is_loopback(const struct sockaddr *sa);
 /* Networks such as "192.0.2.0/24, ::1": comma-separated. */
 struct net_list; /* opaque */
