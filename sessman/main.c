@@ -1,0 +1,215 @@
+/* sessman/main.c - the session manager: its parts, in the order in which they start and stop */
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "common/xmpp/ns.h"
+#include "sessman/account.h"
+#include "sessman/auth.h"
+#include "sessman/auth_backend.h"
+#include "sessman/conf.h"
+#include "sessman/edges.h"
+#include "sessman/module.h"
+#include "sessman/out.h"
+#include "sessman/session.h"
+
+#define WORK_THREADS 2
+#define WORK_MAX 10000     /* waiting PBKDF2 jobs; over it temporary-auth-failure */
+#define ARENA_CHUNK 8192   /* bytes: a stanza of ordinary size needs no second chunk */
+#define ARENA_KEEP 16
+
+/* clang-format off */
+static const struct metric_def metrics[] = {
+    [M_SESSIONS] = { "bulkhead_sessman_sessions", METRIC_GAUGE, "Bound sessions" },
+    [M_ACCOUNTS_LOADED] = { "bulkhead_sessman_accounts_loaded", METRIC_GAUGE, "Accounts in memory" },
+    [M_LOGINS] = { "bulkhead_sessman_logins", METRIC_COUNTER, "Successful authentications" },
+    [M_AUTH_FAILED] = { "bulkhead_sessman_auth_failed", METRIC_COUNTER, "Failed authentications" },
+    [M_STANZAS_IN] = { "bulkhead_sessman_stanzas_in", METRIC_COUNTER, "Stanzas taken from edges and routers" },
+    [M_STANZAS_OUT] = { "bulkhead_sessman_stanzas_out", METRIC_COUNTER, "Stanzas sent, fan-outs apart" },
+    [M_FANOUT_COPIES] = { "bulkhead_sessman_fanout_copies", METRIC_COUNTER, "Sessions that fan-out stanzas went to" },
+    [M_ERRORS_SENT] = { "bulkhead_sessman_errors_sent", METRIC_COUNTER, "Stanza errors answered" },
+    [M_OFFLINE_STORED] = { "bulkhead_sessman_offline_stored", METRIC_COUNTER, "Messages stored for accounts that were away" },
+    [M_OFFLINE_DELIVERED] = { "bulkhead_sessman_offline_delivered", METRIC_COUNTER, "Stored messages delivered" },
+    [M_OFFLINE_REFUSED] = { "bulkhead_sessman_offline_refused", METRIC_COUNTER, "Messages refused: the account's offline limit" },
+    [M_BAD_FRAMES] = { "bulkhead_sessman_bad_frames", METRIC_COUNTER, "Frames that made no sense" },
+    [M_REGISTERED] = { "bulkhead_sessman_registered", METRIC_COUNTER, "Accounts made by in-band registration" },
+    [M_LIMIT_ROSTER] = { "bulkhead_sessman_limit_roster", METRIC_COUNTER, "Roster additions refused: limit roster_items" },
+    [M_LIMIT_SESSIONS] = { "bulkhead_sessman_limit_sessions", METRIC_COUNTER, "Bindings refused: limit sessions_per_account" },
+    [M_LIMIT_DIRECTED] = { "bulkhead_sessman_limit_directed", METRIC_COUNTER, "Directed presences refused: limit directed_presences" },
+    [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
+    [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
+    [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
+};
+/* clang-format on */
+
+static struct slice account_key(const void *value)
+{
+    return account_bare(value);
+}
+
+static struct slice domain_key(const void *value)
+{
+    return slice_cstr(((const struct domain *)value)->name);
+}
+
+static void on_commit(void *ctx)
+{
+    struct sessman *sm = ctx;
+    metric_add(sm->metrics, M_COMMITS, 1);
+    out_committed(sm);
+    edges_committed(sm);
+}
+
+static enum rc open_store(struct sessman *sm, struct why *why)
+{
+    char *path = daemon_path(sm->run->dir, sm->conf->store_path);
+    struct store_conf conf = {
+        .path = path,
+        .sync_full = sm->conf->store_sync == STORE_SYNC_FULL,
+        .queue_max = sm->conf->store_queue_max,
+        .cache_bytes = sm->conf->store_cache_bytes,
+    };
+    enum rc rc = store_open(sm->loop, sm->log, &conf, on_commit, sm, &sm->store, why);
+    mem_free(path);
+    return rc;
+}
+
+/* The secret of the installation is made on the first start. */
+static void on_secret(void *ctx, const struct store_result *r)
+{
+    struct sessman *sm = ctx;
+    if (r->rows == 1 && store_row(r, 0)[0].s.len == sizeof sm->secret) {
+        memcpy(sm->secret, store_row(r, 0)[0].s.p, sizeof sm->secret);
+        return;
+    }
+    secret_random(sm->secret, sizeof sm->secret);
+    store_run(sm->store, STMT_META_ADD,
+              STORE_VALUES(STORE_T(SLICE("secret")), STORE_B(slice_of((const char *)sm->secret, sizeof sm->secret))), NULL,
+              NULL);
+}
+
+static void on_domains(struct sessman *sm)
+{
+    struct log_ctx log = sessman_log(sm, LOG_DAEMON);
+    const char *routers[LINKCONF_ROUTERS_MAX + 1];
+    struct rlink_conf conf = { 0 };
+    struct why why;
+    if (linkconf_fill(&sm->conf->router, &conf, routers, &why) != RC_OK) {
+        LOG_ERROR(&log, "link_configuration", F_WHY(&why));
+        loop_stop(sm->loop);
+        return;
+    }
+    conf.dir = sm->run->dir;
+    conf.instance = sm->run->instance;
+    conf.role = ROLE_SESSMAN;
+    sm->rlink = rlink_new(sm->loop, sm->log, &conf, &edges_rlink_ops, sm);
+    sessman_domains_announce(sm);
+    LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
+}
+
+static enum rc start(struct daemon_run *run, struct why *why)
+{
+    struct sessman *sm = mem_new(sizeof *sm);
+    run->ctx = sm;
+    sm->run = run;
+    sm->conf = run->conf;
+    sm->loop = run->loop;
+    sm->log = run->log;
+    sm->metrics = run->metrics;
+    sm->started_ms = clock_mono_ms();
+    sm->arenas = arena_pool_new(ARENA_CHUNK, 0, ARENA_KEEP);
+    sm->xml = xmlin_pool_new(NS_CLIENT, sm->arenas);
+    sm->xml_limits = (struct xmlin_limits){ sm->conf->stanza_max, 96, 100000, 512 };
+    sm->domains = map_new(domain_key);
+    sm->accounts = map_new(account_key);
+    list_init(&sm->accounts_idle);
+    sm->out = out_new();
+    sm->modules = module_index_new();
+    sm->work = work_pool_new(run->loop, WORK_THREADS, WORK_MAX);
+    sm->auth_backend = &auth_store;
+    enum rc rc = open_store(sm, why);
+    if (rc == RC_OK)
+        rc = sm->auth_backend->open(sm, &sm->auth_state, why);
+    if (rc != RC_OK)
+        return rc;
+    store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("secret"))), on_secret, sm);
+    sessman_domains_load(sm, on_domains);
+    return RC_OK;
+}
+
+static void stop(struct daemon_run *run)
+{
+    struct sessman *sm = run->ctx;
+    if (sm->rlink) {
+        edges_close(sm);
+        rlink_close(sm->rlink);
+    }
+    auth_fini(sm);
+    if (sm->auth_state)
+        sm->auth_backend->close(&sm->auth_state);
+    work_pool_free(&sm->work);
+    store_close(&sm->store);
+}
+
+static bool free_account(void *value, void *ctx)
+{
+    account_free_at_end(ctx, value);
+    return false;
+}
+
+static void fini(struct daemon_run *run)
+{
+    struct sessman *sm = run->ctx;
+    rlink_free(&sm->rlink);
+    out_free(&sm->out);
+    map_each(sm->accounts, free_account, sm);
+    map_free(&sm->accounts);
+    sessman_domains_free(sm);
+    module_index_free(&sm->modules);
+    addr_table_free(&sm->register_rates);
+    xmlin_pool_free(&sm->xml);
+    arena_pool_free(&sm->arenas);
+    buf_fini(&sm->scratch);
+    secret_wipe(sm->secret, sizeof sm->secret);
+    mem_free(sm);
+    run->ctx = NULL;
+}
+
+static void reload(struct daemon_run *run, const void *new_conf)
+{
+    struct sessman *sm = run->ctx;
+    sm->conf = new_conf;
+    sessman_domains_announce(sm); /* contact addresses are part of the caps */
+}
+
+static void status(struct daemon_run *run, struct buf *json)
+{
+    const struct sessman *sm = run->ctx;
+    struct store_stats st = store_stats(sm->store);
+    buf_fmt(json, "\"sessions\":%zu,\"accounts_loaded\":%zu,\"domains\":%zu,", sm->sessions_bound,
+            map_count(sm->accounts), map_count(sm->domains));
+    buf_fmt(json, "\"store\":{\"statements\":%llu,\"commits\":%llu,\"batch_max\":%llu,\"retries\":%llu,\"waiting\":%zu,",
+            (unsigned long long)st.statements, (unsigned long long)st.commits, (unsigned long long)st.batch_max,
+            (unsigned long long)st.retries, st.waiting);
+    buf_fmt(json, "\"commit_us_max\":%llu},\"links\":", (unsigned long long)st.commit_us_max);
+    if (sm->rlink)
+        rlink_status(sm->rlink, json);
+    else
+        BUF_LIT(json, "[]");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct daemon sessman = {
+        .name = "sessman",
+        .summary = "the session manager: accounts, sessions, rosters, presence, messages",
+        .conf = &sessman_conf_table,
+        .metrics = metrics,
+        .n_metrics = SESSMAN_METRICS,
+        .start = start,
+        .stop = stop,
+        .fini = fini,
+        .reload = reload,
+        .status = status,
+    };
+    return daemon_run(argc, argv, &sessman);
+}
