@@ -1,4 +1,11 @@
 # Bulkhead: `make run` builds and starts a server in run/, `make test` runs every test.
+#
+#   make             the programs, into build/           make asan    the tests with the address and undefined sanitizers
+#   make run         a server for localhost in run/      make fuzz    each fuzz target for FUZZ_SECONDS
+#   make test        unit and black-box tests            make bench   CPU, memory and latency against the budgets
+#   make unit        the unit tests alone                make lint    every check of the sources
+#   make install     DESTDIR, PREFIX                     make format  clang-format over all C files
+#
 # B is the build folder; CC=clang and B=build-clang give a second one beside the first.
 B      ?= build
 ifeq ($(origin CC),default)
@@ -13,64 +20,61 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 OPT  ?= -O2 -g
 HARD ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -pthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lm -pthread
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARD) -fPIE $(PKG_CFLAGS) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS) $(SAN)
 
 COMMON_SRC  := $(wildcard common/base/*.c common/xmpp/*.c common/net/*.c common/link/*.c common/edge/*.c common/daemon/*.c)
-ROUTER_SRC  := $(wildcard router/*.c)
-C2S_SRC     := $(wildcard c2s/*.c)
 SESSMAN_SRC := $(wildcard sessman/*.c sessman/store/*.c sessman/mod/*.c)
+SUPER_SRC   := $(addprefix common/tools/,bulkhead.c super.c proc.c)
+CTL_SRC     := $(wildcard common/tools/bulkheadctl.c common/tools/ctl_*.c) common/tools/super.c
+DAEMONS     := $(patsubst %/main.c,%,$(wildcard router/main.c c2s/main.c sessman/main.c s2s/main.c httpgw/main.c))
+PROGRAMS    := $(B)/bulkhead $(patsubst %,$(B)/bulkhead-%,$(DAEMONS))
+ifneq ($(wildcard common/net/tls.c),)
+PROGRAMS    += $(B)/bulkheadctl
+endif
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 no_main = $(filter-out %/main.o,$(call obj,$(1)))
 
-PROGRAMS :=
-ifneq ($(wildcard router/main.c),)
-PROGRAMS += $(B)/bulkhead-router
-endif
-ifneq ($(wildcard c2s/main.c),)
-PROGRAMS += $(B)/bulkhead-c2s
-endif
-ifneq ($(wildcard sessman/main.c),)
-PROGRAMS += $(B)/bulkhead-sessman
-endif
-ifneq ($(wildcard common/tools/bulkhead.c),)
-PROGRAMS += $(B)/bulkhead
-endif
-ifneq ($(wildcard common/net/tls.c),)
-PROGRAMS += $(B)/bulkheadctl
-endif
-SUPER_SRC := $(addprefix common/tools/,bulkhead.c super.c proc.c)
-CTL_SRC   := $(wildcard common/tools/bulkheadctl.c common/tools/ctl_*.c)
-
-.PHONY: all clean unit
+.SECONDARY:
+.PHONY: all clean unit unit-programs test test-run asan fuzz bench bench-programs lint format run install
 all: $(PROGRAMS) $(B)/libcommon.a
 
+define archive
+@rm -f $@; mkdir -p $(@D)
+$(AR) rcs $@ $^
+endef
+link = $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
 $(B)/libcommon.a: $(call obj,$(COMMON_SRC))
-	@rm -f $@; mkdir -p $(@D)
-	$(AR) rcs $@ $^
-
-$(B)/bulkhead-router: $(call obj,$(ROUTER_SRC)) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-$(B)/bulkhead-c2s: $(call obj,$(C2S_SRC)) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-$(B)/bulkhead-sessman: $(call obj,$(SESSMAN_SRC)) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-
-$(B)/bulkhead: $(call obj,$(SUPER_SRC)) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-$(B)/bulkheadctl: $(call obj,$(CTL_SRC)) $(B)/libsessman.a $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-# The account rows are written by the session manager's own code, by `bulkheadctl init` too.
+	$(archive)
+# Of each daemon all but its main, for unit tests, fuzz targets and bulkheadctl, which writes account rows as sessman does.
 $(B)/libsessman.a: $(call no_main,$(SESSMAN_SRC))
-	@rm -f $@; mkdir -p $(@D)
-	$(AR) rcs $@ $^
+	$(archive)
+define daemon_lib
+$(B)/lib$(1).a: $(call no_main,$(wildcard $(1)/*.c))
+	$$(archive)
+endef
+$(foreach d,router c2s s2s httpgw,$(eval $(call daemon_lib,$(d))))
+$(B)/libtools.a: $(call obj,common/tools/super.c common/tools/proc.c)
+	$(archive)
+LIBRARIES := $(patsubst %,$(B)/lib%.a,$(filter-out sessman,$(DAEMONS)) tools sessman common)
+
+$(patsubst %,$(B)/bulkhead-%,$(DAEMONS)): $(B)/bulkhead-%: $(B)/obj/%/main.o $(B)/lib%.a $(B)/libcommon.a
+	$(link)
+$(B)/bulkhead: $(call obj,$(SUPER_SRC)) $(B)/libcommon.a
+	$(link)
+$(B)/bulkheadctl: $(call obj,$(CTL_SRC)) $(B)/libsessman.a $(B)/libcommon.a
+	$(link)
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# One cmocka program per test/unit/test_*.c; those of sessman link its objects too.
+# --- tests ---
+
+# One cmocka program per test/unit/test_*.c. It links all objects of the daemons but their mains; one that puts something else in
+# the place of some of them has a list of what it takes.
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 STORE_SRC := $(wildcard sessman/store/*.c)
 UNIT_test_roster := $(STORE_SRC) sessman/roster.c
@@ -79,12 +83,78 @@ UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_st
 UNIT_test_auth := $(UNIT_test_users) sessman/auth.c
 UNIT_test_auth_script := sessman/auth_script.c
 .SECONDEXPANSION:
-$(B)/unit/%: $(B)/obj/test/unit/%.o $$(call obj,$$(UNIT_$$*)) $(B)/libcommon.a
+unit_objects = $(if $(UNIT_$(1)),$(call obj,$(UNIT_$(1))) $(B)/libcommon.a,$(LIBRARIES))
+$(B)/unit/%: $(B)/obj/test/unit/%.o $$(call unit_objects,$$*)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+	$(link) -lcmocka
+unit-programs: $(UNIT)
+unit: unit-programs
+	@test/run.py $(B) --unit
 
-unit: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
+test:
+	@common/tools/packages build test
+	@$(MAKE) --no-print-directory test-run
+test-run: all unit-programs
+	@test/run.py $(B) $(TESTS)
+
+ASAN := B=build-asan CC=clang HARD= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+asan:
+	@common/tools/packages build test lint
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 $(MAKE) --no-print-directory $(ASAN) test-run
+
+# Each test/fuzz/fuzz_NAME.c with libFuzzer; test/fuzz/corpus/NAME is where it begins.
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+.PHONY: fuzz-programs
+$(B)/fuzz/%: $(B)/obj/test/fuzz/%.o $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer
+fuzz-programs: $(FUZZERS)
+fuzz:
+	@common/tools/packages build lint
+	@$(MAKE) --no-print-directory B=build-fuzz CC=clang HARD= OPT="-O1 -g" \
+	    SAN="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzz-programs
+	@test/fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+# The load generator and the bare relay that it is compared with.
+BENCH_SRC := $(filter-out test/bench/relay.c,$(wildcard test/bench/*.c))
+$(B)/loadgen: $(call obj,$(BENCH_SRC))
+	$(link)
+$(B)/relay: $(call obj,test/bench/relay.c)
+	$(link)
+bench-programs: $(B)/loadgen $(B)/relay
+bench:
+	@common/tools/packages build test
+	@$(MAKE) --no-print-directory all bench-programs
+	@test/bench/run.py $(BENCH)
+
+lint:
+	@common/tools/packages build test lint
+	@$(MAKE) --no-print-directory -s all
+	@test/lint/run
+
+format:
+	git ls-files '*.c' | xargs clang-format -i
+
+# --- running and installing ---
+
+run:
+	@common/tools/packages build
+	@$(MAKE) --no-print-directory -s all
+	@exec common/tools/run $(B) run
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)) conf/*.5)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man8
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(wildcard conf/*.conf) $(SHARE)/doc/bulkhead/conf
+	install -m 644 $(wildcard README.md PROTOCOLS.md LICENSE) $(SHARE)/doc/bulkhead
+	for u in conf/systemd/*.service conf/systemd/*.target; do \
+	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done
+	install -m 644 conf/systemd/bulkhead.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bulkhead.conf
+	$(if $(MAN),install -m 644 $(MAN) $(SHARE)/man/man8)
 
 clean:
 	rm -rf $(B)

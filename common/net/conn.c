@@ -206,7 +206,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 }
 
 /* The peer will send no more; what we owe it is still sent. */
-static void on_eof(struct conn *c)
+void conn_eof(struct conn *c)
 {
     c->peer_eof = true;
     c->reading = false; /* libuv has stopped by itself */
@@ -235,7 +235,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct conn *c = stream->data;
     if (n == UV_EOF) {
-        on_eof(c);
+        conn_eof(c);
     } else if (n < 0) {
         fail_io(c, (int)n);
     } else if (n > 0) {

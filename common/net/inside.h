@@ -106,6 +106,7 @@ void conn_init_pipe(struct conn *c);
 struct conn *conn_adopt(struct loop *loop, int fd, bool is_unix, const struct conn_conf *conf, void *owner);
 void conn_begin(struct conn *c);
 void conn_feed(struct conn *c, struct slice bytes); /* as if read from the socket just now */
+void conn_eof(struct conn *c);        /* the peer sends no more */
 void conn_fail(struct conn *c, enum conn_cause cause, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void conn_end_turn(struct conn *c);
 void conn_fly(struct conn *c, struct outbuf *o, size_t from); /* uv_write of o's bytes from `from` on */

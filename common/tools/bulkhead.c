@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "common/daemon/conf.h"
+#include "common/daemon/notify.h"
 #include "common/tools/proc.h"
 #include "common/tools/super.h"
 #include <errno.h>
@@ -76,7 +77,7 @@ static void begin_stop(struct super *s)
 {
     if (!s->stopping) {
         SAY(s, LOG_LEVEL_INFO, "stopping", F_STR("dir", s->dir));
-        super_notify("STOPPING=1");
+        notify("STOPPING=1");
         s->stopping = true;
         s->kill_at_ms = clock_mono_ms() + s->conf.stop_ms;
         procs_stop_stage(s->procs, false);
@@ -198,7 +199,7 @@ static void start_due(struct super *s)
     if (!s->all_ready && !s->stopping && procs_all_ready(s->procs)) {
         s->all_ready = true;
         SAY(s, LOG_LEVEL_INFO, "ready", F_STR("dir", s->dir));
-        super_notify("READY=1");
+        notify("READY=1");
     }
 }
 
@@ -243,7 +244,7 @@ static void supervise(struct super *s)
         if (fds[2].revents)
             on_control(s);
         if (s->watchdog_ms && clock_mono_ms() >= s->watchdog_at_ms) {
-            super_notify("WATCHDOG=1");
+            notify("WATCHDOG=1");
             s->watchdog_at_ms = clock_mono_ms() + s->watchdog_ms;
         }
     }
@@ -309,7 +310,7 @@ static int supervisor(const char *dir)
     }
     super_programs(s.programs, sizeof s.programs);
     umask(027);
-    super_watchdog(&s.watchdog_ms);
+    s.watchdog_ms = notify_watchdog_ms();
     int status = prepare(&s, &why);
     if (status == 0) {
         supervise(&s);
@@ -322,13 +323,23 @@ static int supervisor(const char *dir)
     return status;
 }
 
+static int check_config(const char *dir)
+{
+    struct bulkhead_conf conf;
+    struct why why;
+    if (conf_load(dir, &conf, &why) == RC_OK)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "bulkhead: %s\n", why.text);
+    return EXIT_CONF;
+}
+
 static void usage(FILE *out)
 {
-    fputs("usage: bulkhead [-d DIR]\n"
+    fputs("usage: bulkhead [-d DIR] [--check-config]\n"
           "Starts the daemons listed in DIR/bulkhead.conf and keeps them running, in the foreground.\n"
           "  -d, --dir DIR   installation made by `bulkheadctl -d DIR init` (default /etc/bulkhead)\n"
-          "      --version   print the version\n"
-          "      --help      print this\n"
+          "      --check-config  read DIR/bulkhead.conf, say what is wrong, exit\n"
+          "      --version, --help\n"
           "SIGTERM and SIGINT stop all in order, SIGHUP reloads. Exit codes: 0 stopped as asked, 1 cannot "
           "run,\n"
           "2 usage, 3 configuration. See bulkhead(8).\n",
@@ -338,6 +349,7 @@ static void usage(FILE *out)
 int main(int argc, char **argv)
 {
     const char *dir = "/etc/bulkhead";
+    bool check = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             usage(stdout);
@@ -347,6 +359,10 @@ int main(int argc, char **argv)
             puts("bulkhead " BULKHEAD_VERSION);
             return EXIT_SUCCESS;
         }
+        if (strcmp(argv[i], "--check-config") == 0) {
+            check = true;
+            continue;
+        }
         if ((strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--dir") == 0) && i + 1 < argc) {
             dir = argv[++i];
             continue;
@@ -354,5 +370,5 @@ int main(int argc, char **argv)
         usage(stderr);
         return EXIT_USAGE;
     }
-    return supervisor(dir);
+    return check ? check_config(dir) : supervisor(dir);
 }

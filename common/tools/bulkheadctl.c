@@ -14,12 +14,15 @@
 enum { ASK_MS = 10000, ANSWER_MOST = 64 * 1024 * 1024, ARENA_CHUNK = 16384 };
 
 static const struct subcommand subcommands[] = {
-    {"init", "--domain D [--domain D2 ...] [--admin JID [--password P]] [--port-offset N]\n"
-             "       [--tls required|optional] [--register open|closed]",
+    {"init",
+     "--domain D [--domain D2 ...] [--admin JID [--password P]] [--port-offset N]\n"
+     "       [--tls required|optional] [--register open|closed]",
      "make DIR: configuration, certificate, store, an administrator", false, ctl_init},
-    {"check", "", "say what is wrong with the files, the ports, the store and this host, and what to change", true, ctl_check},
+    {"check", "", "say what is wrong with the files, the ports, the store and this host, and what to change",
+     true, ctl_check},
     {"status", "", "show each daemon, its links, sessions, rates and memory", true, ctl_status},
-    {"reload", "", "apply changed configuration and certificates; says what needs a restart", false, ctl_reload},
+    {"reload", "", "apply changed configuration and certificates; says what needs a restart", false,
+     ctl_reload},
     {"stop", "", "stop the server in order and wait for its end", false, ctl_stop},
 };
 
@@ -50,7 +53,8 @@ const char *tool_path(struct tool *t, const char *name)
     return arena_fmt(t->arena, "%s/%s", t->dir, name).p;
 }
 
-enum rc tool_ask(struct tool *t, const char *instance, const char *request, struct slice *body, struct why *why)
+enum rc tool_ask(struct tool *t, const char *instance, const char *request, struct slice *body,
+                 struct why *why)
 {
     struct buf answer = BUF_INIT(ANSWER_MOST);
     const char *path = arena_fmt(t->arena, "%s/run/%s.sock", t->dir, instance).p;
@@ -83,7 +87,8 @@ const char **tool_instances(struct tool *t, size_t *n)
     *n = 0;
     while (run && *n < MOST && (entry = readdir(run))) {
         struct slice name = slice_cstr(entry->d_name);
-        if (name.len > 5 && slice_is(slice_from(name, name.len - 5), ".sock") && !slice_is(name, "router.sock"))
+        if (name.len > 5 && slice_is(slice_from(name, name.len - 5), ".sock") &&
+            !slice_is(name, "router.sock"))
             names[(*n)++] = arena_cstr(t->arena, slice_to(name, name.len - 5));
     }
     if (run)
@@ -101,9 +106,12 @@ static void usage(FILE *out)
           out);
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
         const struct subcommand *s = &subcommands[i];
-        fprintf(out, "  %s%s%s%s\n      %s\n", s->name, s->json ? " [--json]" : "", *s->args ? " " : "", s->args, s->help);
+        fprintf(out, "  %s%s%s%s\n      %s\n", s->name, s->json ? " [--json]" : "", *s->args ? " " : "",
+                s->args, s->help);
     }
-    fputs("\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 the server cannot be reached. See bulkheadctl(8).\n", out);
+    fputs("\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 the server cannot be reached. See "
+          "bulkheadctl(8).\n",
+          out);
 }
 
 static int run(struct tool *t, const struct subcommand *s, int argc, char **argv)

@@ -43,15 +43,18 @@ int ctl_check(struct tool *t, int argc, char **argv)
     struct check c = {.tool = t, .json = BUF_INIT(0), .running = supervised(t)};
     (void)argc, (void)argv;
     if (access(tool_path(t, "bulkhead.conf"), R_OK) < 0)
-        return tool_fail(TOOL_FAILED, "%s: no bulkhead.conf to be read here; make one with: bulkheadctl -d %s init --domain ...",
-                         t->dir, t->dir);
+        return tool_fail(
+            TOOL_FAILED,
+            "%s: no bulkhead.conf to be read here; make one with: bulkheadctl -d %s init --domain ...",
+            t->dir, t->dir);
     check_store(&c);
     check_files(&c);
     check_host(&c);
     if (t->json)
         printf("[" SLICE_FMT "]\n", SLICE_ARG(buf_get(&c.json)));
     else
-        printf("%u fine, %u to think about, %u wrong\n", c.counts[CHECK_OK], c.counts[CHECK_WARN], c.counts[CHECK_FAIL]);
+        printf("%u fine, %u to think about, %u wrong\n", c.counts[CHECK_OK], c.counts[CHECK_WARN],
+               c.counts[CHECK_FAIL]);
     buf_fini(&c.json);
     return c.counts[CHECK_FAIL] ? TOOL_FAILED : TOOL_OK;
 }

@@ -21,7 +21,8 @@
 enum { OUTPUT_MOST = 1024 * 1024 };
 #define DAY_MS INT64_C(86400000)
 
-/* Runs a program of ours; *out is what it wrote to standard output and, with errors, to standard error. Its exit code, or -1. */
+/* Runs a program of ours; *out is what it wrote to standard output and, with errors, to standard error. Its
+ * exit code, or -1. */
 static int run_program(const char *program, const char *dir, const char *option, bool errors, struct buf *out)
 {
     int pipes[2], status = 0;
@@ -47,14 +48,16 @@ static int run_program(const char *program, const char *dir, const char *option,
     return WEXITSTATUS(status);
 }
 
+/* daemon NULL: the supervisor. */
 static const char *program_of(struct check *c, const char *daemon)
 {
+    const char *suffix = daemon ? arena_fmt(c->tool->arena, "-%s", daemon).p : "";
     char folder[PATH_MAX];
     super_programs(folder, sizeof folder);
-    const char *path = arena_fmt(c->tool->arena, "%s/bulkhead-%s", folder, daemon).p;
+    const char *path = arena_fmt(c->tool->arena, "%s/bulkhead%s", folder, suffix).p;
     if (access(path, X_OK) == 0)
         return path;
-    return arena_fmt(c->tool->arena, "%s/../sbin/bulkhead-%s", folder, daemon).p;
+    return arena_fmt(c->tool->arena, "%s/../sbin/bulkhead%s", folder, suffix).p;
 }
 
 /* Secrets are in these files. */
@@ -64,7 +67,8 @@ static void check_mode(struct check *c, const char *name)
     if (stat(tool_path(c->tool, name), &st) < 0)
         return;
     if (st.st_mode & S_IRWXO)
-        check_say(c, CHECK_FAIL, name, "everybody may read it, and it holds secrets: chmod o-rwx %s", tool_path(c->tool, name));
+        check_say(c, CHECK_FAIL, name, "everybody may read it, and it holds secrets: chmod o-rwx %s",
+                  tool_path(c->tool, name));
 }
 
 /* The effective options of one daemon, as it prints them. */
@@ -114,9 +118,11 @@ static void check_certificate(struct check *c, const char *path)
     if (now < info.not_before_ms || now > info.not_after_ms)
         check_say(c, CHECK_FAIL, "certificate", "%s: not valid now; renew it, then bulkheadctl reload", path);
     else if (days < 14)
-        check_say(c, CHECK_WARN, "certificate", "%s: ends in %ld days; renew it, then bulkheadctl reload", path, days);
+        check_say(c, CHECK_WARN, "certificate", "%s: ends in %ld days; renew it, then bulkheadctl reload",
+                  path, days);
     else if (info.self_signed)
-        check_say(c, CHECK_WARN, "certificate", "%s: self-signed, so clients ask their users; SHA-256 %s", path, info.fingerprint);
+        check_say(c, CHECK_WARN, "certificate", "%s: self-signed, so clients ask their users; SHA-256 %s",
+                  path, info.fingerprint);
     else
         check_say(c, CHECK_OK, "certificate", "%s: %s, %ld more days", path, info.key, days);
     for (size_t i = 0; i < c->n_domains; i++) {
@@ -147,7 +153,8 @@ static void check_port(struct check *c, const char *daemon, const char *address,
         return; /* no IPv6 on this host: the daemon does without */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    int rc = v4 ? bind(fd, (const struct sockaddr *)&in, sizeof in) : bind(fd, (const struct sockaddr *)&in6, sizeof in6);
+    int rc = v4 ? bind(fd, (const struct sockaddr *)&in, sizeof in)
+                : bind(fd, (const struct sockaddr *)&in6, sizeof in6);
     if (rc < 0)
         check_say(c, CHECK_FAIL, daemon, "%s port %s: %s%s", address, port_text, strerror(errno),
                   errno == EADDRINUSE ? "; stop what has it (ss -ltnp), or choose another port" : "");
@@ -171,6 +178,22 @@ static void check_listeners(struct check *c, const char *daemon, const struct op
     }
 }
 
+/* Whether the program understands its configuration. */
+static bool check_conf(struct check *c, const char *program, const char *name)
+{
+    struct buf out = BUF_INIT(OUTPUT_MOST);
+    int status = run_program(program, c->tool->dir, "--check-config", true, &out);
+    struct slice said = slice_trim(arena_copy(c->tool->arena, buf_get(&out)));
+    if (status == 0)
+        check_say(c, CHECK_OK, name, "understood");
+    else if (status == 127 || status < 0)
+        check_say(c, CHECK_FAIL, name, "%s cannot be run", program);
+    else
+        check_say(c, CHECK_FAIL, name, SLICE_FMT, SLICE_ARG(said));
+    buf_fini(&out);
+    return status == 0;
+}
+
 static void check_daemon(struct check *c, const char *daemon)
 {
     const char *program = program_of(c, daemon), *name = arena_fmt(c->tool->arena, "%s.conf", daemon).p;
@@ -181,15 +204,8 @@ static void check_daemon(struct check *c, const char *daemon)
     if (access(tool_path(c->tool, name), F_OK) < 0)
         goto out; /* runs on another host */
     check_mode(c, name);
-    int status = run_program(program, c->tool->dir, "--check-config", true, &out);
-    buf_byte(&out, '\0');
-    if (status != 0) {
-        check_say(c, CHECK_FAIL, name, "%s", status == 127 || status < 0 ? arena_fmt(o->arena, "%s cannot be run", program).p
-                                                         : arena_cstr(o->arena, slice_trim(slice_cstr(out.p))));
+    if (!check_conf(c, program, name))
         goto out;
-    }
-    check_say(c, CHECK_OK, name, "understood");
-    buf_reset(&out);
     if (run_program(program, c->tool->dir, "--dump-config", false, &out) == 0) {
         buf_byte(&out, '\0');
         ini_parse_string(out.p, on_option, o);
@@ -207,7 +223,10 @@ void check_files(struct check *c)
     static const char *const daemons[] = {"router", "c2s", "s2s", "sessman", "httpgw"};
     size_t longest = strlen(tool_path(c->tool, "run/bulkhead.notify"));
     if (longest >= sizeof((struct sockaddr_un *)0)->sun_path)
-        check_say(c, CHECK_FAIL, "folder", "%s: too long for the sockets in it; use a shorter path", c->tool->dir);
+        check_say(c, CHECK_FAIL, "folder", "%s: too long for the sockets in it; use a shorter path",
+                  c->tool->dir);
+    check_conf(c, program_of(c, NULL), "bulkhead.conf");
+    check_mode(c, "bulkheadctl.conf");
     for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++)
         check_daemon(c, daemons[i]);
 }

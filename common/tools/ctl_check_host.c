@@ -19,8 +19,10 @@ static void check_open_files(struct check *c)
         return;
     unsigned long long most = (unsigned long long)limit.rlim_max;
     if (most < FILES_LEAST)
-        check_say(c, CHECK_WARN, "open files", "a process may have %llu, about as many clients as one c2s can serve; "
-                  "raise it: LimitNOFILE= of the unit, or /etc/security/limits.conf", most);
+        check_say(c, CHECK_WARN, "open files",
+                  "a process may have %llu, about as many clients as one c2s can serve; "
+                  "raise it: LimitNOFILE= of the unit, or /etc/security/limits.conf",
+                  most);
     else
         check_say(c, CHECK_OK, "open files", "a process may have %llu", most);
 }
@@ -60,8 +62,10 @@ static void check_tcp_memory(struct check *c)
         return;
     unsigned long long most = pages[2] * page >> 20;
     if (most < total / 32)
-        check_say(c, CHECK_WARN, "net.ipv4.tcp_mem", "all sockets together get %llu MiB of %llu MiB memory; "
-                  "with many clients raise its third number", most, total);
+        check_say(c, CHECK_WARN, "net.ipv4.tcp_mem",
+                  "all sockets together get %llu MiB of %llu MiB memory; "
+                  "with many clients raise its third number",
+                  most, total);
     else
         check_say(c, CHECK_OK, "net.ipv4.tcp_mem", "%llu MiB for all sockets", most);
 }
@@ -73,8 +77,10 @@ static void check_port_range(struct check *c)
         return;
     unsigned long n = range[1] >= range[0] ? range[1] - range[0] + 1 : 0;
     if (n < PORTS_LEAST)
-        check_say(c, CHECK_WARN, "net.ipv4.ip_local_port_range", "%lu ports for outgoing connections; "
-                  "set it: sysctl -w net.ipv4.ip_local_port_range=\"10240 65000\"", n);
+        check_say(c, CHECK_WARN, "net.ipv4.ip_local_port_range",
+                  "%lu ports for outgoing connections; "
+                  "set it: sysctl -w net.ipv4.ip_local_port_range=\"10240 65000\"",
+                  n);
     else
         check_say(c, CHECK_OK, "net.ipv4.ip_local_port_range", "%lu ports for outgoing connections", n);
 }
@@ -85,7 +91,8 @@ static void check_random(struct check *c)
     if (getrandom(&byte, 1, GRND_NONBLOCK) == 1)
         check_say(c, CHECK_OK, "randomness", "the kernel's source is ready");
     else
-        check_say(c, CHECK_FAIL, "randomness", "the kernel has not gathered enough yet (%s): install rng-tools or haveged",
+        check_say(c, CHECK_FAIL, "randomness",
+                  "the kernel has not gathered enough yet (%s): install rng-tools or haveged",
                   strerror(errno));
 }
 
@@ -93,7 +100,8 @@ static void check_clock(struct check *c)
 {
     struct timex t = {.modes = 0};
     if (clock_wall_ms() < YEAR_2026_MS)
-        check_say(c, CHECK_FAIL, "clock", "is before 2026: certificates and time stamps will be wrong; set it");
+        check_say(c, CHECK_FAIL, "clock",
+                  "is before 2026: certificates and time stamps will be wrong; set it");
     else if (adjtimex(&t) < 0 || t.status & STA_UNSYNC)
         check_say(c, CHECK_WARN, "clock", "is not synchronised: run systemd-timesyncd or chrony");
     else
@@ -104,7 +112,8 @@ void check_host(struct check *c)
 {
     check_open_files(c);
     check_least(c, "fs.file-max", 200000, "open files of the whole host");
-    check_least(c, "net.core.somaxconn", 4096, "connections that wait to be accepted; a storm of clients loses some");
+    check_least(c, "net.core.somaxconn", 4096,
+                "connections that wait to be accepted; a storm of clients loses some");
     check_least(c, "net.ipv4.tcp_max_syn_backlog", 1024, "connections that are being opened");
     check_tcp_memory(c);
     check_port_range(c);

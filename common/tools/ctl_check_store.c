@@ -1,4 +1,5 @@
-/* common/tools/ctl_check_store.c - the store, read-only: a running server is not disturbed, nothing is migrated */
+/* common/tools/ctl_check_store.c - the store, read-only: a running server is not disturbed, nothing is
+ * migrated */
 #include "common/tools/check.h"
 
 #include "sessman/store/store.h"
@@ -43,9 +44,11 @@ static void on_version(struct check *c, sqlite3_stmt *s)
 {
     int has = sqlite3_column_int(s, 0), mine = store_schema_version();
     if (has > mine)
-        check_say(c, CHECK_FAIL, "store", "written by a newer Bulkhead (schema %d, this one has %d): install that", has, mine);
+        check_say(c, CHECK_FAIL, "store",
+                  "written by a newer Bulkhead (schema %d, this one has %d): install that", has, mine);
     else if (has < mine)
-        check_say(c, CHECK_WARN, "store", "schema %d is brought to %d at the next start: make a backup first", has, mine);
+        check_say(c, CHECK_WARN, "store", "schema %d is brought to %d at the next start: make a backup first",
+                  has, mine);
     else
         check_say(c, CHECK_OK, "store", "schema %d", has);
 }
@@ -56,8 +59,8 @@ static void check_space(struct check *c, const char *folder)
     if (statvfs(folder, &fs) < 0)
         return;
     unsigned long long mib = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
-    check_say(c, mib < FREE_LEAST_MIB ? CHECK_WARN : CHECK_OK, "store", "%llu MiB are free in %s%s", mib, folder,
-              mib < FREE_LEAST_MIB ? ": make room, a full disk stops every login and message" : "");
+    check_say(c, mib < FREE_LEAST_MIB ? CHECK_WARN : CHECK_OK, "store", "%llu MiB are free in %s%s", mib,
+              folder, mib < FREE_LEAST_MIB ? ": make room, a full disk stops every login and message" : "");
 }
 
 void check_store(struct check *c)

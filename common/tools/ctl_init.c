@@ -1,8 +1,8 @@
 /* common/tools/ctl_init.c - bulkheadctl init: a working installation in one folder
  *
- * Writes DIR/{bulkhead,router,c2s,sessman}.conf, DIR/tls (a self-signed certificate), DIR/data (the store with the
- * domains and the administrator) and nothing outside DIR. What holds secrets has mode 0600. An installation that is
- * there already is not touched. */
+ * Writes DIR/{bulkhead,router,c2s,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate), DIR/data
+ * (the store with the domains and the administrator) and nothing outside DIR. What holds secrets has mode
+ * 0600. An installation that is there already is not touched. */
 #include "common/tools/tool.h"
 
 #include "common/base/mem.h"
@@ -17,7 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOMAINS_MOST = 64, PORT_OFFSET_MOST = 60000, SECRET_BYTES = 24, PASSWORD_BYTES = 12, ITERATIONS = 10000 };
+enum {
+    DOMAINS_MOST = 64,
+    PORT_OFFSET_MOST = 60000,
+    SECRET_BYTES = 24,
+    PASSWORD_BYTES = 12,
+    ITERATIONS = 10000
+};
 
 struct plan {
     struct slice domains[DOMAINS_MOST]; /* prepared */
@@ -128,35 +134,84 @@ static int write_file(struct tool *t, const char *name, mode_t mode, struct slic
 static struct slice head(struct tool *t, const char *daemon)
 {
     return arena_fmt(t->arena,
-                     "# %s.conf, made by bulkheadctl init. What is not here has its default: the options, one by one, are in\n"
-                     "# the %s.conf that comes with Bulkhead; `bulkhead-%s -d DIR --dump-config` prints those in effect.\n\n",
+                     "# %s.conf, made by bulkheadctl init. What is not here has its default: the options, "
+                     "one by one, are in\n"
+                     "# the %s.conf that comes with Bulkhead; `bulkhead-%s -d DIR --dump-config` prints "
+                     "those in effect.\n\n",
                      daemon, daemon, daemon);
 }
 
 static const char log_section[] = "[log]\nsink = file\n";
 
+struct secrets { /* what each daemon shows the router */
+    struct slice c2s, sessman, admin;
+};
+
+/* Programs of this host and components beside it come by loopback, where TLS would guard nothing. */
+static struct slice router_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
+{
+    return arena_fmt(
+        t->arena,
+        SLICE_FMT
+        "[listen]\naddress = 127.0.0.1\nport = %u\n\n[tls]\nmode = optional\n\n%s\n"
+        "# Who may log in here. Components are added likewise: [component echo.example.net], secret = ...\n"
+        "[component c2s]\nsecret = " SLICE_FMT "\nrole = edge\n\n"
+        "[component sessman]\nsecret = " SLICE_FMT "\nrole = sessman\n\n"
+        "[component admin]\nsecret = " SLICE_FMT "\nrole = admin\n",
+        SLICE_ARG(head(t, "router")), (unsigned)(5347 + plan->offset), log_section, SLICE_ARG(secrets->c2s),
+        SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->admin));
+}
+
+static struct slice c2s_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
+{
+    return arena_fmt(
+        t->arena,
+        SLICE_FMT "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
+                  "key = tls/key.pem\n\n[router]\nname = c2s\nsecret = " SLICE_FMT "\n\n%s",
+        SLICE_ARG(head(t, "c2s")), (unsigned)(5222 + plan->offset), (unsigned)(5223 + plan->offset),
+        plan->tls_optional ? "optional" : "required", SLICE_ARG(secrets->c2s), log_section);
+}
+
+static struct slice sessman_conf(struct tool *t, const struct secrets *secrets)
+{
+    return arena_fmt(t->arena, SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT "\n\n%s",
+                     SLICE_ARG(head(t, "sessman")), SLICE_ARG(secrets->sessman), log_section);
+}
+
+static struct slice ctl_conf(struct tool *t, const struct secrets *secrets)
+{
+    return arena_fmt(
+        t->arena,
+        "# bulkheadctl.conf, made by bulkheadctl init: how bulkheadctl reaches the running server.\n\n"
+        "[router]\naddress = unix:run/router.sock\nname = admin\nsecret = " SLICE_FMT "\n",
+        SLICE_ARG(secrets->admin));
+}
+
 static int write_confs(struct tool *t, const struct plan *plan)
 {
-    struct slice c2s = secret_token(t->arena, SECRET_BYTES), sessman = secret_token(t->arena, SECRET_BYTES);
-    struct slice text = SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of each.\n\n"
-                              "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\n");
-    int code = write_file(t, "bulkhead.conf", 0640, text);
-    text = arena_fmt(t->arena, SLICE_FMT "[listen]\naddress = 127.0.0.1\nport = %u\n\n%s\n"
-                     "# The daemons of this installation. Others are added likewise: [component NAME], secret = ...\n"
-                     "[component c2s]\nsecret = " SLICE_FMT "\nrole = edge\n\n"
-                     "[component sessman]\nsecret = " SLICE_FMT "\nrole = sessman\n",
-                     SLICE_ARG(head(t, "router")), (unsigned)(5347 + plan->offset), log_section, SLICE_ARG(c2s), SLICE_ARG(sessman));
-    if (code == TOOL_OK)
-        code = write_file(t, "router.conf", 0600, text);
-    text = arena_fmt(t->arena, SLICE_FMT "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
-                     "key = tls/key.pem\n\n[router]\nname = c2s\nsecret = " SLICE_FMT "\n\n%s",
-                     SLICE_ARG(head(t, "c2s")), (unsigned)(5222 + plan->offset), (unsigned)(5223 + plan->offset),
-                     plan->tls_optional ? "optional" : "required", SLICE_ARG(c2s), log_section);
-    if (code == TOOL_OK)
-        code = write_file(t, "c2s.conf", 0600, text);
-    text = arena_fmt(t->arena, SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT "\n\n%s", SLICE_ARG(head(t, "sessman")),
-                     SLICE_ARG(sessman), log_section);
-    return code == TOOL_OK ? write_file(t, "sessman.conf", 0600, text) : code;
+    const struct secrets secrets = {
+        .c2s = secret_token(t->arena, SECRET_BYTES),
+        .sessman = secret_token(t->arena, SECRET_BYTES),
+        .admin = secret_token(t->arena, SECRET_BYTES),
+    };
+    const struct {
+        const char *name;
+        mode_t mode;
+        struct slice text;
+    } files[] = {
+        {"router.conf", 0600, router_conf(t, plan, &secrets)},
+        {"c2s.conf", 0600, c2s_conf(t, plan, &secrets)},
+        {"sessman.conf", 0600, sessman_conf(t, &secrets)},
+        {"bulkheadctl.conf", 0600, ctl_conf(t, &secrets)},
+        {"bulkhead.conf", 0640,
+         SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
+               "each.\n\n"
+               "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\n")}, /* last: with it, it is an installation */
+    };
+    int code = TOOL_OK;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && code == TOOL_OK; i++)
+        code = write_file(t, files[i].name, files[i].mode, files[i].text);
+    return code;
 }
 
 static int make_certificate(struct tool *t, const struct plan *plan)
@@ -165,7 +220,8 @@ static int make_certificate(struct tool *t, const struct plan *plan)
     struct why why;
     for (size_t i = 0; i < plan->n_domains; i++)
         names[i] = arena_cstr(t->arena, plan->domains[i]);
-    if (tls_make_self_signed(names, plan->n_domains, tool_path(t, "tls/cert.pem"), tool_path(t, "tls/key.pem"), &why) != RC_OK)
+    if (tls_make_self_signed(names, plan->n_domains, tool_path(t, "tls/cert.pem"),
+                             tool_path(t, "tls/key.pem"), &why) != RC_OK)
         return tool_fail(TOOL_FAILED, "certificate: %s", why.text);
     return TOOL_OK;
 }
@@ -183,7 +239,8 @@ static int make_store(struct tool *t, const struct plan *plan)
     struct why why = {"a row was refused"};
     enum rc rc = store_open(NULL, NULL, &conf, NULL, NULL, &store, &why);
     for (size_t i = 0; i < plan->n_domains && rc == RC_OK; i++)
-        store_run(store, STMT_DOMAIN_ADD, STORE_VALUES(STORE_T(plan->domains[i]), STORE_I(plan->registration)), on_row, &rc);
+        store_run(store, STMT_DOMAIN_ADD,
+                  STORE_VALUES(STORE_T(plan->domains[i]), STORE_I(plan->registration)), on_row, &rc);
     if (rc == RC_OK && plan->admin.domain.len)
         rc = users_create_now(store, &plan->admin, plan->password, true, ITERATIONS, &why);
     store_close(&store);
@@ -197,8 +254,8 @@ static void tell(struct tool *t, const struct plan *plan)
         printf(" " SLICE_FMT, SLICE_ARG(plan->domains[i]));
     printf("; start it with: bulkhead -d %s\n", t->dir);
     if (plan->generated)
-        printf("administrator " SLICE_FMT ", password " SLICE_FMT " (also in %s)\n", SLICE_ARG(jid_bare(&plan->admin)),
-               SLICE_ARG(plan->password), tool_path(t, "admin.password"));
+        printf("administrator " SLICE_FMT ", password " SLICE_FMT " (also in %s)\n",
+               SLICE_ARG(jid_bare(&plan->admin)), SLICE_ARG(plan->password), tool_path(t, "admin.password"));
 }
 
 int ctl_init(struct tool *t, int argc, char **argv)
@@ -219,9 +276,10 @@ int ctl_init(struct tool *t, int argc, char **argv)
     if (code == TOOL_OK)
         code = make_store(t, &plan);
     if (code == TOOL_OK && plan.generated)
-        code = write_file(t, "admin.password", 0600, arena_fmt(t->arena, SLICE_FMT "\n", SLICE_ARG(plan.password)));
+        code = write_file(t, "admin.password", 0600,
+                          arena_fmt(t->arena, SLICE_FMT "\n", SLICE_ARG(plan.password)));
     if (code == TOOL_OK)
-        code = write_confs(t, &plan); /* last: with bulkhead.conf it is an installation */
+        code = write_confs(t, &plan);
     if (code == TOOL_OK)
         tell(t, &plan);
     return code;

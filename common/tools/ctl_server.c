@@ -34,15 +34,20 @@ static unsigned long pss_kib(long pid)
     return kib;
 }
 
-/* Calls row for each scalar in a JSON text, with its path such as "$.links[0].state". False: not JSON. SQLite reads it. */
-static bool json_scalars(struct slice json, void (*row)(void *ctx, const char *path, const char *value), void *ctx)
+/* Calls row for each scalar in a JSON text, with its path such as "$.links[0].state". False: not JSON. SQLite
+ * reads it. */
+static bool json_scalars(struct slice json, void (*row)(void *ctx, const char *path, const char *value),
+                         void *ctx)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *stmt = NULL;
     int step = SQLITE_ERROR;
     if (sqlite3_open(":memory:", &db) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "SELECT fullkey, CASE type WHEN 'true' THEN 'yes' WHEN 'false' THEN 'no' ELSE atom END"
-                               " FROM json_tree(?1) WHERE atom IS NOT NULL", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(
+            db,
+            "SELECT fullkey, CASE type WHEN 'true' THEN 'yes' WHEN 'false' THEN 'no' ELSE atom END"
+            " FROM json_tree(?1) WHERE atom IS NOT NULL",
+            -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_bind_text(stmt, 1, json.p, (int)json.len, SQLITE_STATIC) == SQLITE_OK) {
         while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
             row(ctx, (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1));
@@ -150,8 +155,11 @@ int ctl_stop(struct tool *t, int argc, char **argv)
     enum rc rc = tool_ask(t, supervisor, "stop", &body, &why);
     if (rc == RC_CLOSED)
         return tool_fail(TOOL_UNREACHABLE, "%s: no supervisor runs here%s", t->dir,
-                         access("/run/systemd/system", F_OK) == 0 ? " (under systemd: systemctl stop bulkhead.target)" : "");
+                         access("/run/systemd/system", F_OK) == 0
+                             ? " (under systemd: systemctl stop bulkhead.target)"
+                             : "");
     if (rc != RC_OK)
         return tool_fail(TOOL_FAILED, "%s", why.text);
-    return gone(t) ? TOOL_OK : tool_fail(TOOL_FAILED, "%s: still running after %d s", t->dir, STOP_MOST_MS / 1000);
+    return gone(t) ? TOOL_OK
+                   : tool_fail(TOOL_FAILED, "%s: still running after %d s", t->dir, STOP_MOST_MS / 1000);
 }

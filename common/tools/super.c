@@ -58,47 +58,13 @@ void super_unlock(int fd)
     close(fd);
 }
 
-/* The length of the address; 0: the path is too long. '@' begins an abstract name. */
-static socklen_t address(const char *path, struct sockaddr_un *out)
-{
-    size_t len = strlen(path);
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (len == 0 || len >= sizeof out->sun_path)
-        return 0;
-    memcpy(out->sun_path, path, len);
-    if (path[0] == '@')
-        out->sun_path[0] = '\0';
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (path[0] == '@' ? 0 : 1));
-}
-
-void super_notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to;
-    socklen_t len = path ? address(path, &to) : 0;
-    int fd = len ? socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
-    if (fd < 0)
-        return;
-    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to, len) < 0)
-        fprintf(stderr, "bulkhead: %s: %s\n", path, strerror(errno));
-    close(fd);
-}
-
-void super_watchdog(uint64_t *ms)
-{
-    const char *usec = getenv("WATCHDOG_USEC");
-    uint64_t us = 0;
-    *ms = usec && slice_u64(slice_cstr(usec), UINT64_MAX, &us) == RC_OK ? us / 2000 : 0;
-}
-
 /* A socket at DIR/run/NAME, for this user alone. */
 static enum rc open_socket(const char *dir, const char *name, int type, int *fd, struct why *why)
 {
     char path[PATH_MAX + 32];
-    struct sockaddr_un at;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
     snprintf(path, sizeof path, "%s/run/%s", dir, name);
-    socklen_t len = address(path, &at);
-    if (len == 0) {
+    if (slice_to_cstr(slice_cstr(path), at.sun_path, sizeof at.sun_path) != RC_OK) {
         why_set(why, "%s: too long for the path of a socket (%zu bytes at most)", path,
                 sizeof at.sun_path - 1);
         return RC_LIMIT;
@@ -106,7 +72,7 @@ static enum rc open_socket(const char *dir, const char *name, int type, int *fd,
     unlink(path); /* we hold the lock, so it is nobody's */
     mode_t mask = umask(0177);
     *fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool ok = *fd >= 0 && bind(*fd, (const struct sockaddr *)&at, len) == 0;
+    bool ok = *fd >= 0 && bind(*fd, (const struct sockaddr *)&at, sizeof at) == 0;
     umask(mask);
     if (!ok)
         why_set(why, "%s: %s", path, strerror(errno));

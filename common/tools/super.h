@@ -1,4 +1,4 @@
-/* common/tools/super.h - what the supervisor needs of the system: lock, sockets, sd_notify */
+/* common/tools/super.h - what the supervisor needs of the system: lock and sockets */
 #ifndef TOOLS_SUPER_H
 #define TOOLS_SUPER_H
 
@@ -12,12 +12,7 @@ void super_programs(char *out, size_t size);
 MUST_USE enum rc super_lock(const char *dir, int *fd, struct why *why);
 void super_unlock(int fd); /* -1: nothing happens */
 
-/* sd_notify(3): one datagram to $NOTIFY_SOCKET, if there is one. Not a word where nobody listens. */
-void super_notify(const char *state);
-/* Half of what $WATCHDOG_USEC asks for, in ms; 0: no watchdog. */
-void super_watchdog(uint64_t *ms);
-
-/* Our own end of that protocol for the daemons: DIR/run/bulkhead.notify. */
+/* The receiving end of sd_notify(3) for the daemons: DIR/run/bulkhead.notify. */
 MUST_USE enum rc super_notify_open(const char *dir, int *fd, struct why *why);
 bool super_notify_read(int fd, char *text, size_t size, pid_t *pid); /* false: none left */
 

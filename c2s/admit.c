@@ -1,0 +1,121 @@
+/* c2s/admit.c - listeners, and who is let in when
+ *
+ * So many logins may be in progress; past that the rest waits in the kernel's backlog, where no clock of ours runs. Thus a
+ * storm of reconnecting clients is let in at the pace at which logins are finished. */
+#include "c2s/client.h"
+
+#include "common/base/mem.h"
+
+enum { HURRY_MS = 5000 }; /* silence that is not borne while others wait */
+
+struct listening {
+    struct c2s *d;
+    struct listener *listener;
+    bool direct_tls;
+};
+
+static void on_accept(void *ctx, struct conn *conn)
+{
+    const struct listening *l = ctx;
+    if (l->d->stopping || (l->direct_tls && !certs_tls(l->d->certs)))
+        conn_close(conn, CONN_BY_OWNER);
+    else
+        client_accept(l->d, conn, l->direct_tls);
+}
+
+MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t port, bool direct_tls, struct why *why)
+{
+    if (port == 0)
+        return RC_OK;
+    struct listening *l = &d->listening[d->n_listening];
+    struct listen_conf conf = {
+        .address = address,
+        .port = (uint16_t)port,
+        .proxy_from = d->proxy_from,
+        .proxy_ms = d->conf->proxy_ms,
+        .on_accept = on_accept,
+        .ctx = l,
+    };
+    l->d = d;
+    l->direct_tls = direct_tls;
+    enum rc rc = listen_open(d->loop, &conf, &d->conn_conf, &l->listener, why);
+    if (rc == RC_OK)
+        d->n_listening++;
+    return rc;
+}
+
+MUST_USE static enum rc read_networks(struct c2s *d, struct why *why)
+{
+    struct buf all = BUF_INIT(65536);
+    for (size_t i = 0; i < d->conf->proxy_from.n; i++) {
+        if (i)
+            buf_byte(&all, ',');
+        buf_cstr(&all, d->conf->proxy_from.items[i]);
+    }
+    enum rc rc = all.len ? net_list_parse(buf_get(&all), &d->proxy_from, why) : RC_OK;
+    buf_fini(&all);
+    return rc;
+}
+
+enum rc admit_open(struct c2s *d, struct why *why)
+{
+    const struct c2s_conf *conf = d->conf;
+    enum rc rc = read_networks(d, why);
+    d->listening = mem_array(conf->address.n * 2 + 1, sizeof *d->listening);
+    for (size_t i = 0; rc == RC_OK && i < conf->address.n; i++) {
+        rc = listen_one(d, conf->address.items[i], conf->port, false, why);
+        if (rc == RC_OK)
+            rc = listen_one(d, conf->address.items[i], conf->port_tls, true, why);
+    }
+    if (rc == RC_OK)
+        admit_balance(d);
+    return rc;
+}
+
+void admit_close(struct c2s *d)
+{
+    for (size_t i = 0; i < d->n_listening; i++)
+        listen_close(&d->listening[i].listener);
+    d->n_listening = 0;
+}
+
+void admit_fini(struct c2s *d)
+{
+    MEM_FREE(&d->listening);
+    net_list_free(&d->proxy_from);
+}
+
+/* Not before it is known for which domains; not while draining; not while so many log in. */
+void admit_balance(struct c2s *d)
+{
+    bool crowded = d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
+    bool pause = crowded || d->draining || edge_domains(d->edge) == 0;
+    if (crowded && !d->crowded)
+        METRIC_INC(d->metrics, M_LIMIT_PENDING);
+    d->crowded = crowded;
+    if (pause == d->paused)
+        return;
+    d->paused = pause;
+    for (size_t i = 0; i < d->n_listening; i++) {
+        if (pause)
+            listen_pause(d->listening[i].listener);
+        else
+            listen_resume(d->listening[i].listener);
+    }
+}
+
+void admit_hurry(struct c2s *d)
+{
+    uint64_t now = loop_now_ms(d->loop);
+    if (!d->crowded)
+        return;
+    LIST_EACH(&d->pending, it)
+    {
+        struct client *c = CONTAINER(it, struct nego, link)->client;
+        bool its_turn = c->state == CLIENT_OPEN || c->state == CLIENT_STEP || c->state == CLIENT_AUTHED;
+        if (!its_turn || now < c->last_in_ms + HURRY_MS || now < c->nego->accepted_ms + HURRY_MS)
+            continue;
+        METRIC_INC(d->metrics, M_LIMIT_AUTH_TIME);
+        client_fail(c, STREAM_RESOURCE_CONSTRAINT, "others are waiting to log in");
+    }
+}

@@ -1,0 +1,95 @@
+/* c2s/client.h - one client: its connection, its stream, its session (RFC 6120)
+ *
+ * A client is made when a connection is taken up and frees itself when that is closed. What only the negotiation needs
+ * hangs from it in a struct nego, which goes when a resource is bound: what stays is a couple of hundred bytes. One timer
+ * serves the time for logging in, the pauses of the rate limits and the keep-alive. */
+#ifndef C2S_CLIENT_H
+#define C2S_CLIENT_H
+
+#include "c2s/c2s.h"
+#include "common/xmpp/stanza.h"
+#include "common/xmpp/stream.h"
+#include "common/xmpp/xmlout.h"
+
+enum client_state {
+    CLIENT_OPEN,    /* header, STARTTLS, registration, first SASL step */
+    CLIENT_ASKED,   /* a SASL step is with the session manager */
+    CLIENT_STEP,    /* a challenge was sent */
+    CLIENT_AUTHED,  /* authenticated: a new stream, then a resource */
+    CLIENT_BINDING, /* bind is with the session manager */
+    CLIENT_BOUND,
+    CLIENT_CLOSED,  /* our side of the stream is ended */
+    CLIENT_STATES
+};
+const char *client_state_name(enum client_state s);
+
+enum mech { MECH_SCRAM, MECH_PLUS, MECH_PLAIN, MECH_EXTERNAL };
+
+struct nego {
+    struct link link;         /* in c2s.pending */
+    struct client *client;
+    uint64_t accepted_ms;
+    char *domain;             /* the stream's `to`, prepared; NULL before the first header */
+    char *mechanism;          /* of the attempt under way */
+    char *bind_id;            /* id of the bind request */
+    struct slice *cert_jids;  /* addresses in a verified certificate; one block with their bytes */
+    size_t n_cert_jids;
+    unsigned attempts, early; /* SASL attempts; stanzas before login */
+    enum mech mech;
+    enum sasl_fail fail_as;   /* what the failure that follows our abort is to be called; SASL_OK: as it comes */
+    bool has_header;          /* our header was written on this stream */
+    bool wants_initial;       /* auth came without an initial response; the next response is it */
+    bool wants_abort;         /* the client has aborted while the session manager was asked */
+    bool exporter, end_point; /* channel bindings there are */
+};
+
+struct client {
+    struct esession session;
+    struct c2s *d;
+    struct conn *conn;
+    struct xmlin xml;
+    struct timer timer;
+    struct link link;         /* in c2s.clients */
+    struct nego *nego;        /* NULL once bound */
+    struct rate bytes, stanzas;
+    uint64_t last_in_ms, probe_ms; /* of the last input; of the last probe */
+    uint32_t rate_wait_ms;    /* reading is paused for so long by the rates; 0: not */
+    uint32_t probe;           /* number of a ping that is not answered; 0: none */
+    uint32_t number;          /* of the connection */
+    struct addr_key address;
+    uint8_t state;            /* enum client_state */
+    bool secure : 1;
+    bool handshaking : 1;     /* TLS is being negotiated: nothing can be said */
+    bool trusted : 1;         /* a test installation's own host: no TLS needed, no caps by address */
+    bool cut : 1;             /* the rest of this input is not looked at (STARTTLS) */
+    bool waits_room : 1;
+    bool counted_pending : 1;
+};
+
+void client_accept(struct c2s *d, struct conn *conn, bool direct_tls);
+extern const struct edge_ops client_edge_ops;
+extern const struct conn_ops client_conn_ops;
+void client_secure(struct client *c, struct tls_ctx *tls);  /* begins TLS */
+/* Ends the stream with an error, and the session. content: for see-other-host, else NULL. */
+void client_fail(struct client *c, enum stream_cond cond, const char *text);
+void client_fail_lost(struct client *c, enum stream_cond cond, const char *text); /* the client cannot be told: keep its session */
+void client_shutdown(struct client *c); /* stop and drain: system-shutdown, or see-other-host where one is configured */
+void client_end(struct client *c);      /* answers </stream:stream> */
+void client_write(struct client *c, struct slice bytes);
+void client_write_node(struct client *c, const struct node *n); /* a stanza */
+void client_answer(struct client *c, struct arena *a, const struct stanza *s, enum stanza_cond cond);
+void client_bound(struct client *c);    /* the negotiation is over: frees it */
+void client_pace(struct client *c);     /* pauses or resumes reading, as rates and room say */
+
+struct client_log { /* who, for a log line */
+    struct log_ctx ctx;
+    struct conn_peer peer;
+};
+const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub, const char *doing);
+
+/* keepalive.c: what the timer is for */
+void keepalive_arm(struct client *c);
+/* True if the stanza is the answer to our ping: nobody else's business. */
+bool keepalive_takes(struct client *c, const struct stanza *s);
+
+#endif

@@ -1,0 +1,87 @@
+/* c2s/main.c - bulkhead-c2s: clients' sockets (RFC 6120); accounts are elsewhere */
+#include "c2s/client.h"
+
+#include "common/base/secret.h"
+
+enum { SECOND_MS = 1000 };
+
+static void on_second(struct timer *t)
+{
+    struct c2s *d = CONTAINER(t, struct c2s, second);
+    status_tick(d);
+    loop_timer(d->loop, t, SECOND_MS, on_second);
+}
+
+static enum rc start(struct daemon_run *run, struct why *why)
+{
+    const char *routers[LINKCONF_ROUTERS_MAX + 1];
+    struct rlink_conf link = { .dir = run->dir, .instance = run->instance, .role = ROLE_EDGE };
+    enum rc rc = secret_init(why);
+    if (rc != RC_OK)
+        return rc;
+    struct c2s *d = c2s_new(run);
+    run->ctx = d;
+    rc = linkconf_fill(&d->conf->router, &link, routers, why);
+    if (rc == RC_OK)
+        rc = certs_load(run->dir, d->conf, &d->certs, why);
+    if (rc != RC_OK)
+        return rc;
+    const struct edge_conf edge = { .loop = d->loop, .log = run->log, .arenas = d->arenas, .xml = d->xml,
+                                    .link = &link, .ops = &client_edge_ops, .owner = d };
+    d->edge = edge_new(&edge);
+    rc = admit_open(d, why);
+    if (rc != RC_OK)
+        return rc;
+    loop_timer(d->loop, &d->second, SECOND_MS, on_second);
+    run->ready(run);
+    return RC_OK;
+}
+
+static void stop(struct daemon_run *run)
+{
+    struct c2s *d = run->ctx;
+    timer_stop(&d->second);
+    c2s_stop(d);
+}
+
+static void fini(struct daemon_run *run)
+{
+    struct c2s *d = run->ctx;
+    c2s_free(&d);
+    run->ctx = NULL;
+}
+
+static void reload(struct daemon_run *run, const void *new_conf)
+{
+    struct c2s *d = run->ctx;
+    struct certs *certs = NULL;
+    struct why why;
+    struct log_ctx log = { .log = run->log, .sub = LOG_TLS };
+    c2s_take_conf(d, new_conf);
+    if (certs_load(run->dir, d->conf, &certs, &why) != RC_OK) {
+        LOG_ERROR(&log, "certificates_kept", F_WHY(&why)); /* better an old one than none */
+    } else {
+        certs_free(&d->certs);
+        d->certs = certs;
+    }
+    admit_balance(d);
+}
+
+static const struct daemon c2s_daemon = {
+    .name = "c2s",
+    .summary = "accepts XMPP clients",
+    .conf = &c2s_conf_table,
+    .metrics = c2s_metrics,
+    .n_metrics = M_COUNT,
+    .start = start,
+    .stop = stop,
+    .fini = fini,
+    .reload = reload,
+    .status = status_json,
+    .commands = c2s_commands,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_run(argc, argv, &c2s_daemon);
+}

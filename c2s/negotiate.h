@@ -1,0 +1,38 @@
+/* c2s/negotiate.h - from the first byte to a bound resource (RFC 6120 4.3, 5, 6, 7; XEP-0077 before login) */
+#ifndef C2S_NEGOTIATE_H
+#define C2S_NEGOTIATE_H
+
+#include "c2s/client.h"
+#include "common/edge/features.h"
+
+void negotiate_header(struct client *c, struct arena *a, const struct node *header);
+void negotiate_element(struct client *c, struct arena *a, struct node *n); /* in every state before BOUND */
+void negotiate_open_stream(struct client *c, struct slice from, struct slice to); /* our header, once a stream */
+/* Passwords may be used here: under TLS, or from a test installation's own host. */
+bool negotiate_may_login(const struct client *c);
+/* NULL: not hosted any more. */
+const struct edge_domain *negotiate_domain(const struct client *c);
+struct slice negotiate_mechanisms(const struct client *c, struct arena *a); /* offered now */
+/* Where the session manager that owns key is told of the client. RC_CLOSED: there is none. */
+MUST_USE enum rc negotiate_open(struct client *c, struct arena *a, struct slice key);
+
+/* starttls.c */
+void starttls_on_request(struct client *c, struct arena *a, struct node *n);
+void starttls_on_secure(struct client *c); /* what the connection offers now */
+/* sasl_relay.c */
+void sasl_on_auth(struct client *c, struct arena *a, struct node *n);
+void sasl_on_response(struct client *c, struct arena *a, struct node *n);
+void sasl_on_abort(struct client *c, struct arena *a, struct node *n);
+void sasl_challenge(struct esession *s, struct slice data);
+void sasl_success(struct esession *s, const struct control_success *ok);
+void sasl_failure(struct esession *s, const struct control_failure *bad);
+/* bind.c */
+void bind_on_iq(struct client *c, struct arena *a, struct node *n);
+void bind_bound(struct esession *s);
+void bind_refused(struct esession *s, const struct control_bind_refused *no);
+/* After login: a request that belongs to the negotiation. True: it was answered. */
+bool bind_late(struct client *c, struct arena *a, const struct stanza *s);
+/* register.c */
+void register_on_iq(struct client *c, struct arena *a, struct node *n);
+
+#endif

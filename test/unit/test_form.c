@@ -1,0 +1,95 @@
+/* test/unit/test_form.c */
+#include "common/xmpp/form.h"
+#include "common/xmpp/xmlin.h"
+#include "common/xmpp/ns.h"
+#include "common/xmpp/xmlout.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+    *state = arena_new(1024, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct arena *a = *state;
+    arena_free(&a);
+    return 0;
+}
+
+static const struct xmlin_limits limits = {
+    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128};
+
+/* The tree of some XML, in jabber:client. */
+static struct node *tree(struct arena *a, const char *text)
+{
+    struct arena_pool *arenas = arena_pool_new(1024, 0, 1);
+    struct xmlin_pool *pool = xmlin_pool_new(NS_CLIENT, arenas);
+    struct node *n = NULL;
+    assert_int_equal(xmlin_parse(pool, a, slice_cstr(text), &limits, &n, NULL), RC_OK);
+    xmlin_pool_free(&pool);
+    arena_pool_free(&arenas);
+    return n;
+}
+
+static const char *written(struct arena *a, const struct node *n)
+{
+    struct buf b = BUF_INIT(0);
+    xmlout_node(&b, n, NS_CLIENT);
+    const char *text = arena_cstr(a, buf_get(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static void a_form_is_built(void **state)
+{
+    struct node *form = form_new(*state, NULL, FORM_FORM, "urn:x");
+    struct node *list = form_field(*state, form, "days", "list-multi", "Days", SLICE("mo"));
+    form_value(*state, list, SLICE("tu"));
+    form_field(*state, form, NULL, "fixed", NULL, SLICE_NONE);
+    assert_string_equal(written(*state, form),
+                        "<x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'>"
+                        "<value>urn:x</value></field><field var='days' type='list-multi' label='Days'>"
+                        "<value>mo</value><value>tu</value></field><field type='fixed'/></x>");
+    struct node *parent = node_new(*state, "command", NS_COMMANDS);
+    struct node *result = form_new(*state, parent, FORM_RESULT, NULL);
+    assert_ptr_equal(result, form_of(parent));
+    assert_true(form_type_is(form_of(parent), "result"));
+}
+
+static void values_are_read(void **state)
+{
+    struct node *form =
+        form_of(tree(*state, "<iq><x xmlns='jabber:x:data' type='submit'><field var='a'><value/></field>"
+                             "<field var='b'><value>1</value><value>2</value></field>"
+                             "<field var='c'/></x></iq>"));
+    assert_true(form_type_is(form, "submit"));
+    assert_int_equal(form_get(*state, form, "a").len, 0);
+    assert_true(slice_is(form_get(*state, form, "b"), "1"));
+    assert_true(form_has(form, "c"));
+    assert_false(form_has(form, "d"));
+    assert_int_equal(form_get(*state, form, "d").len, 0);
+    struct node *at = NULL;
+    struct slice value;
+    assert_true(form_next_value(*state, form, "b", &at, &value) && slice_is(value, "1"));
+    assert_true(form_next_value(*state, form, "b", &at, &value) && slice_is(value, "2"));
+    assert_false(form_next_value(*state, form, "b", &at, &value));
+    at = NULL;
+    assert_false(form_next_value(*state, form, "c", &at, &value));
+    assert_false(form_next_value(*state, NULL, "c", &at, &value));
+    assert_false(form_type_is(NULL, "submit"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_form_is_built, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_are_read, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("form", tests, NULL, NULL);
+}
