@@ -27,6 +27,7 @@ import time
 
 from measure import BenchError, Load, Perf, cpu, cpu_between, settled_pss
 from servers import SERVERS
+from table import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCENES = ("idle", "churn", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
@@ -34,33 +35,6 @@ CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
 SETTING = re.compile(r"([\w.-]+):([^=]+)\.([\w-]+)=(.*)")
-
-# key, what it says, unit, budget, best of the other servers measured, the same through the relay
-ROWS = (
-    ("empty_mib", "no user", "MiB", 10, "7.2", None),
-    ("session_plain_kib", "idle session, plaintext", "KiB", 4, "33.7", None),
-    ("session_tls_kib", "idle session, TLS", "KiB", 15, "50.3", None),
-    ("idle_plain_cpu_percent", "CPU of all sessions at rest, plaintext", "%", None, None, None),
-    ("left_plain_ratio", "after all left / empty, plaintext", "x", 1.1, None, None),
-    ("left_tls_ratio", "after all left / empty, TLS", "x", 1.1, None, None),
-    ("churn_ratio", "after many came and left / empty", "x", 1.1, None, None),
-    ("churn_growth_bytes", "growth a login, once warm", "B", None, None, None),
-    ("login_plain_ms", "login, 25 contacts (away), plaintext", "ms", 0.3, "0.9", None),
-    ("login_tls_ms", "login, 25 contacts (away), TLS", "ms", 1.0, "1.6", None),
-    ("login_logout_plain_ms", "login and logout, 25 contacts online", "ms", 0.5, "3.1", None),
-    ("login_logout_tls_ms", "the same, TLS", "ms", None, None, None),
-    ("chat1_us", "chat message, 1 in flight a pair", "us", 12, "48", "relay_chat1_us"),
-    ("chat16_us", "chat message, 16 in flight a pair", "us", 6, "48", "relay_chat16_us"),
-    ("router_frame_us", "router, one frame through (of chat16)", "us", 1, None, None),
-    ("chat1_per_s", "messages a second, 1 in flight", "/s", None, None, "relay_chat1_per_s"),
-    ("chat16_per_s", "messages a second, 16 in flight", "/s", -100000, "29600", "relay_chat16_per_s"),
-    ("rate_p50_ms", "latency p50 at 1,000 a second", "ms", 0.15, "0.18", "relay_rate_p50_ms"),
-    ("rate_p99_ms", "latency p99 at 1,000 a second", "ms", 0.4, "0.44", "relay_rate_p99_ms"),
-    ("rate_us", "chat message at 1,000 a second", "us", None, None, "relay_rate_us"),
-    ("presence_us", "presence, a delivered copy", "us", 4, "24", None),
-    ("offline_store_us", "offline message stored", "us", 20, "117", None),
-    ("offline_fetch_us", "offline message delivered", "us", 8, "27", None),
-)
 
 
 class Bench:
@@ -385,46 +359,6 @@ class Bench:
     def close(self):
         self.server.stop()
         self.log.close()
-
-
-def table(bench):
-    """The figures against their budgets, and where the CPU went. Returns the rows, and how many budgets were missed."""
-    rows, missed = [], 0
-    suffixes = [""] + [f"_{n}" for n in bench.args.sessions[1:]]
-    print(f"\n{'work':<42} {'measured':>10} {'unit':<4} {'budget':>9} {'ratio':>6}  {'best peer':>9} {'relay':>9}")
-    for key, text, unit, budget, peer, floor in ROWS:
-        for suffix in suffixes:
-            value = bench.figures.get(key + suffix)
-            if value is None:
-                continue
-            label = text + (f", {suffix[1:]}" if suffix else "")
-            least = budget is not None and budget < 0  # at least, not at most
-            ratio = None if budget is None else value / abs(budget)
-            over = ratio is not None and (ratio < 1 if least else ratio > 1)
-            missed += over
-            relay = bench.figures.get(floor) if floor else None
-            digits = 0 if value >= 1000 else 2 if value >= 1 else 3
-            print(f"{label:<42} {value:>10.{digits}f} {unit:<4} "
-                  f"{'' if budget is None else ('>=' if least else '<=') + format(abs(budget), 'g'):>9} "
-                  f"{'' if ratio is None else format(ratio, '.2f'):>6}{'!' if over else ' '} {peer or '':>9} "
-                  f"{'' if relay is None else format(relay, '.0f' if relay >= 1000 else '.3f'):>9}")
-            rows.append({"key": key + suffix, "work": label, "measured": value, "unit": unit, "budget": budget,
-                         "ratio": ratio, "missed": bool(over), "best_peer": peer, "relay": relay})
-    print("\nCPU by process (user and system over all of them at the end):")
-    for scene, split in bench.splits.items():
-        if scene == "memory_churn":
-            continue
-        if scene.startswith("memory"):
-            print(f"  {scene:<24} KiB a session: " +
-                  "  ".join(f"{k} {v:.2f}" for k, v in split["a_session"].items() if k != "all"))
-            continue
-        parts = "  ".join(f"{k} {v:.2f}" for k, v in sorted(split.items(), key=lambda kv: str(kv[0]))
-                          if k not in ("unit", "all", "user", "system"))
-        print(f"  {scene:<24} {split['all']:>9.2f} {split['unit']}: {parts}  | user {split['user']:.2f} "
-              f"system {split['system']:.2f}")
-    for failure in bench.failures:
-        print(f"FAILED {failure}")
-    return rows, missed
 
 
 def machine():
