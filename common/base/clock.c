@@ -5,7 +5,7 @@
 
 static struct timespec read_clock(clockid_t id)
 {
-    struct timespec t = {0};
+    struct timespec t = { 0 };
     clock_gettime(id, &t); /* cannot fail for the clocks used here */
     return t;
 }

@@ -42,8 +42,8 @@ struct log {
     struct sockaddr_un socket; /* LOG_SYSLOG, LOG_JOURNAL */
 };
 
-static const char *const level_names[] = {"error", "warn", "info", "debug"};
-static const int priorities[] = {3, 4, 6, 7}; /* RFC 5424 6.2.1: error, warning, informational, debug */
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static const int priorities[] = { 3, 4, 6, 7 }; /* RFC 5424 6.2.1: error, warning, informational, debug */
 static const char *const sub_names[LOG_SUBS] = {
     [LOG_DAEMON] = "daemon", [LOG_NET] = "net",       [LOG_TLS] = "tls",
     [LOG_XMPP] = "xmpp",     [LOG_LINK] = "link",     [LOG_AUTH] = "auth",
@@ -250,7 +250,7 @@ static bool sink_datagram(struct log *log, enum log_level level, struct slice te
                      log->daemon, (long)getpid());
         text.len--; /* without the line feed */
     }
-    struct line l = {all, n > 0 && n < HEAD_BYTES ? (size_t)n : 0, sizeof all};
+    struct line l = { all, n > 0 && n < HEAD_BYTES ? (size_t)n : 0, sizeof all };
     put(&l, text.p, text.len);
     return sendto(log->fd, l.p, l.len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&log->socket,
                   sizeof log->socket) >= 0;
@@ -267,7 +267,7 @@ static bool sink(struct log *log, enum log_level level, struct slice text)
 static void tell_lost(struct log *log)
 {
     char text[256];
-    struct line l = {text, 0, sizeof text - 1};
+    struct line l = { text, 0, sizeof text - 1 };
     put_time(log, &l);
     put_fmt(&l, "level=warn daemon=%s sub=daemon ev=log_lines_lost n=%llu", log->daemon,
             (unsigned long long)log->lost);
@@ -312,7 +312,7 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *even
                const struct log_field *fields)
 {
     char text[LINE_BYTES];
-    struct line l = {text, 0, sizeof text - 1};
+    struct line l = { text, 0, sizeof text - 1 };
     if (!log_wants(ctx->log, ctx->sub, level))
         return;
     line_begin(ctx, level, event, &l);
@@ -324,7 +324,8 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *even
 static enum rc sink_open(struct log *log, struct why *why)
 {
     static const char *const sockets[] = {
-        [LOG_SYSLOG] = "/dev/log", [LOG_JOURNAL] = "/run/systemd/journal/socket"};
+        [LOG_SYSLOG] = "/dev/log", [LOG_JOURNAL] = "/run/systemd/journal/socket"
+    };
     switch (log->sink) {
     case LOG_STDERR:
         log->fd = STDERR_FILENO;

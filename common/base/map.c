@@ -112,7 +112,7 @@ void *map_put(struct map *m, void *value)
     }
     if (!before)
         m->count++;
-    *s = (struct slot){value, hash};
+    *s = (struct slot){ value, hash };
     return before;
 }
 
@@ -127,7 +127,7 @@ static void shift_back(struct map *m, size_t gap)
             gap = at;
         }
     }
-    m->slots[gap] = (struct slot){NULL, 0};
+    m->slots[gap] = (struct slot){ NULL, 0 };
     m->count--;
 }
 
@@ -255,7 +255,7 @@ void *idmap_put(struct idmap *m, uint64_t key, void *value)
     }
     if (!before)
         m->count++;
-    m->slots[at] = (struct idslot){key, value};
+    m->slots[at] = (struct idslot){ key, value };
     return before;
 }
 
@@ -274,7 +274,7 @@ void *idmap_remove(struct idmap *m, uint64_t key)
             gap = at;
         }
     }
-    m->slots[gap] = (struct idslot){0, NULL};
+    m->slots[gap] = (struct idslot){ 0, NULL };
     m->count--;
     if (too_empty(m->count, m->cap))
         id_resize(m, smaller(m->cap));

@@ -135,7 +135,8 @@ static void histogram_text(const struct histogram *h, const char *name, struct s
 void metrics_text(const struct metrics *m, struct slice labels, struct buf *out)
 {
     static const char *const kinds[] = {
-        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"
+    };
     for (size_t i = 0; i < m->n; i++) {
         const struct metric_def *def = &m->defs[i];
         buf_fmt(out, "# TYPE %s %s\n# HELP %s %s\n", def->name, kinds[def->kind], def->name, def->help);

@@ -61,7 +61,7 @@ struct address {
 
 static struct address address_of(const struct sockaddr *sa)
 {
-    struct address a = {0};
+    struct address a = { 0 };
     if (sa && sa->sa_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, sa, sizeof in);
@@ -80,7 +80,7 @@ static struct address address_of(const struct sockaddr *sa)
 struct addr_key addr_key_of(const struct sockaddr *sa)
 {
     struct address a = address_of(sa);
-    struct addr_key key = {{0}};
+    struct addr_key key = { { 0 } };
     if (a.bits) {
         key.bytes[0] = a.bits == 32 ? 4 : 6;
         memcpy(key.bytes + 1, a.bytes, a.bits == 32 ? 4 : 8);
@@ -91,20 +91,20 @@ struct addr_key addr_key_of(const struct sockaddr *sa)
 struct addr_key addr_key_of_text(struct slice ip)
 {
     char text[INET6_ADDRSTRLEN];
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
     if (slice_to_cstr(ip, text, sizeof text) == RC_OK) {
         if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
             return addr_key_of((const struct sockaddr *)(const void *)&v4);
         if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
             return addr_key_of((const struct sockaddr *)(const void *)&v6);
     }
-    return (struct addr_key){{0}};
+    return (struct addr_key){ { 0 } };
 }
 
 bool addr_is_loopback(const struct sockaddr *sa)
 {
-    static const uint8_t v6[16] = {[15] = 1};
+    static const uint8_t v6[16] = { [15] = 1 };
     struct address a = address_of(sa);
     if (a.bits == 32)
         return a.bytes[0] == 127;
@@ -127,7 +127,7 @@ static enum rc net_parse(struct slice text, struct net *out)
 {
     char host[INET6_ADDRSTRLEN];
     ptrdiff_t slash = slice_find(text, '/');
-    *out = (struct net){0};
+    *out = (struct net){ 0 };
     if (slice_to_cstr(slash < 0 ? text : slice_to(text, (size_t)slash), host, sizeof host) != RC_OK)
         return RC_SYNTAX;
     if (inet_pton(AF_INET, host, out->address.bytes) == 1)

@@ -39,8 +39,8 @@ static const struct option options[] = {
     OPTION_BYTES("log", "rotate_size", struct bulkhead_conf, log_rotate_bytes, "10m", "0", "1g", RESTART),
     OPTION_UINT("log", "rotate_keep", struct bulkhead_conf, log_rotate_keep, "3", "0", "100", RESTART),
 };
-static const struct conf_table table = {options, sizeof options / sizeof options[0], NULL,
-                                        sizeof(struct bulkhead_conf), NULL};
+static const struct conf_table table = { options, sizeof options / sizeof options[0], NULL,
+                                         sizeof(struct bulkhead_conf), NULL };
 
 struct super {
     char dir[PATH_MAX], programs[PATH_MAX], notify_path[PATH_MAX + 32];
@@ -58,18 +58,18 @@ struct super {
 /* To the file and to standard error. */
 static void say(struct super *s, enum log_level level, const char *event, const struct log_field *fields)
 {
-    struct log_ctx ctx = {s->log, LOG_DAEMON, 0, NULL, NULL};
+    struct log_ctx ctx = { s->log, LOG_DAEMON, 0, NULL, NULL };
     log_write(&ctx, level, event, fields);
     ctx.log = s->terminal;
     log_write(&ctx, level, event, fields);
 }
-#define SAY(s, level, ev, ...) say((s), (level), (ev), (const struct log_field[]){__VA_ARGS__, F_END})
+#define SAY(s, level, ev, ...) say((s), (level), (ev), (const struct log_field[]){ __VA_ARGS__, F_END })
 
 static enum rc conf_load(const char *dir, struct bulkhead_conf *out, struct why *why)
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/bulkhead.conf", dir);
-    *out = (struct bulkhead_conf){{0}, 0, 0, 0};
+    *out = (struct bulkhead_conf){ { 0 }, 0, 0, 0 };
     return conf_read(&table, path, true, out, why);
 }
 
@@ -235,7 +235,9 @@ static void supervise(struct super *s)
         start_due(s);
         if (s->stopping && stop_further(s))
             return;
-        struct pollfd fds[] = {{s->signals, POLLIN, 0}, {s->notify, POLLIN, 0}, {s->control, POLLIN, 0}};
+        struct pollfd fds[] = { { s->signals, POLLIN, 0 },
+                                { s->notify, POLLIN, 0 },
+                                { s->control, POLLIN, 0 } };
         poll(fds, 3, poll_ms(s));
         if (fds[1].revents) /* before the signals: readiness of one that has ended meanwhile */
             on_notify(s);
@@ -267,8 +269,8 @@ static int prepare(struct super *s, struct why *why)
     snprintf(path, sizeof path, "%s/log", s->dir);
     mkdir(path, 0750);
     snprintf(path, sizeof path, "%s/log/bulkhead.log", s->dir);
-    struct log_conf file = {LOG_FILE, path, s->conf.log_rotate_bytes, s->conf.log_rotate_keep};
-    struct log_conf terminal = {LOG_STDERR, NULL, 0, 0};
+    struct log_conf file = { LOG_FILE, path, s->conf.log_rotate_bytes, s->conf.log_rotate_keep };
+    struct log_conf terminal = { LOG_STDERR, NULL, 0, 0 };
     if (log_open("bulkhead", &terminal, &s->terminal, why) != RC_OK ||
         log_open("bulkhead", &file, &s->log, why) != RC_OK ||
         super_control_open(s->dir, &s->control, why) != RC_OK ||
@@ -302,8 +304,8 @@ static void finish(struct super *s)
 
 static int supervisor(const char *dir)
 {
-    struct super s = {.signals = -1, .lock = -1, .notify = -1, .control = -1};
-    struct why why = {""};
+    struct super s = { .signals = -1, .lock = -1, .notify = -1, .control = -1 };
+    struct why why = { "" };
     if (!realpath(dir, s.dir)) {
         fprintf(stderr, "bulkhead: %s: %s\n", dir, strerror(errno));
         return EXIT_FAILURE;

@@ -14,16 +14,16 @@
 enum { ASK_MS = 10000, ANSWER_MOST = 64 * 1024 * 1024, ARENA_CHUNK = 16384 };
 
 static const struct subcommand subcommands[] = {
-    {"init",
-     "--domain D [--domain D2 ...] [--admin JID [--password P]] [--port-offset N]\n"
-     "       [--tls required|optional] [--register open|closed]",
-     "make DIR: configuration, certificate, store, an administrator", false, ctl_init},
-    {"check", "", "say what is wrong with the files, the ports, the store and this host, and what to change",
-     true, ctl_check},
-    {"status", "", "show each daemon, its links, sessions, rates and memory", true, ctl_status},
-    {"reload", "", "apply changed configuration and certificates; says what needs a restart", false,
-     ctl_reload},
-    {"stop", "", "stop the server in order and wait for its end", false, ctl_stop},
+    { "init",
+      "--domain D [--domain D2 ...] [--admin JID [--password P]] [--port-offset N]\n"
+      "       [--tls required|optional] [--register open|closed]",
+      "make DIR: configuration, certificate, store, an administrator", false, ctl_init },
+    { "check", "", "say what is wrong with the files, the ports, the store and this host, and what to change",
+      true, ctl_check },
+    { "status", "", "show each daemon, its links, sessions, rates and memory", true, ctl_status },
+    { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
+      ctl_reload },
+    { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
 };
 
 int tool_fail(int code, const char *fmt, ...)
@@ -162,7 +162,7 @@ static int arguments(struct tool *t, int argc, char **argv, int *code)
 
 int main(int argc, char **argv)
 {
-    struct tool t = {.dir = "/etc/bulkhead"};
+    struct tool t = { .dir = "/etc/bulkhead" };
     struct why why;
     char absolute[PATH_MAX];
     int code = TOOL_USAGE, at = arguments(&t, argc, argv, &code);

@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static const char *const finding_names[] = {"ok", "warn", "fail"};
+static const char *const finding_names[] = { "ok", "warn", "fail" };
 
 void check_say(struct check *c, enum finding finding, const char *subject, const char *fmt, ...)
 {
@@ -40,7 +40,7 @@ static bool supervised(struct tool *t)
 
 int ctl_check(struct tool *t, int argc, char **argv)
 {
-    struct check c = {.tool = t, .json = BUF_INIT(0), .running = supervised(t)};
+    struct check c = { .tool = t, .json = BUF_INIT(0), .running = supervised(t) };
     (void)argc, (void)argv;
     if (access(tool_path(t, "bulkhead.conf"), R_OK) < 0)
         return tool_fail(

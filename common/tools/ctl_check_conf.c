@@ -138,8 +138,8 @@ static void check_port(struct check *c, const char *daemon, const char *address,
 {
     uint64_t port = 0;
     int on = 1, off = 0;
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
     if (slice_u64(slice_cstr(port_text), UINT16_MAX, &port) != RC_OK || port == 0)
         return;
     in.sin_port = in6.sin6_port = htons((uint16_t)port);
@@ -165,7 +165,7 @@ static void check_port(struct check *c, const char *daemon, const char *address,
 
 static void check_listeners(struct check *c, const char *daemon, const struct options *o)
 {
-    static const char *const ports[] = {"port", "port_tls"};
+    static const char *const ports[] = { "port", "port_tls" };
     if (c->running)
         return;
     for (size_t i = 0; i < 2; i++) {
@@ -220,7 +220,7 @@ out:
 
 void check_files(struct check *c)
 {
-    static const char *const daemons[] = {"router", "c2s", "s2s", "sessman", "httpgw"};
+    static const char *const daemons[] = { "router", "c2s", "s2s", "sessman", "httpgw" };
     size_t longest = strlen(tool_path(c->tool, "run/bulkhead.notify"));
     if (longest >= sizeof((struct sockaddr_un *)0)->sun_path)
         check_say(c, CHECK_FAIL, "folder", "%s: too long for the sockets in it; use a shorter path",

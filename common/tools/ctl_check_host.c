@@ -41,7 +41,7 @@ static int settings(const char *path, unsigned long out[3])
 static void check_least(struct check *c, const char *name, unsigned long least, const char *why)
 {
     char path[128];
-    unsigned long has[3] = {0};
+    unsigned long has[3] = { 0 };
     snprintf(path, sizeof path, "/proc/sys/%s", name);
     for (char *p = path + sizeof "/proc/sys/" - 1; *p; p++)
         *p = *p == '.' ? '/' : *p;
@@ -55,7 +55,7 @@ static void check_least(struct check *c, const char *name, unsigned long least, 
 
 static void check_tcp_memory(struct check *c)
 {
-    unsigned long pages[3] = {0};
+    unsigned long pages[3] = { 0 };
     unsigned long long page = (unsigned long long)sysconf(_SC_PAGESIZE);
     unsigned long long total = (unsigned long long)sysconf(_SC_PHYS_PAGES) * page >> 20;
     if (settings("/proc/sys/net/ipv4/tcp_mem", pages) != 3)
@@ -72,7 +72,7 @@ static void check_tcp_memory(struct check *c)
 
 static void check_port_range(struct check *c)
 {
-    unsigned long range[3] = {0};
+    unsigned long range[3] = { 0 };
     if (settings("/proc/sys/net/ipv4/ip_local_port_range", range) < 2)
         return;
     unsigned long n = range[1] >= range[0] ? range[1] - range[0] + 1 : 0;
@@ -98,7 +98,7 @@ static void check_random(struct check *c)
 
 static void check_clock(struct check *c)
 {
-    struct timex t = {.modes = 0};
+    struct timex t = { .modes = 0 };
     if (clock_wall_ms() < YEAR_2026_MS)
         check_say(c, CHECK_FAIL, "clock",
                   "is before 2026: certificates and time stamps will be wrong; set it");

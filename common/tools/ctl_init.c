@@ -199,14 +199,15 @@ static int write_confs(struct tool *t, const struct plan *plan)
         mode_t mode;
         struct slice text;
     } files[] = {
-        {"router.conf", 0600, router_conf(t, plan, &secrets)},
-        {"c2s.conf", 0600, c2s_conf(t, plan, &secrets)},
-        {"sessman.conf", 0600, sessman_conf(t, &secrets)},
-        {"bulkheadctl.conf", 0600, ctl_conf(t, &secrets)},
-        {"bulkhead.conf", 0640,
-         SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
-               "each.\n\n"
-               "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\n")}, /* last: with it, it is an installation */
+        { "router.conf", 0600, router_conf(t, plan, &secrets) },
+        { "c2s.conf", 0600, c2s_conf(t, plan, &secrets) },
+        { "sessman.conf", 0600, sessman_conf(t, &secrets) },
+        { "bulkheadctl.conf", 0600, ctl_conf(t, &secrets) },
+        { "bulkhead.conf", 0640,
+          SLICE(
+              "# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
+              "each.\n\n"
+              "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\n") }, /* last: with it, it is an installation */
     };
     int code = TOOL_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && code == TOOL_OK; i++)
@@ -234,9 +235,9 @@ static void on_row(void *ctx, const struct store_result *r)
 
 static int make_store(struct tool *t, const struct plan *plan)
 {
-    struct store_conf conf = {.path = tool_path(t, "data/bulkhead.db"), .create = true, .sync_full = true};
+    struct store_conf conf = { .path = tool_path(t, "data/bulkhead.db"), .create = true, .sync_full = true };
     struct store *store = NULL;
-    struct why why = {"a row was refused"};
+    struct why why = { "a row was refused" };
     enum rc rc = store_open(NULL, NULL, &conf, NULL, NULL, &store, &why);
     for (size_t i = 0; i < plan->n_domains && rc == RC_OK; i++)
         store_run(store, STMT_DOMAIN_ADD,
@@ -260,8 +261,8 @@ static void tell(struct tool *t, const struct plan *plan)
 
 int ctl_init(struct tool *t, int argc, char **argv)
 {
-    static const char *const folders[] = {"run", "log", "tls", "data"};
-    struct plan plan = {.n_domains = 0};
+    static const char *const folders[] = { "run", "log", "tls", "data" };
+    struct plan plan = { .n_domains = 0 };
     int code = plan_make(t, argc, argv, &plan);
     if (code != TOOL_OK)
         return code;

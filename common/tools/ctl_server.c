@@ -137,7 +137,7 @@ static bool gone(struct tool *t)
     uint64_t until = clock_mono_ms() + STOP_MOST_MS;
     bool ended = fd < 0;
     while (!ended && clock_mono_ms() < until) {
-        const struct timespec pause = {0, POLL_MS * 1000000L};
+        const struct timespec pause = { 0, POLL_MS * 1000000L };
         ended = flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK;
         if (!ended)
             nanosleep(&pause, NULL);

@@ -62,7 +62,7 @@ void super_unlock(int fd)
 static enum rc open_socket(const char *dir, const char *name, int type, int *fd, struct why *why)
 {
     char path[PATH_MAX + 32];
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
     snprintf(path, sizeof path, "%s/run/%s", dir, name);
     if (slice_to_cstr(slice_cstr(path), at.sun_path, sizeof at.sun_path) != RC_OK) {
         why_set(why, "%s: too long for the path of a socket (%zu bytes at most)", path,
@@ -94,9 +94,10 @@ bool super_notify_read(int fd, char *text, size_t size, pid_t *pid)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(struct ucred))];
     } control;
-    struct iovec part = {text, size - 1};
+    struct iovec part = { text, size - 1 };
     struct msghdr msg = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
     ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return false;
@@ -123,7 +124,7 @@ enum rc super_control_open(const char *dir, int *fd, struct why *why)
 
 int super_control_accept(int fd, char *request, size_t size)
 {
-    struct timeval second = {1, 0}; /* only our own user can make us wait */
+    struct timeval second = { 1, 0 }; /* only our own user can make us wait */
     size_t len = 0;
     int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
     if (conn < 0)
@@ -154,8 +155,8 @@ void super_control_answer(int conn, struct slice answer)
 
 void super_remove_sockets(const char *dir, int control, int notify)
 {
-    static const char *const names[] = {"bulkhead.sock", "bulkhead.notify"};
-    const int fds[] = {control, notify};
+    static const char *const names[] = { "bulkhead.sock", "bulkhead.notify" };
+    const int fds[] = { control, notify };
     char path[PATH_MAX + 32];
     for (size_t i = 0; i < 2; i++) {
         if (fds[i] < 0)

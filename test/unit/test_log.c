@@ -24,7 +24,7 @@ static int setup(void **state)
     if (!p || !mkdtemp(p->dir))
         return -1;
     snprintf(p->path, sizeof p->path, "%s/c2s.log", p->dir);
-    struct log_conf conf = {.sink = LOG_FILE, .path = p->path, .rotate_bytes = 4000, .rotate_keep = 2};
+    struct log_conf conf = { .sink = LOG_FILE, .path = p->path, .rotate_bytes = 4000, .rotate_keep = 2 };
     *state = p;
     return log_open("c2s", &conf, &p->log, NULL) == RC_OK ? 0 : -1;
 }
@@ -70,7 +70,7 @@ static const char *after_time(struct place *p)
 static void line_tells_who_what_and_the_fields(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_XMPP, .conn = 17, .ip = "192.0.2.7", .doing = "sasl"};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_XMPP, .conn = 17, .ip = "192.0.2.7", .doing = "sasl" };
     LOG_INFO(&ctx, "auth_failed", F_STR("mech", "PLAIN"), F_UINT("tries", 2), F_INT("delta", -3),
              F_HEX("id", 0xabc));
     assert_string_equal(after_time(p),
@@ -81,7 +81,7 @@ static void line_tells_who_what_and_the_fields(void **state)
 static void peer_cannot_forge_a_line(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_AUTH};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_AUTH };
     LOG_WARN(&ctx, "x", F_SLICE("user", SLICE("a\n2026 level=error \"\\\x7f\xff\xC2\x85\xC3\xA4")),
              F_STR("none", NULL));
     assert_string_equal(after_time(p),
@@ -92,7 +92,7 @@ static void peer_cannot_forge_a_line(void **state)
 static void long_values_are_cut_between_characters(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_AUTH};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_AUTH };
     char text[600];
     memset(text, 'a', sizeof text);
     memcpy(text + 511, "\xC3\xA4", 2);
@@ -127,7 +127,7 @@ static void levels_are_per_subsystem(void **state)
 static void file_is_rotated_by_size(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_NET};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_NET };
     struct stat st;
     for (unsigned i = 0; i < 400; i++)
         LOG_INFO(&ctx, "x", F_UINT("n", i));
@@ -143,7 +143,7 @@ static void file_is_rotated_by_size(void **state)
 static void reopen_follows_an_external_rotation(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_NET};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_NET };
     char moved[128];
     LOG_INFO(&ctx, "before", F_UINT("n", 1));
     snprintf(moved, sizeof moved, "%s.1", p->path);
@@ -159,7 +159,7 @@ static void file_that_cannot_be_opened_is_named(void **state)
     (void)state;
     struct log *log = NULL;
     struct why why;
-    struct log_conf conf = {.sink = LOG_FILE, .path = "/nonexistent/c2s.log"};
+    struct log_conf conf = { .sink = LOG_FILE, .path = "/nonexistent/c2s.log" };
     assert_int_equal(log_open("c2s", &conf, &log, &why), RC_IO);
     assert_non_null(strstr(why.text, "/nonexistent/c2s.log"));
     assert_null(log);
@@ -169,22 +169,23 @@ static void wire_shows_the_characters_without_the_secrets(void **state)
 {
     struct place *p = *state;
     static const char *const rows[][2] = {
-        {"<auth xmlns='s' mechanism='PLAIN'>AGFiYw==</auth>", "<auth xmlns='s' mechanism='PLAIN'>***</auth>"},
-        {"<response xmlns='s'>abc", "<response xmlns='s'>***"},
-        {"<response/><a>b</a>", "<response/><a>b</a>"},
-        {"GFiYw==</auth><x/>", "***</auth><x/>"},
-        {"<iq><query><username>u</username><password>geheim</password></query></iq>",
-         "<iq><query><username>u</username><password>***</password></query></iq>"},
-        {"<field var='password'><value>geheim</value></field><b>c</b>",
-         "<field var='password'>***</field><b>c</b>"},
-        {"<c:handshake a='>'>abc</c:handshake>", "<c:handshake a='>'>***</c:handshake>"},
-        {"<challenge>abc</challenge> <success>def</success>",
-         "<challenge>***</challenge> <success>***</success>"},
-        {"<field var='password", "***"},
-        {"<message><body>hello</body></message>", "<message><body>hello</body></message>"},
-        {" \n", " \\x0a"},
+        { "<auth xmlns='s' mechanism='PLAIN'>AGFiYw==</auth>",
+          "<auth xmlns='s' mechanism='PLAIN'>***</auth>" },
+        { "<response xmlns='s'>abc", "<response xmlns='s'>***" },
+        { "<response/><a>b</a>", "<response/><a>b</a>" },
+        { "GFiYw==</auth><x/>", "***</auth><x/>" },
+        { "<iq><query><username>u</username><password>geheim</password></query></iq>",
+          "<iq><query><username>u</username><password>***</password></query></iq>" },
+        { "<field var='password'><value>geheim</value></field><b>c</b>",
+          "<field var='password'>***</field><b>c</b>" },
+        { "<c:handshake a='>'>abc</c:handshake>", "<c:handshake a='>'>***</c:handshake>" },
+        { "<challenge>abc</challenge> <success>def</success>",
+          "<challenge>***</challenge> <success>***</success>" },
+        { "<field var='password", "***" },
+        { "<message><body>hello</body></message>", "<message><body>hello</body></message>" },
+        { " \n", " \\x0a" },
     };
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_XMPP};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_XMPP };
     log_wire(&ctx, true, SLICE("<a/>"));
     assert_string_equal(written(p, ""), "");
     log_level_set(p->log, LOG_WIRE, LOG_LEVEL_DEBUG);
@@ -202,14 +203,14 @@ static void wire_shows_the_characters_without_the_secrets(void **state)
 static void long_wire_text_is_written_in_pieces(void **state)
 {
     struct place *p = *state;
-    struct log_ctx ctx = {.log = p->log, .sub = LOG_XMPP};
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_XMPP };
     char text[8000];
     memset(text, 1, sizeof text); /* each byte becomes four */
     memcpy(text, "<a>", 3);
     log_level_set(p->log, LOG_WIRE, LOG_LEVEL_DEBUG);
     log_wire(&ctx, true, slice_of(text, sizeof text));
     size_t lines = 0;
-    for (const char *suffixes[] = {"", ".1", ".2"}, **s = suffixes; s < suffixes + 3; s++) {
+    for (const char *suffixes[] = { "", ".1", ".2" }, **s = suffixes; s < suffixes + 3; s++) {
         for (const char *at = written(p, *s); (at = strchr(at, '\n')); at++)
             lines++;
     }

@@ -61,7 +61,7 @@ static void put_returns_what_it_replaced(void **state)
 {
     (void)state;
     struct map *m = map_new(name_of);
-    struct thing one = {.name = "same"}, two = {.name = "same"}, empty = {.name = ""};
+    struct thing one = { .name = "same" }, two = { .name = "same" }, empty = { .name = "" };
     assert_null(map_put(m, &one));
     assert_ptr_equal(map_put(m, &two), &one);
     assert_int_equal(map_count(m), 1);

@@ -10,9 +10,9 @@
 enum { M_LOGINS, M_SESSIONS, M_COMMIT, M_COUNT };
 
 static const struct metric_def defs[] = {
-    {"bulkhead_logins", METRIC_COUNTER, "Logins."},
-    {"bulkhead_sessions", METRIC_GAUGE, "Sessions."},
-    {"bulkhead_commit_seconds", METRIC_HISTOGRAM, "Commits."},
+    { "bulkhead_logins", METRIC_COUNTER, "Logins." },
+    { "bulkhead_sessions", METRIC_GAUGE, "Sessions." },
+    { "bulkhead_commit_seconds", METRIC_HISTOGRAM, "Commits." },
 };
 
 static int setup(void **state)

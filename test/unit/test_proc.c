@@ -20,7 +20,7 @@ struct place {
     struct procs *procs;
 };
 
-static const enum daemon_kind kinds[] = {KIND_ROUTER, KIND_SESSMAN, KIND_C2S};
+static const enum daemon_kind kinds[] = { KIND_ROUTER, KIND_SESSMAN, KIND_C2S };
 enum { N_KINDS = 3 };
 
 static void program_path(const struct place *p, enum daemon_kind kind, char out[128])
@@ -66,7 +66,7 @@ static int teardown(void **state)
     return rc;
 }
 
-static const uint32_t one_each[KINDS] = {[KIND_ROUTER] = 1, [KIND_SESSMAN] = 1, [KIND_C2S] = 1};
+static const uint32_t one_each[KINDS] = { [KIND_ROUTER] = 1, [KIND_SESSMAN] = 1, [KIND_C2S] = 1 };
 
 static unsigned start_all(struct place *p, uint64_t now)
 {
@@ -100,8 +100,10 @@ static void daemons_start_in_order_router_first(void **state)
 
 static void pauses_double_up_to_half_a_minute_and_begin_again(void **state)
 {
-    static const uint32_t expected[] = {0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000};
-    struct proc proc = {.kind = KIND_C2S, .wanted = true};
+    static const uint32_t expected[] = {
+        0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000
+    };
+    struct proc proc = { .kind = KIND_C2S, .wanted = true };
     uint64_t now = 5000;
     (void)state;
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
@@ -120,7 +122,7 @@ static void pauses_double_up_to_half_a_minute_and_begin_again(void **state)
 static void what_ends_is_started_again_when_it_is_time(void **state)
 {
     struct place *p = *state;
-    const uint32_t counts[KINDS] = {[KIND_C2S] = 1};
+    const uint32_t counts[KINDS] = { [KIND_C2S] = 1 };
     procs_want(p->procs, counts, 1000);
     struct proc *proc = procs_start(p->procs, 1000);
     for (unsigned i = 0; i < 2; i++) {
@@ -135,7 +137,7 @@ static void what_ends_is_started_again_when_it_is_time(void **state)
 static void program_that_cannot_run_ends_at_once(void **state)
 {
     struct place *p = *state;
-    const uint32_t counts[KINDS] = {[KIND_S2S] = 1}; /* there is no such program in the folder */
+    const uint32_t counts[KINDS] = { [KIND_S2S] = 1 }; /* there is no such program in the folder */
     int status = 0;
     procs_want(p->procs, counts, 0);
     struct proc *proc = procs_start(p->procs, 0);
@@ -147,7 +149,7 @@ static void program_that_cannot_run_ends_at_once(void **state)
 static void counts_may_change(void **state)
 {
     struct place *p = *state;
-    uint32_t counts[KINDS] = {[KIND_C2S] = 3};
+    uint32_t counts[KINDS] = { [KIND_C2S] = 3 };
     procs_want(p->procs, counts, 0);
     assert_int_equal(start_all(p, 0), 3);
     counts[KIND_C2S] = 1;
@@ -162,7 +164,7 @@ static void counts_may_change(void **state)
 
 static void stop_takes_edges_first_and_the_router_last(void **state)
 {
-    static const char *const order[] = {"c2s-1", "sessman-1", "router-1"};
+    static const char *const order[] = { "c2s-1", "sessman-1", "router-1" };
     struct place *p = *state;
     procs_want(p->procs, one_each, 0);
     start_all(p, 0);
@@ -179,7 +181,7 @@ static void stop_takes_edges_first_and_the_router_last(void **state)
 static void all_ready_waits_for_each(void **state)
 {
     struct place *p = *state;
-    const uint32_t counts[KINDS] = {[KIND_ROUTER] = 1, [KIND_C2S] = 1};
+    const uint32_t counts[KINDS] = { [KIND_ROUTER] = 1, [KIND_C2S] = 1 };
     procs_want(p->procs, counts, 0);
     struct proc *one = procs_start(p->procs, 0), *two = procs_start(p->procs, 0);
     one->ready = true;

@@ -10,13 +10,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static const struct rate_limit ten = {.per_s = 10, .burst = 20};
+static const struct rate_limit ten = { .per_s = 10, .burst = 20 };
 
 static void bucket_is_full_on_first_use(void **state)
 {
     (void)state;
     for (uint64_t now = 0; now < 2; now++) {
-        struct rate r = {0};
+        struct rate r = { 0 };
         assert_true(rate_try(&r, &ten, now, 20));
         assert_false(rate_try(&r, &ten, now, 1));
     }
@@ -25,7 +25,7 @@ static void bucket_is_full_on_first_use(void **state)
 static void tokens_come_back_at_the_rate_and_no_more_than_the_burst(void **state)
 {
     (void)state;
-    struct rate r = {0};
+    struct rate r = { 0 };
     assert_true(rate_try(&r, &ten, 1000, 20));
     assert_false(rate_try(&r, &ten, 1099, 1));
     assert_true(rate_try(&r, &ten, 1100, 1));
@@ -38,7 +38,7 @@ static void tokens_come_back_at_the_rate_and_no_more_than_the_burst(void **state
 static void overdraft_says_how_long_to_wait(void **state)
 {
     (void)state;
-    struct rate r = {0};
+    struct rate r = { 0 };
     assert_int_equal(rate_take(&r, &ten, 1000, 20), 0);
     assert_int_equal(rate_take(&r, &ten, 1000, 15), 1500);
     assert_int_equal(rate_take(&r, &ten, 2500, 0), 0);
@@ -52,8 +52,8 @@ static void overdraft_says_how_long_to_wait(void **state)
 static void rate_nought_is_no_limit(void **state)
 {
     (void)state;
-    const struct rate_limit none = {0};
-    struct rate r = {0};
+    const struct rate_limit none = { 0 };
+    struct rate r = { 0 };
     assert_int_equal(rate_take(&r, &none, 5, UINT32_MAX), 0);
     assert_true(rate_try(&r, &none, 5, UINT32_MAX));
 }
@@ -61,8 +61,8 @@ static void rate_nought_is_no_limit(void **state)
 static struct sockaddr_storage address(const char *text)
 {
     struct sockaddr_storage out;
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 1};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = 1};
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = 1 };
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = 1 };
     memset(&out, 0, sizeof out);
     if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
         memcpy(&out, &in, sizeof in);
@@ -101,13 +101,15 @@ static void loopback_is_known(void **state)
     static const struct {
         const char *text;
         bool loopback;
-    } rows[] = {{"127.0.0.1", true},  {"127.9.9.9", true},         {"::1", true}, {"::ffff:127.0.0.1", true},
-                {"128.0.0.1", false}, {"::ffff:192.0.2.1", false}, {"::", false}, {"2001:db8::1", false}};
+    } rows[] = { { "127.0.0.1", true },  { "127.9.9.9", true },
+                 { "::1", true },        { "::ffff:127.0.0.1", true },
+                 { "128.0.0.1", false }, { "::ffff:192.0.2.1", false },
+                 { "::", false },        { "2001:db8::1", false } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct sockaddr_storage a = address(rows[i].text);
         assert_int_equal(addr_is_loopback((const struct sockaddr *)&a), rows[i].loopback);
     }
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
     assert_true(addr_is_loopback((const struct sockaddr *)&un));
 }
 
@@ -141,12 +143,12 @@ static void networks_are_matched_by_prefix(void **state)
 static void wrong_networks_are_named(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"192.0.2.0/33", "192.0.2", "::/129",     "host",
-                                        "::1/",         "::1/-1",  "1.2.3.4/8/8"};
+    static const char *const wrong[] = { "192.0.2.0/33", "192.0.2", "::/129",     "host",
+                                         "::1/",         "::1/-1",  "1.2.3.4/8/8" };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[64];
         struct net_list *l = NULL;
-        struct why why = {""};
+        struct why why = { "" };
         snprintf(text, sizeof text, "::1, %s", wrong[i]);
         assert_int_equal(net_list_parse(slice_cstr(text), &l, &why), RC_SYNTAX);
         assert_null(l);
@@ -195,7 +197,7 @@ static void full_table_lets_newcomers_share_one_bucket(void **state)
 {
     (void)state;
     struct addr_table *t = addr_table_new();
-    struct addr_key k = {{6}};
+    struct addr_key k = { { 6 } };
     for (uint32_t i = 0; i < 70000; i++) {
         memcpy(k.bytes + 1, &i, sizeof i);
         rate_try(addr_rate(t, k, 1000), &ten, 1000, 1);

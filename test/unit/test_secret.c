@@ -43,7 +43,7 @@ static void random_numbers_stay_below(void **state)
     }
     assert_int_equal(seen, 7);
     assert_true(secret_random_u64() != secret_random_u64());
-    unsigned char bytes[32] = {0}, zero[32] = {0};
+    unsigned char bytes[32] = { 0 }, zero[32] = { 0 };
     secret_random(bytes, sizeof bytes);
     assert_memory_not_equal(bytes, zero, sizeof bytes);
 }
@@ -61,7 +61,7 @@ static void equality_looks_at_every_byte(void **state)
 static void wiped_memory_is_zero(void **state)
 {
     (void)state;
-    unsigned char bytes[3] = {1, 2, 3}, zero[3] = {0};
+    unsigned char bytes[3] = { 1, 2, 3 }, zero[3] = { 0 };
     secret_wipe(bytes, sizeof bytes);
     assert_memory_equal(bytes, zero, 3);
     secret_wipe(NULL, 0);

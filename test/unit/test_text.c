@@ -22,8 +22,8 @@ static int teardown(void **state)
 static void base64_goes_both_ways(void **state) /* RFC 4648 10 */
 {
     static const char *const rows[][2] = {
-        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
-        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfb", "//77"},
+        { "", "" },        { "f", "Zg==" },        { "fo", "Zm8=" },
+        { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe\xfb", "//77" },
     };
     struct slice out;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -39,7 +39,8 @@ static void base64_is_strict(void **state) /* RFC 6120 6.4.2, RFC 4648 3 */
 {
     static const char *const wrong[] = {
         "Zg",     "Zg=",  "Zg===", "Zm9v=",    "=",    "====",     "Zm9\n",      " Zm9v",
-        "Zm9v\n", "Zh==", "Zm9=",  "Zg==Zg==", "-_77", "Zm9v!abc", "Zm\xC3\xA4", "Z"};
+        "Zm9v\n", "Zh==", "Zm9=",  "Zg==Zg==", "-_77", "Zm9v!abc", "Zm\xC3\xA4", "Z"
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct slice out = SLICE("untouched");
         assert_int_equal(base64_decode(*state, slice_cstr(wrong[i]), &out), RC_SYNTAX);
@@ -51,7 +52,7 @@ static void base64_takes_its_64_characters_only(void **state)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (int c = 0; c < 256; c++) {
-        char text[4] = {(char)c, 'm', '9', 'v'};
+        char text[4] = { (char)c, 'm', '9', 'v' };
         struct slice out;
         bool taken = base64_decode(*state, slice_of(text, 4), &out) == RC_OK;
         assert_int_equal(taken, c && strchr(alphabet, c));
@@ -81,15 +82,15 @@ static void hex_goes_both_ways(void **state)
 static void json_strings_are_escaped(void **state)
 {
     static const char *const rows[][2] = {
-        {"", "\"\""},
-        {"a\"b\\c/", "\"a\\\"b\\\\c/\""},
-        {"\n\r\t\x01\x1f\x7f", "\"\\n\\r\\t\\u0001\\u001f\x7f\""},
-        {"\xC3\xA4\xF0\x9F\x98\x80", "\"\xC3\xA4\xF0\x9F\x98\x80\""},
-        {"\xFF"
-         "a\xC3",
-         "\"\xEF\xBF\xBD"
-         "a\xEF\xBF\xBD\""},
-        {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+        { "", "\"\"" },
+        { "a\"b\\c/", "\"a\\\"b\\\\c/\"" },
+        { "\n\r\t\x01\x1f\x7f", "\"\\n\\r\\t\\u0001\\u001f\x7f\"" },
+        { "\xC3\xA4\xF0\x9F\x98\x80", "\"\xC3\xA4\xF0\x9F\x98\x80\"" },
+        { "\xFF"
+          "a\xC3",
+          "\"\xEF\xBF\xBD"
+          "a\xEF\xBF\xBD\"" },
+        { "\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -46,11 +46,11 @@ static void run_until(struct wheel *w, uint64_t *now, uint64_t end)
 static void timers_fire_in_their_tick_at_every_distance(void **state)
 {
     (void)state;
-    static const uint64_t distances[] = {1,       15,        16,       17,          100,      1023,
-                                         1024,    1025,      65535,    65536,       65537,    1000000,
-                                         4194304, 100000000, 86400000, 31536000000, 268435456};
+    static const uint64_t distances[] = { 1,       15,        16,       17,          100,      1023,
+                                          1024,    1025,      65535,    65536,       65537,    1000000,
+                                          4194304, 100000000, 86400000, 31536000000, 268435456 };
     enum { N = sizeof distances / sizeof distances[0] };
-    static const uint64_t starts[] = {0, 1, 1000, 1048575, 123456789, 68719476735};
+    static const uint64_t starts[] = { 0, 1, 1000, 1048575, 123456789, 68719476735 };
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
         uint64_t now = starts[s];
         struct wheel *w = wheel_new(now);
@@ -101,7 +101,7 @@ static void one_late_call_fires_all_in_order(void **state)
     (void)state;
     uint64_t now = 100;
     struct wheel *w = wheel_new(now);
-    struct probe early = {.now = &now}, late = {.now = &now, .stops = NULL};
+    struct probe early = { .now = &now }, late = { .now = &now, .stops = NULL };
     early.stops = &late.timer; /* the earlier one stops the later one: so it was first */
     timer_set(w, &late.timer, 5000, on_fire);
     timer_set(w, &early.timer, 4000, on_fire);
@@ -117,7 +117,7 @@ static void timer_may_be_set_again_when_it_fires(void **state)
     (void)state;
     uint64_t now = 0;
     struct wheel *w = wheel_new(now);
-    struct probe p = {.now = &now, .wheel = w, .again_ms = 1600};
+    struct probe p = { .now = &now, .wheel = w, .again_ms = 1600 };
     timer_set(w, &p.timer, 1600, on_fire);
     run_until(w, &now, 16000);
     assert_int_equal(p.fired, 10);
@@ -133,7 +133,7 @@ static void what_is_due_already_fires_at_the_next_call(void **state)
     (void)state;
     uint64_t now = 32000;
     struct wheel *w = wheel_new(now);
-    struct probe p = {.now = &now, .wheel = w};
+    struct probe p = { .now = &now, .wheel = w };
     timer_set(w, &p.timer, 5, on_fire);
     assert_true(wheel_next(w) <= now);
     wheel_advance(w, now);
@@ -146,7 +146,7 @@ static void setting_a_running_timer_moves_it(void **state)
     (void)state;
     uint64_t now = 0;
     struct wheel *w = wheel_new(now);
-    struct probe p = {.now = &now, .wheel = w};
+    struct probe p = { .now = &now, .wheel = w };
     timer_set(w, &p.timer, 1000, on_fire);
     timer_set(w, &p.timer, 90000, on_fire);
     run_until(w, &now, 50000);
