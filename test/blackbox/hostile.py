@@ -1,0 +1,50 @@
+"""For the tests of bad input (the numbers in their names are those of the groups in section 5 of the project's survey
+of other servers): a stream in each place where a stranger can write, and what must hold after it."""
+
+import time
+
+from client import Closed, PATIENCE, local, namespace, NS_STREAM, NS_STREAMS_ERR
+
+
+def pour(stream, chunks):
+    """Sends chunk after chunk until the server has had enough; gives back the condition of its stream error, "closed"
+    when the connection ended without one that could be read, or None when it took everything."""
+    try:
+        for chunk in chunks:
+            stream.sock.sendall(chunk if isinstance(chunk, bytes) else chunk.encode())
+            while not stream.eof and stream.pump(time.monotonic()):
+                pass
+            if stream.eof or any(namespace(el) == NS_STREAM and local(el) == "error" for el in stream.inbox):
+                break
+        else:
+            return None
+    except OSError:
+        pass
+    return verdict(stream)
+
+
+def verdict(stream):
+    """The condition of the stream error that ends a stream, or "closed"."""
+    try:
+        err = stream.expect("error", where=lambda el: namespace(el) == NS_STREAM)
+    except (Closed, OSError):
+        return "closed"
+    stream.cut()
+    return [local(el) for el in err if namespace(el) == NS_STREAMS_ERR][0]
+
+
+def outcome(stream, chunks):
+    """Like pour, but where the server took everything it waits for its word."""
+    return pour(stream, chunks) or verdict(stream)
+
+
+def memory(server):
+    """KiB of all daemons together (PSS)."""
+    total = 0
+    for pid in server.daemons():
+        with open("/proc/%d/smaps_rollup" % pid) as rollup:
+            total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
+    return total
+
+
+__all__ = ["PATIENCE", "memory", "outcome", "pour", "verdict"]
