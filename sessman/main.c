@@ -56,7 +56,8 @@ static void on_commit(void *ctx)
     struct sessman *sm = ctx;
     metric_add(sm->metrics, M_COMMITS, 1);
     out_committed(sm);
-    edges_committed(sm);
+    if (sm->rlink) /* the first commits come before it */
+        edges_committed(sm);
 }
 
 static enum rc open_store(struct sessman *sm, struct why *why)
