@@ -141,6 +141,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
         dial_end(d);
         return;
     }
+    if (c->closing) /* dial_free comes */
+        return;
     loop_touch(c->loop);
     if (status < 0 || !list) {
         conn_fail(c, CONN_IO, "resolve: %s", status < 0 ? uv_strerror(status) : "no address");
