@@ -40,7 +40,8 @@ struct world {
     struct side server, client;
     void (*on_accept)(struct world *w); /* after server.conn has its owner */
     struct timer guard;
-    char path[128];
+    char path[128]; /* unix socket; empty: TCP */
+    void *extra;    /* the test's */
 };
 
 static inline void side_connected(void *owner)
