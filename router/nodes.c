@@ -1,0 +1,99 @@
+/* router/nodes.c */
+#include "router/nodes.h"
+
+#include "common/base/mem.h"
+#include "common/link/control.h"
+#include "router/switch.h"
+
+static const struct xmlin_limits limits = { .stanza_bytes = FRAME_MAX, .depth = 4, .elements = CONTROL_NAMES_MAX + 8, .attrs = 16 };
+
+static void describe(const struct peer *p, struct buf *out)
+{
+    struct slice *names = mem_array(p->n_names + 1, sizeof *names);
+    for (size_t i = 0; i < p->n_names; i++)
+        names[i] = slice_cstr(p->names[i]);
+    struct control_node_up up = { p->id, p->role, slice_cstr(p->instance), names, p->n_names };
+    control_write_node_up(out, &up);
+    mem_free(names);
+}
+
+static void tell_all(struct router *r, const struct peer *but, struct slice element)
+{
+    struct peer *other;
+    for (size_t at = 0; (other = idmap_next(r->nodes, &at));) {
+        if (other != but)
+            switch_control(other, element);
+    }
+}
+
+static void announce(struct peer *p)
+{
+    struct buf out = BUF_INIT(0);
+    describe(p, &out);
+    tell_all(p->r, p, buf_get(&out));
+    buf_fini(&out);
+}
+
+void nodes_enter(struct peer *p)
+{
+    struct buf out = BUF_INIT(0);
+    struct peer *other;
+    for (size_t at = 0; (other = idmap_next(p->r->nodes, &at));) {
+        buf_reset(&out);
+        describe(other, &out);
+        switch_control(p, buf_get(&out));
+    }
+    buf_fini(&out);
+    idmap_put(p->r->nodes, p->id, p);
+    announce(p);
+    if (p->role == ROLE_S2S)
+        names_bind(p->r->names, SLICE("*"), p, slice_cstr(p->instance), true);
+}
+
+void nodes_leave(struct peer *p)
+{
+    struct buf out = BUF_INIT(0);
+    if (idmap_get(p->r->nodes, p->id) != p)
+        return;
+    idmap_remove(p->r->nodes, p->id);
+    names_unbind(p->r->names, SLICE("*"), p);
+    control_write_node_down(&out, p->id);
+    tell_all(p->r, p, buf_get(&out));
+    buf_fini(&out);
+}
+
+/* The names it has from now on: all of them. */
+static enum rc rebind(struct peer *p, const struct slice *names, size_t n, struct why *why)
+{
+    while (p->n_names)
+        peer_unbind(p, p->n_names - 1);
+    for (size_t i = 0; i < n; i++) {
+        enum rc rc = peer_bind(p, names[i]);
+        if (rc == RC_DENIED) {
+            why_set(why, "it may not bind " SLICE_FMT, SLICE_ARG(names[i]));
+            METRIC_INC(p->r->run->metrics, METRIC_AUTH_FAILED);
+            return rc;
+        }
+    }
+    announce(p);
+    return RC_OK;
+}
+
+enum rc nodes_control(struct peer *p, struct slice payload, struct why *why)
+{
+    struct arena *a = arena_take(p->r->arenas);
+    struct node *n = NULL;
+    struct slice *names;
+    size_t count;
+    enum rc rc = xmlin_parse(p->r->xml, a, payload, &limits, &n, why);
+    if (rc == RC_OK && control_kind_of(n) != CONTROL_NAMES) {
+        why_set(why, "a control element that is not for routers");
+        rc = RC_SYNTAX;
+    }
+    if (rc == RC_OK)
+        rc = control_read_names(a, n, &names, &count, why);
+    if (rc == RC_OK)
+        rc = rebind(p, names, count, why);
+    arena_give(p->r->arenas, &a);
+    return rc;
+}

@@ -1,0 +1,12 @@
+/* router/nodes.h - what the router tells daemons of each other: node-up, node-down; what they tell it: names */
+#ifndef ROUTER_NODES_H
+#define ROUTER_NODES_H
+
+#include "router/peer.h"
+
+void nodes_enter(struct peer *p); /* it is told of all others, and they of it */
+void nodes_leave(struct peer *p);
+/* A control element addressed to the router. RC_SYNTAX, RC_DENIED: its link is to be closed. */
+MUST_USE enum rc nodes_control(struct peer *p, struct slice payload, struct why *why);
+
+#endif

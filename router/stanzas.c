@@ -1,0 +1,102 @@
+/* router/stanzas.c */
+#include "router/stanzas.h"
+
+#include "common/xmpp/stanza.h"
+#include "common/xmpp/xmlout.h"
+#include "router/switch.h"
+
+static void answer(struct peer *p, struct node *n)
+{
+    if (!n)
+        return;
+    xmlout_node(conn_out(p->conn), n, NS_CLIENT);
+    conn_wrote(p->conn);
+}
+
+static bool refuse(struct peer *p, enum stream_cond cond, const char *text)
+{
+    peer_stream_error(p, cond, text);
+    return false;
+}
+
+/* An admin's tool is known by the bare JID that it speaks from, so that several at once get their own answers. */
+static void admin_speaks(struct peer *p, const struct jid *from)
+{
+    struct slice bare = jid_bare(from);
+    if (p->admin_named && slice_is(bare, p->names[0]))
+        return;
+    if (p->admin_named)
+        peer_unbind(p, 0);
+    p->admin_named = peer_bind(p, bare) == RC_OK;
+}
+
+static bool may_speak_as(struct peer *p, const struct jid *from)
+{
+    if (p->role == ROLE_ADMIN) {
+        if (!slice_is(from->domain, p->name))
+            return false;
+        admin_speaks(p, from);
+        return true;
+    }
+    for (size_t i = 0; i < p->n_names; i++) {
+        if (slice_is(from->domain, p->names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void bounce(struct peer *p, struct arena *a, const struct stanza *st, enum stanza_cond cond)
+{
+    METRIC_INC(p->r->run->metrics, METRIC_BOUNCED);
+    answer(p, stanza_error(a, st, cond, NULL));
+}
+
+static void deliver(struct peer *p, struct peer *to, const struct stanza *st)
+{
+    struct buf payload = BUF_INIT(0);
+    struct slice name = jid_bare(&st->to);
+    xmlout_node(&payload, st->node, NS_CLIENT);
+    struct frame f = { .kind = FRAME_STANZA, .name = name, .name_len = (uint16_t)name.len };
+    uint8_t head[FRAME_HEAD];
+    struct slice pieces[3] = { slice_of((char *)head, sizeof head), name, buf_get(&payload) };
+    f.len = (uint32_t)(name.len + payload.len);
+    f.flags = p->role == ROLE_ADMIN ? FRAME_F_ADMIN : 0;
+    frame_head_write(head, &f);
+    if (to->level == PEER_FRAMES)
+        conn_writev(to->conn, pieces, 3);
+    else
+        conn_writev(to->conn, pieces + 2, 1);
+    to->out_count++;
+    to->out_bytes += payload.len;
+    buf_fini(&payload);
+    switch_blocked(p, to);
+}
+
+bool stanzas_element(struct peer *p, struct arena *a, struct node *n)
+{
+    struct stanza st;
+    enum stanza_cond cond;
+    enum rc rc = stanza_read(a, n, &st, &cond);
+    if (rc == RC_UNSUPPORTED)
+        return refuse(p, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+    if (!node_has(n, "from") || !node_has(n, "to"))
+        return refuse(p, STREAM_IMPROPER_ADDRESSING, "a component's stanzas have from and to");
+    if (!st.has_from || !may_speak_as(p, &st.from))
+        return refuse(p, STREAM_INVALID_FROM, NULL);
+    p->in_count++;
+    METRIC_INC(p->r->run->metrics, METRIC_STANZAS);
+    if (rc != RC_OK) {
+        answer(p, stanza_error(a, &st, cond, NULL));
+        return true;
+    }
+    node_set(a, n, "from", st.from.full);
+    node_set(a, n, "to", st.to.full);
+    struct peer *to = switch_resolve(p->r, jid_bare(&st.to));
+    if (!to)
+        bounce(p, a, &st, COND_REMOTE_SERVER_NOT_FOUND);
+    else if (conn_closing(to->conn))
+        bounce(p, a, &st, COND_SERVICE_UNAVAILABLE);
+    else
+        deliver(p, to, &st);
+    return !p->going;
+}

@@ -1,0 +1,11 @@
+/* router/stanzas.h - stanzas of components at level 1 and 2: addresses checked, written canonically, routed by name
+ *
+ * Looks at nothing below the top element. */
+#ifndef ROUTER_STANZAS_H
+#define ROUTER_STANZAS_H
+
+#include "router/peer.h"
+
+bool stanzas_element(struct peer *p, struct arena *a, struct node *n); /* false: p is closing */
+
+#endif
