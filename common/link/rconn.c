@@ -15,6 +15,7 @@
 enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 10000,
+    BACKOFF_UNIX_MS = 500, /* a local socket costs nothing to try */
     LOGIN_MS = 30000,  /* from dialling to the first frame */
     PING_MS = 15000,   /* a head-only frame to the router, which answers it */
     SILENCE_MS = 45000,
@@ -308,7 +309,8 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     LOG_AT(&log, was_up ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "router_down", F_STR("router", rc->address),
            F_STR("cause", conn_cause_name(cause)), F_WHY(why), F_UINT("again_ms", rc->backoff_ms));
     loop_timer(rc->sh->loop, &rc->timer, rc->backoff_ms / 2 + secret_random_below(rc->backoff_ms / 2 + 1), on_backoff);
-    rc->backoff_ms = rc->backoff_ms < BACKOFF_MAX_MS / 2 ? rc->backoff_ms * 2 : BACKOFF_MAX_MS;
+    uint32_t most = strncmp(rc->address, "unix:", 5) == 0 ? BACKOFF_UNIX_MS : BACKOFF_MAX_MS;
+    rc->backoff_ms = rc->backoff_ms < most / 2 ? rc->backoff_ms * 2 : most;
     if (was_up)
         rc->sh->ops->on_down(rc->sh->owner, rc);
 }
