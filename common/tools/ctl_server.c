@@ -66,8 +66,15 @@ static void find_pid(void *ctx, const char *path, const char *value)
 
 static void print_row(void *ctx, const char *path, const char *value)
 {
+    char name[128];
+    size_t n = 0;
     (void)ctx;
-    printf("  %-44s %s\n", strncmp(path, "$.", 2) == 0 ? path + 2 : path, value);
+    for (const char *p = strncmp(path, "$.", 2) == 0 ? path + 2 : path; *p && n < sizeof name - 1; p++) {
+        if (*p != '"') /* SQLite quotes names with an underscore */
+            name[n++] = *p;
+    }
+    name[n] = '\0';
+    printf("  %-40s %s\n", name, value);
 }
 
 static void print_daemon(const char *instance, struct slice json)
