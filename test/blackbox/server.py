@@ -52,15 +52,15 @@ def poll(what, condition):
 
 class Server:
     """Keywords are what a test module writes in its SERVER: domains, tls, register as of `bulkheadctl init`;
-    components: {name: secret}; conf: {file name: text to append}."""
+    components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
 
     admin_password = "the admin's own password"
 
-    def __init__(self, domains=("im.example",), tls="optional", register="closed", components=None, conf=None):
+    def __init__(self, domains=("im.example",), tls="optional", register="closed", components=None, conf=None, files=None):
         self.domains, self.domain = list(domains), domains[0]
         self.admin = "admin@" + self.domain
         self.tls, self.register = tls, register
-        self.components, self.conf = components or {}, conf or {}
+        self.components, self.conf, self.files = components or {}, conf or {}, files or {}
         self.dir = Path(tempfile.mkdtemp(prefix="bulkhead-test-"))
         self.offset = None
         self.process = None
@@ -87,6 +87,8 @@ class Server:
                  "--port-offset", str(self.offset), "--tls", self.tls, "--register", self.register)
         for name, secret in self.components.items():
             self.configure_component(name, secret)
+        for name, data in self.files.items():
+            (self.dir / name).write_bytes(data)
         for name, text in self.conf.items():
             with open(self.dir / name, "a") as conf:
                 conf.write("\n" + text)

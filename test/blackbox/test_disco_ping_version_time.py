@@ -11,7 +11,9 @@ from client import NS_COMMANDS, NS_DATA, NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING,
     error_of, q
 
 FAR = "echo.im.example"
-SERVER = {"domains": ["im.example", "other.example"], "components": {FAR: "secret of echo"}}
+SERVER = {"domains": ["im.example", "other.example"], "components": {FAR: "secret of echo"},
+          "conf": {"sessman.conf": "[contact]\nadmin = xmpp:admin@im.example\n"
+                                   "abuse = mailto:abuse@im.example, xmpp:abuse@im.example\n"}}
 NS_CAPS = "http://jabber.org/protocol/caps"
 NS_TIME = "urn:xmpp:time"
 NS_VERSION = "jabber:iq:version"
@@ -110,13 +112,15 @@ def test_items_of_the_server_are_its_components(romeo, component):
 
 
 def test_contact_addresses(romeo):
-    """XEP-0157 2 in XEP-0128 form; the administrators are known, so there is one at least."""
+    """XEP-0157 2 in XEP-0128 form: what sessman.conf says, and no empty fields for the rest."""
     forms = [x for x in ask_info(romeo).iter(q(NS_DATA, "x"))
              if x.find(".//" + q(NS_DATA, "value")).text == "http://jabber.org/network/serverinfo"]
     assert len(forms) == 1 and forms[0].get("type") == "result"
     fields = {f.get("var"): f for f in forms[0]}
     assert fields["FORM_TYPE"].get("type") == "hidden"
-    assert [v.text for v in fields["admin-addresses"].iter(q(NS_DATA, "value"))] == ["xmpp:admin@im.example"]
+    told = {var: [v.text for v in f.iter(q(NS_DATA, "value"))] for var, f in fields.items() if var != "FORM_TYPE"}
+    assert told == {"admin-addresses": ["xmpp:admin@im.example"],
+                    "abuse-addresses": ["mailto:abuse@im.example", "xmpp:abuse@im.example"]}
 
 
 # -- capabilities --------------------------------------------------------------------------------------------------

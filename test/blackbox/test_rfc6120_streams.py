@@ -152,6 +152,15 @@ def test_stanza_before_auth_ends_the_stream(connect, stanza):
     client.expect_stream_error("not-authorized")
 
 
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_limits_are_advertised(person, logged_in):
+    """XEP-0478 2: the largest stanza that will be taken, in the features before and after login."""
+    client = person("romeo").login() if logged_in else person("romeo").connect()
+    features = client.features if logged_in else client.begin()
+    most = features.find(".//" + q("urn:xmpp:stream-limits:0", "max-bytes"))
+    assert int(most.text) == (256 * 1024 if logged_in else 8 * 1024)
+
+
 # -- content -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("bytes, error", [
