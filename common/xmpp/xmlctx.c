@@ -35,19 +35,8 @@ static void cache_fill(struct xmlin_ctx *ctx, struct xmlctx_name *c, const xmlCh
     c->name = slice_of(known.len ? known.p : NULL, name.len);
 }
 
-static inline struct slice name_of(struct xmlin_ctx *ctx, const xmlChar *key)
-{
-    if (!key)
-        return SLICE_NONE;
-    uintptr_t n = (uintptr_t)key;
-    struct xmlctx_name *c = &ctx->cache[(n ^ n >> 7) % XMLCTX_CACHE];
-    if (c->key != key)
-        cache_fill(ctx, c, key);
-    return c->name.p ? c->name : arena_copy(ctx->arena, slice_of((const char *)key, c->name.len));
-}
-
-/* Attribute values end where libxml2 says; '&' comes as "&#38;" because entities are not replaced (there are
- * none but the five, and character references). */
+/* Copies an attribute's value, or a namespace: '&' comes as "&#38;" because entities are not replaced (there
+ * are none but the five, and character references). Returns the length. */
 static size_t value_copy(char *to, const char *p, size_t len)
 {
     const char *amp = memchr(p, '&', len);
@@ -62,6 +51,20 @@ static size_t value_copy(char *to, const char *p, size_t len)
             p += strlen("#38;");
     }
     return (size_t)(at - to);
+}
+
+static inline struct slice name_of(struct xmlin_ctx *ctx, const xmlChar *key)
+{
+    if (!key)
+        return SLICE_NONE;
+    uintptr_t n = (uintptr_t)key;
+    struct xmlctx_name *c = &ctx->cache[(n ^ n >> 7) % XMLCTX_CACHE];
+    if (c->key != key)
+        cache_fill(ctx, c, key);
+    if (c->name.p)
+        return c->name;
+    char *copy = arena_alloc(ctx->arena, c->name.len + 1);
+    return slice_of(copy, value_copy(copy, (const char *)key, c->name.len));
 }
 
 enum { SAX_LOCAL, SAX_PREFIX, SAX_URI, SAX_VALUE, SAX_END, SAX_FIELDS };
@@ -190,13 +193,14 @@ static bool declares_the_usual(const struct xmlin_ctx *ctx, const xmlChar *prefi
     return usual;
 }
 
-static char *header_like(const xmlChar *local, const xmlChar *prefix, int n, const xmlChar **ns)
+static char *header_like(struct xmlin_ctx *ctx, const xmlChar *local, const xmlChar *prefix, int n,
+                         const xmlChar **ns)
 {
     struct buf b = BUF_INIT(0);
     buf_fmt(&b, "<%s%s%s", prefix ? (const char *)prefix : "", prefix ? ":" : "", (const char *)local);
     for (int i = 0; i < n; i++) {
         buf_fmt(&b, " xmlns%s%s='", ns[2 * i] ? ":" : "", ns[2 * i] ? (const char *)ns[2 * i] : "");
-        xmlout_value(&b, slice_cstr((const char *)ns[2 * i + 1]));
+        xmlout_value(&b, name_of(ctx, ns[2 * i + 1]));
         buf_byte(&b, '\'');
     }
     BUF_LIT(&b, ">\0");
@@ -208,15 +212,13 @@ static void header(struct xmlin_ctx *ctx, struct node *n, int n_ns, const xmlCha
 {
     for (int i = 0; i < n_ns; i++) {
         if (!ns[2 * i])
-            node_set(ctx->arena, n, "xmlns",
-                     ns[2 * i + 1] ? arena_copy(ctx->arena, slice_cstr((const char *)ns[2 * i + 1]))
-                                   : SLICE_NONE);
+            node_set(ctx->arena, n, "xmlns", name_of(ctx, ns[2 * i + 1]));
     }
     struct slice rest = unread(ctx); /* from the end of the tag on */
-    if (rest.len && *rest.p == '>')
-        rest = slice_from(rest, 1);
-    else
-        rest = SLICE_NONE; /* an empty element: the stream's end comes next */
+    bool closed = slice_starts(rest, SLICE("/>"));
+    if (!closed && !slice_starts(rest, SLICE(">")))
+        return; /* libxml2 finds that out only next: not a tag */
+    rest = closed ? SLICE_NONE : slice_from(rest, 1);
     count_from(ctx, rest);
     struct arena *a = ctx->arena;
     ctx->arena = NULL;
@@ -249,7 +251,7 @@ static void on_start(void *data, const xmlChar *local, const xmlChar *prefix, co
         ctx->x->state = XMLIN_OPEN;
         ctx->x->custom = !declares_the_usual(ctx, prefix, n_ns, ns);
         if (ctx->x->custom)
-            ctx->header = header_like(local, prefix, n_ns, ns);
+            ctx->header = header_like(ctx, local, prefix, n_ns, ns);
         header(ctx, element(ctx, local, uri, (size_t)n_attrs, attrs), n_ns, ns);
         return;
     }

@@ -61,6 +61,7 @@ static void a_stream_becomes_stanzas(void **state)
            "<iq xml:lang='de'><x xmlns='urn:p' xmlns:a0='urn:p' a0:a='1' b='&#10;'/></iq>\n");
     EXPECT("<x a='&amp;amp;&#38;#38;&quot;'>\xD1\x8F\xE2\x82\xAC\xF0\x9F\x98\x80</x>",
            "<x a='&amp;amp;&amp;#38;&quot;'>\xD1\x8F\xE2\x82\xAC\xF0\x9F\x98\x80</x>\n");
+    EXPECT("<x xmlns='urn:?a=1&amp;b=2' y=''/>", "<x xmlns='urn:?a=1&amp;b=2' y=''/>\n");
     EXPECT("<message><x xmlns=''/></message>", "<message><x xmlns=''/></message>\n");
 }
 
@@ -118,6 +119,7 @@ static void what_is_not_well_formed_is_refused(void **state)
     EXPECT("<iq>&#0;</iq>", "syntax\n");
     EXPECT("<iq>&#xFFFE;</iq>", "syntax\n");
     EXPECT("<iq>\x01</iq>", "syntax\n");
+    expect(SLICE("<a <b/>"), "syntax\n");
     expect(SLICE("hello"), "syntax\n");
     expect(SLICE("GET / HTTP/1.1\r\n"), "syntax\n");
 }
