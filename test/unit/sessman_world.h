@@ -90,8 +90,11 @@ static inline void world_wait(struct world *w, unsigned n)
 {
     unsigned until = w->answers + n;
     alarm(60); /* an answer that never comes ends the program */
-    while (w->answers < until)
-        uv_run(&w->sm.loop->uv, UV_RUN_ONCE);
+    while (w->answers < until) {
+        uv_run(&w->sm.loop->uv, UV_RUN_NOWAIT); /* an answer may come before it would wait */
+        if (w->answers < until)
+            usleep(500);
+    }
     alarm(0);
 }
 
