@@ -234,7 +234,7 @@ void sasl_failure(struct esession *s, const struct control_failure *bad)
     METRIC_INC(d->metrics, mech_metrics[c->nego->mech].failed);
     LOG_INFO(client_log(c, &log, LOG_AUTH, "sasl"), "auth_failed", F_STR("mech", c->nego->mechanism),
              F_STR("cond", sasl_fail_name(cond)), F_UINT("tries", c->nego->attempts + 1));
-    if (!c->trusted && cond != SASL_TEMPORARY_AUTH_FAILURE && cond != SASL_ABORTED) {
+    if (!c->trusted && cond == SASL_NOT_AUTHORIZED) { /* a guess that was wrong */
         uint64_t now = loop_now_ms(d->loop);
         rate_take(addr_rate(d->addresses, c->address, now), &d->auth_limit, now, 1);
     }

@@ -206,13 +206,13 @@ static enum sasl_fail binding_check(struct slice flag, bool offered_plus, const 
     if (bound != s->plus)
         return SASL_MALFORMED_REQUEST;
     if (!bound)
-        return *flag.p == 'y' && offered_plus ? SASL_NOT_AUTHORIZED : SASL_OK;
+        return *flag.p == 'y' && offered_plus ? SASL_MALFORMED_REQUEST : SASL_OK; /* not a guess at a password */
     struct slice type = slice_from(flag, 2);
     if (cb && slice_eq(type, SLICE("tls-exporter")))
         s->cb_data = cb->exporter;
     else if (cb && slice_eq(type, SLICE("tls-server-end-point")))
         s->cb_data = cb->end_point;
-    return s->cb_data.len ? SASL_OK : SASL_NOT_AUTHORIZED;
+    return s->cb_data.len ? SASL_OK : SASL_MALFORMED_REQUEST;
 }
 
 static struct slice optional_copy(struct arena *a, struct slice s)

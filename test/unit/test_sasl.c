@@ -173,13 +173,13 @@ static void first_messages_are_read_strictly(void **state) /* RFC 5802 7 */
 
 static void a_binding_is_what_was_offered(void **state) /* RFC 5802 6 */
 {
-    assert_int_equal(first(state, false, true, "y,,n=u,r=a"), SASL_NOT_AUTHORIZED);
+    assert_int_equal(first(state, false, true, "y,,n=u,r=a"), SASL_MALFORMED_REQUEST);
     assert_int_equal(first(state, false, true, "n,,n=u,r=a"), SASL_OK);
     assert_int_equal(first(state, true, true, "n,,n=u,r=a"), SASL_MALFORMED_REQUEST);
     assert_int_equal(first(state, true, true, "p=tls-exporter,,n=u,r=a"), SASL_OK);
-    assert_int_equal(first(state, true, true, "p=tls-server-end-point,,n=u,r=a"), SASL_NOT_AUTHORIZED);
-    assert_int_equal(first(state, true, true, "p=tls-unique,,n=u,r=a"), SASL_NOT_AUTHORIZED);
-    assert_int_equal(first(state, true, true, "p=,,n=u,r=a"), SASL_NOT_AUTHORIZED);
+    assert_int_equal(first(state, true, true, "p=tls-server-end-point,,n=u,r=a"), SASL_MALFORMED_REQUEST);
+    assert_int_equal(first(state, true, true, "p=tls-unique,,n=u,r=a"), SASL_MALFORMED_REQUEST);
+    assert_int_equal(first(state, true, true, "p=,,n=u,r=a"), SASL_MALFORMED_REQUEST);
 }
 
 static void final_messages_are_read_strictly(void **state)
