@@ -68,6 +68,7 @@ static void pool_give(struct xmlin_ctx *ctx)
 {
     struct xmlin_pool *pool = ctx->pool;
     bool renew = names_over(ctx);
+    assert(ctx->xml->instate == XML_PARSER_CONTENT && xmlctx_rest(ctx).len == 0);
     if (renew || pool->stats.idle >= POOL_KEEP) {
         pool->stats.renewed += renew;
         xmlctx_free(&ctx);
@@ -238,11 +239,13 @@ static enum rc parse_all(struct xmlin_ctx *ctx, struct slice bytes)
     if (xmlctx_skip_space(bytes).len > ctx->limits->stanza_bytes)
         xmlctx_fail(ctx, RC_LIMIT, "an element of more bytes than the limit");
     while (bytes.len && ctx->rc == RC_OK) {
+        if (ctx->result)
+            bytes = xmlctx_skip_space(bytes);
         struct slice piece = slice_to(bytes, XMLCTX_PIECE);
         bytes = slice_from(bytes, piece.len);
         xmlctx_push(ctx, piece);
     }
-    if (ctx->rc == RC_OK && (!ctx->result || ctx->level != 1 || xmlctx_rest(ctx).len))
+    if (ctx->rc == RC_OK && (!ctx->result || ctx->level != 1 || ctx->bytes))
         xmlctx_fail(ctx, RC_SYNTAX, ctx->result ? "something behind the element" : "no complete element");
     return ctx->rc;
 }

@@ -383,6 +383,7 @@ static void one_element_is_parsed(void **state)
     parse(SLICE("<iq>"), RC_SYNTAX, "");
     parse(SLICE("<iq/><iq/>"), RC_SYNTAX, "");
     parse(SLICE("<iq/><iq"), RC_SYNTAX, "");
+    parse(SLICE("<iq/><![CDATA["), RC_SYNTAX, "");
     parse(SLICE("<iq/>x"), RC_SYNTAX, "");
     parse(SLICE("x<iq/>"), RC_SYNTAX, "");
     parse(SLICE("<iq/>\xE2\x82"), RC_SYNTAX, "");
