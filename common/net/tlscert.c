@@ -178,28 +178,17 @@ out:
 MUST_USE static enum rc xmpp_addr(struct arena *a, gnutls_x509_crt_t crt, unsigned i, struct slice *out)
 {
     unsigned char name[2048];
-    char oid[64];
-    size_t size = sizeof name, oid_size = sizeof oid;
-    unsigned type;
-    gnutls_datum_t plain = { NULL, 0 };
+    size_t size = sizeof name;
     int got = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
     if (got == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
         return RC_NOTFOUND;
-    if (got != GNUTLS_SAN_OTHERNAME)
+    if (got != (int)GNUTLS_SAN_OTHERNAME_XMPP) /* its text is decoded already */
         return RC_AGAIN;
-    if (gnutls_x509_crt_get_subject_alt_othername_oid(crt, i, oid, &oid_size) < 0)
+    struct slice text = slice_of((const char *)name, size);
+    if (!slice_utf8_ok(text) || slice_find(text, '\0') >= 0)
         return RC_AGAIN;
-    gnutls_datum_t der = { name, (unsigned)size };
-    if (gnutls_x509_othername_to_virtual(oid, &der, &type, &plain) < 0)
-        return RC_AGAIN;
-    enum rc rc = type == GNUTLS_SAN_OTHERNAME_XMPP ? RC_OK : RC_AGAIN;
-    struct slice text = slice_of((const char *)plain.data, plain.size);
-    if (rc == RC_OK && (!slice_utf8_ok(text) || slice_find(text, '\0') >= 0))
-        rc = RC_AGAIN;
-    if (rc == RC_OK)
-        *out = arena_copy(a, text);
-    gnutls_free(plain.data);
-    return rc;
+    *out = arena_copy(a, text);
+    return RC_OK;
 }
 
 enum rc tls_cert_xmpp_addrs(struct arena *a, struct slice der, struct slice *out, size_t max, size_t *n)
