@@ -28,7 +28,8 @@ static void on_other(struct client *c, const struct node *n)
     struct check check;
     switch (check_kind(n, &check)) {
     case CHECK_PASS:
-        client_fail(c, STREAM_NOT_AUTHORIZED, NULL);
+        if (c->state != CLIENT_ASKED) /* behind the last step: the stream may be over with its answer (6.4.6) */
+            client_fail(c, STREAM_NOT_AUTHORIZED, NULL);
         break;
     case CHECK_END:
         client_end(c);
