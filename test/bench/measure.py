@@ -89,17 +89,14 @@ def pss_kib(pids, names):
     return sizes
 
 
-def settled_pss(server, seconds):
-    """PSS once it has stopped falling, or after so many seconds."""
+def pss_within(server, kib, seconds):
+    """PSS as soon as it is no more than kib, or as it is after so many seconds: memory is given back when idle."""
     end = time.monotonic() + seconds
-    last = server.pss()
-    while time.monotonic() < end:
-        time.sleep(1)
+    while True:
         now = server.pss()
-        if now["all"] > last["all"] * 0.998:
+        if now["all"] <= kib or time.monotonic() >= end:
             return now
-        last = now
-    return last
+        time.sleep(0.5)
 
 
 class Load:

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 
-from measure import BenchError, Load, Perf, cpu, cpu_between, settled_pss
+from measure import BenchError, Load, Perf, cpu, cpu_between, pss_within
 from servers import SERVERS
 from table import table
 
@@ -144,6 +144,15 @@ class Bench:
 
     # -- scenes
 
+    def empty(self):
+        """Memory with no user, some time after the start."""
+        time.sleep(2)
+        return self.server.pss()
+
+    def left(self, empty):
+        """Memory after all have left: as soon as the budget is met, or what there is after a while."""
+        return pss_within(self.server, empty["all"] * 1.1, 8 if self.args.quick else 30)
+
     def idle(self, count, tls, suffix):
         """Empty, all online, all gone: memory; CPU of all logins and of all logouts, contacts online."""
         kind = "plain" if tls == "none" else "tls"
@@ -151,7 +160,7 @@ class Bench:
         server = self.server
         with self.load(self.over_all("login", count, tls=tls, phases=True, timeout=1200), 1200) as g:
             g.phase("start")
-            empty, at_start = settled_pss(server, 3), server.cpu()
+            empty, at_start = self.empty(), server.cpu()
             g.go()
             g.phase("online")
             at_online, online = server.cpu(), server.pss()
@@ -160,7 +169,7 @@ class Bench:
             g.go()
             g.phase("left")
             at_left = server.cpu()
-            left = settled_pss(server, 15)
+            left = self.left(empty)
             g.go()
             results = self.judge(f"idle_{kind}{suffix}", g.finish())
         logins = sum(r["logins"] for r in results)
@@ -187,7 +196,7 @@ class Bench:
         self.restart()
         count = min(accounts, 5000)
         rounds = max(4, math.ceil((4000 if self.args.quick else 20000) / count))
-        empty, left = settled_pss(self.server, 3)["all"], []
+        empty, left = self.empty(), []
         with self.load(self.over_all("login", count, tls=self.args.tls, rounds=rounds, phases=True, timeout=1200),
                        1200) as g:
             g.phase("start")
@@ -196,14 +205,15 @@ class Bench:
                 g.phase("online")
                 g.go()
                 g.phase("left")
-                left.append(settled_pss(self.server, 15 if n == rounds - 1 else 3)["all"])
+                time.sleep(1)
+                left.append((self.left(empty) if n == rounds - 1 else self.server.pss()))
                 g.go()
             self.judge("churn", g.finish())
-        self.figures["churn_ratio"] = left[-1] / empty
-        self.figures["churn_growth_bytes"] = (left[-1] - left[1]) * 1024 / (count * (rounds - 2))
-        self.splits["memory_churn"] = {"unit": "KiB", "empty": empty, "left": left}
-        self.note(f"churn: {empty / 1024:.1f} MiB empty, after each round of {count} " +
-                  " ".join(f"{k / 1024:.1f}" for k in left))
+        self.figures["churn_ratio"] = left[-1]["all"] / empty["all"]
+        self.figures["churn_growth_bytes"] = (left[-2]["all"] - left[1]["all"]) * 1024 / (count * (rounds - 3))
+        self.splits["memory_churn"] = {"unit": "KiB", "empty": empty, "left": left[-1]}
+        self.note(f"churn: {empty['all'] / 1024:.1f} MiB empty, after each round of {count} " +
+                  " ".join(f"{k['all'] / 1024:.1f}" for k in left))
 
     def login(self, accounts):
         """One account of each block of contacts logs in and out, again and again: its contacts are away."""

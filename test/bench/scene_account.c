@@ -7,7 +7,7 @@
 int scene_register(const struct options *o)
 {
     struct gen g;
-    struct report r = {false};
+    struct report r = { false };
     if (gen_init(&g, o, o->count) < 0)
         return 1;
     g.scene.registers = true;
@@ -23,13 +23,22 @@ int scene_register(const struct options *o)
     return rc;
 }
 
+/* Presence of others: 25 for each login once all contacts are there. */
+static void on_login_stanza(struct client *c, const struct element *e)
+{
+    uint64_t *presences = c->g->scene.data;
+    size_t len;
+    *presences += element_is(e, "presence") && !element_attr(e, "type", &len);
+}
+
 int scene_login(const struct options *o)
 {
     struct gen g;
-    struct report r = {false};
-    uint64_t contacts = 0, login_ns = 0;
+    struct report r = { false };
+    uint64_t contacts = 0, login_ns = 0, presences = 0;
     if (gen_init(&g, o, o->count) < 0)
         return 1;
+    g.scene = (struct scene){ .data = &presences, .on_stanza = on_login_stanza };
     gen_phase(&g, "start");
     for (unsigned round = 0; round < o->rounds; round++) {
         uint64_t began = now_ns();
@@ -46,7 +55,7 @@ int scene_login(const struct options *o)
     report_uint(&r, "rounds", o->rounds);
     report_real(&r, "logins_per_s", login_ns ? (double)g.logins * 1e9 / (double)login_ns : 0);
     report_real(&r, "contacts", g.logins ? (double)contacts / g.logins : 0);
-    report_uint(&r, "stanzas_in", g.stanzas_in);
+    report_real(&r, "presences", g.logins ? (double)presences / g.logins : 0);
     gen_report_logins(&g, &r);
     report_end(&r);
     int rc = gen_result(&g);
@@ -130,8 +139,8 @@ static unsigned incomplete(struct gen *g, unsigned count, bool first)
 int scene_rosters(const struct options *o)
 {
     struct gen g;
-    struct rosters s = {NULL, 0};
-    struct report r = {false};
+    struct rosters s = { NULL, 0 };
+    struct report r = { false };
     unsigned block = o->contacts + 1, done = 0, missing = 0;
     unsigned batch = o->concurrency / block > 0 ? o->concurrency / block * block : block;
     if (o->contacts > 63 || o->first % block != 0 || o->step != 1) {
@@ -140,7 +149,7 @@ int scene_rosters(const struct options *o)
     }
     if (gen_init(&g, o, batch) < 0)
         return 1;
-    g.scene = (struct scene){.data = &s, .on_stanza = on_roster_stanza};
+    g.scene = (struct scene){ .data = &s, .on_stanza = on_roster_stanza };
     uint64_t began = now_ns();
     while (done < o->count && now_ns() < g.deadline_ns) {
         unsigned count = o->count - done < batch ? o->count - done : batch;

@@ -59,16 +59,21 @@ def table(bench):
                          "ratio": ratio, "missed": bool(over), "best_peer": peer, "relay": relay})
     print("\nCPU by process (user and system over all of them at the end):")
     for scene, split in bench.splits.items():
-        if scene == "memory_churn":
-            continue
         if scene.startswith("memory"):
-            print(f"  {scene:<24} KiB a session: " +
-                  "  ".join(f"{k} {v:.2f}" for k, v in split["a_session"].items() if k != "all"))
             continue
         parts = "  ".join(f"{k} {v:.2f}" for k, v in sorted(split.items(), key=lambda kv: str(kv[0]))
                           if k not in ("unit", "all", "user", "system"))
         print(f"  {scene:<24} {split['all']:>9.2f} {split['unit']}: {parts}  | user {split['user']:.2f} "
               f"system {split['system']:.2f}")
+    print("\nMemory by process, MiB:")
+    for scene, split in bench.splits.items():
+        for when in ("empty", "online", "left"):
+            if scene.startswith("memory") and when in split:
+                print(f"  {scene + ', ' + when:<31} {split[when]['all'] / 1024:>9.2f}: " +
+                      "  ".join(f"{k} {v / 1024:.2f}" for k, v in sorted(split[when].items()) if k != "all"))
+        if "a_session" in split:
+            print(f"  {scene + ', KiB a session':<31} {split['a_session']['all']:>9.2f}: " +
+                  "  ".join(f"{k} {v:.2f}" for k, v in sorted(split["a_session"].items()) if k != "all"))
     for failure in bench.failures:
         print(f"FAILED {failure}")
     return rows, missed
