@@ -34,7 +34,7 @@ static int by_keys(const void *a, const void *b)
 /* The children of this name as lines, without keys yet. */
 static struct lines lines_of(struct arena *a, const struct node *parent, const char *name, const char *ns)
 {
-    struct lines l = {ARENA_ARRAY(a, node_children(parent) + 1, struct line), 0};
+    struct lines l = { ARENA_ARRAY(a, node_children(parent) + 1, struct line), 0 };
     for (struct node *n = node_find(parent, name, ns); n; n = node_find_next(n, name, ns))
         l.p[l.n++].node = n;
     return l;
@@ -140,10 +140,10 @@ static enum rc form_type_read(struct arena *a, const struct node *form, bool *co
 
 static enum rc put_forms(struct arena *a, struct buf *s, const struct node *query)
 {
-    struct lines all = lines_of(a, query, "x", NS_FORM), l = {all.p, 0};
+    struct lines all = lines_of(a, query, "x", NS_FORM), l = { all.p, 0 };
     for (size_t i = 0; i < all.n; i++) {
         bool counts;
-        struct line form = {.node = all.p[i].node};
+        struct line form = { .node = all.p[i].node };
         if (form_type_read(a, form.node, &counts, &form.key[0]) != RC_OK)
             return RC_SYNTAX;
         if (counts)

@@ -71,7 +71,7 @@ static bool is_real(const struct tm *tm) /* the date exists */
 
 enum rc time_read(struct slice text, int64_t *wall_ms)
 {
-    struct tm tm = {0};
+    struct tm tm = { 0 };
     int ms, minutes;
     if (!digits_take(&text, 4, '-', &tm.tm_year) || !digits_take(&text, 2, '-', &tm.tm_mon) ||
         !digits_take(&text, 2, 'T', &tm.tm_mday) || !digits_take(&text, 2, ':', &tm.tm_hour) ||

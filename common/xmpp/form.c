@@ -3,7 +3,7 @@
 
 #include "common/xmpp/ns.h"
 
-static const char *const types[] = {"form", "submit", "cancel", "result"};
+static const char *const types[] = { "form", "submit", "cancel", "result" };
 
 struct node *form_new(struct arena *a, struct node *parent, enum form_type type, const char *form_type)
 {

@@ -72,7 +72,7 @@ static enum rc enforce(struct arena *a, enum precis_profile profile, struct slic
                        struct slice *out, struct why *why)
 {
     struct slice made;
-    struct why inner = {""};
+    struct why inner = { "" };
     enum rc rc = precis_enforce(a, profile, in, &made, &inner);
     if (rc != RC_OK)
         return refuse(why, part, inner.text);
@@ -292,7 +292,7 @@ static bool same_bytes(struct slice a, struct slice b)
 
 enum rc jid_parse(struct arena *a, struct slice text, struct jid *out, struct why *why)
 {
-    struct jid raw = {0}, made = {0};
+    struct jid raw = { 0 }, made = { 0 };
     ptrdiff_t slash = slice_find(text, '/'); /* RFC 7622 3.1: the first '/', then the first '@' before it */
     struct slice bare = slash < 0 ? text : slice_to(text, (size_t)slash);
     ptrdiff_t at = slice_find(bare, '@');
@@ -321,7 +321,7 @@ enum rc jid_parse(struct arena *a, struct slice text, struct jid *out, struct wh
 enum rc jid_make(struct arena *a, struct slice local, struct slice domain, struct slice resource,
                  struct jid *out, struct why *why)
 {
-    struct jid raw = {.local = local, .domain = domain, .resource = resource}, made = {0};
+    struct jid raw = { .local = local, .domain = domain, .resource = resource }, made = { 0 };
     enum rc rc = prepare(a, &raw, &made, why);
     if (rc != RC_OK)
         return rc;
@@ -349,7 +349,7 @@ struct jid jid_copy(struct arena *a, const struct jid *j)
 
 struct jid jid_with_resource(struct arena *a, const struct jid *bare, struct slice resource)
 {
-    struct jid full = {.local = bare->local, .domain = bare->domain, .resource = resource};
+    struct jid full = { .local = bare->local, .domain = bare->domain, .resource = resource };
     assemble(a, &full);
     repoint(&full);
     return full;

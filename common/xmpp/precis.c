@@ -29,9 +29,9 @@ static bool has_category(uint32_t c, uint32_t mask)
 /* RFC 8264 9.6, from RFC 5892 2.6; false: no exception. */
 static bool exception(uint32_t c, enum property *out)
 {
-    static const uint32_t valid[] = {0xDF, 0x3C2, 0x6FD, 0x6FE, 0xF0B, 0x3007};
-    static const uint32_t context[] = {0xB7, 0x375, 0x5F3, 0x5F4, 0x30FB};
-    static const uint32_t never[] = {0x640, 0x7FA, 0x302E, 0x302F, 0x303B};
+    static const uint32_t valid[] = { 0xDF, 0x3C2, 0x6FD, 0x6FE, 0xF0B, 0x3007 };
+    static const uint32_t context[] = { 0xB7, 0x375, 0x5F3, 0x5F4, 0x30FB };
+    static const uint32_t never[] = { 0x640, 0x7FA, 0x302E, 0x302F, 0x303B };
     for (size_t i = 0; i < sizeof valid / sizeof *valid; i++) {
         if (valid[i] == c)
             return *out = PVALID, true;
@@ -251,7 +251,7 @@ static void replace(struct text *t, uint32_t *p, size_t n)
     if (!p)
         abort(); /* out of memory for something small */
     free(t->p);
-    *t = (struct text){p, n};
+    *t = (struct text){ p, n };
 }
 
 static void normalize(struct text *t)
@@ -306,7 +306,7 @@ enum rc precis_enforce(struct arena *a, enum precis_profile profile, struct slic
         why_set(why, in.len ? "not UTF-8" : "empty");
         return RC_SYNTAX;
     }
-    struct text t = {NULL, 0};
+    struct text t = { NULL, 0 };
     t.p = u8_to_u32((const uint8_t *)in.p, in.len, NULL, &t.n);
     if (!t.p)
         abort();

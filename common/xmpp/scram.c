@@ -18,9 +18,9 @@ static const struct hash_row {
     gnutls_mac_algorithm_t mac;
     gnutls_digest_algorithm_t digest;
 } hashes[SCRAM_HASHES] = {
-    [SCRAM_SHA1] = {"SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", 20, GNUTLS_MAC_SHA1, GNUTLS_DIG_SHA1},
-    [SCRAM_SHA256] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", 32, GNUTLS_MAC_SHA256, GNUTLS_DIG_SHA256},
-    [SCRAM_SHA512] = {"SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", 64, GNUTLS_MAC_SHA512, GNUTLS_DIG_SHA512},
+    [SCRAM_SHA1] = { "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", 20, GNUTLS_MAC_SHA1, GNUTLS_DIG_SHA1 },
+    [SCRAM_SHA256] = { "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", 32, GNUTLS_MAC_SHA256, GNUTLS_DIG_SHA256 },
+    [SCRAM_SHA512] = { "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", 64, GNUTLS_MAC_SHA512, GNUTLS_DIG_SHA512 },
 };
 
 const char *scram_name(enum scram_hash h, bool plus)
@@ -74,8 +74,8 @@ static enum rc derive(enum scram_hash h, struct slice password, struct slice sal
 {
     uint8_t salted[SCRAM_KEY_MAX];
     /* GnuTLS does not write through these. */
-    const gnutls_datum_t key = {(unsigned char *)(uintptr_t)password.p, (unsigned)password.len};
-    const gnutls_datum_t with = {(unsigned char *)(uintptr_t)salt.p, (unsigned)salt.len};
+    const gnutls_datum_t key = { (unsigned char *)(uintptr_t)password.p, (unsigned)password.len };
+    const gnutls_datum_t with = { (unsigned char *)(uintptr_t)salt.p, (unsigned)salt.len };
     if (iterations == 0 || salt.len == 0 || password.len == 0)
         return RC_SYNTAX;
     if (gnutls_pbkdf2(hashes[h].mac, &key, &with, iterations, salted, hashes[h].len) < 0)
@@ -96,7 +96,7 @@ enum rc scram_derive(enum scram_hash h, struct slice password, struct slice salt
     enum rc rc = derive(h, password, salt, iterations, &d);
     if (rc != RC_OK)
         return rc;
-    *out = (struct scram_keys){.salt_len = (uint8_t)salt.len, .iterations = iterations};
+    *out = (struct scram_keys){ .salt_len = (uint8_t)salt.len, .iterations = iterations };
     memcpy(out->salt, salt.p, salt.len);
     memcpy(out->stored, d.stored, hashes[h].len);
     memcpy(out->server, d.server, hashes[h].len);
@@ -206,7 +206,8 @@ static enum sasl_fail binding_check(struct slice flag, bool offered_plus, const 
     if (bound != s->plus)
         return SASL_MALFORMED_REQUEST;
     if (!bound)
-        return *flag.p == 'y' && offered_plus ? SASL_MALFORMED_REQUEST : SASL_OK; /* not a guess at a password */
+        return *flag.p == 'y' && offered_plus ? SASL_MALFORMED_REQUEST
+                                              : SASL_OK; /* not a guess at a password */
     struct slice type = slice_from(flag, 2);
     if (cb && slice_eq(type, SLICE("tls-exporter")))
         s->cb_data = cb->exporter;
@@ -223,7 +224,7 @@ static struct slice optional_copy(struct arena *a, struct slice s)
 enum sasl_fail scram_first(struct arena *a, enum scram_hash h, bool plus, bool offered_plus,
                            struct slice message, const struct sasl_cb *cb, struct scram_server *out)
 {
-    struct scram_server s = {.hash = h, .plus = plus};
+    struct scram_server s = { .hash = h, .plus = plus };
     struct slice text = arena_copy(a, message), rest = text, flag, authzid;
     if (!slice_split(&rest, ',', &flag) || !slice_split(&rest, ',', &authzid))
         return SASL_MALFORMED_REQUEST;
@@ -356,7 +357,7 @@ enum sasl_fail scram_final(struct arena *a, const struct scram_server *s, const 
 struct slice scram_client_first(struct arena *a, struct scram_client *c, enum scram_hash h,
                                 const struct sasl_cb *cb, struct slice user, struct slice nonce)
 {
-    *c = (struct scram_client){.hash = h, .gs2_header = SLICE("n,,")};
+    *c = (struct scram_client){ .hash = h, .gs2_header = SLICE("n,,") };
     assert(nonce_ok(nonce));
     if (cb && cb->exporter.len) {
         c->gs2_header = SLICE("p=tls-exporter,,");

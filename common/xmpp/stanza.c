@@ -6,7 +6,7 @@
 static const struct cond_row {
     const char *name, *type;
 } conds[] = {
-#define X(id, name, type) {name, type},
+#define X(id, name, type) { name, type },
     STANZA_CONDITIONS(X)
 #undef X
 };
@@ -53,23 +53,23 @@ static const struct type_row {
     enum stanza_kind kind;
     const char *name; /* NULL: the type without an attribute */
 } types[] = {
-    [MESSAGE_NORMAL] = {STANZA_MESSAGE, NULL},
-    [MESSAGE_CHAT] = {STANZA_MESSAGE, "chat"},
-    [MESSAGE_GROUPCHAT] = {STANZA_MESSAGE, "groupchat"},
-    [MESSAGE_HEADLINE] = {STANZA_MESSAGE, "headline"},
-    [MESSAGE_ERROR] = {STANZA_MESSAGE, "error"},
-    [PRESENCE_AVAILABLE] = {STANZA_PRESENCE, NULL},
-    [PRESENCE_UNAVAILABLE] = {STANZA_PRESENCE, "unavailable"},
-    [PRESENCE_SUBSCRIBE] = {STANZA_PRESENCE, "subscribe"},
-    [PRESENCE_SUBSCRIBED] = {STANZA_PRESENCE, "subscribed"},
-    [PRESENCE_UNSUBSCRIBE] = {STANZA_PRESENCE, "unsubscribe"},
-    [PRESENCE_UNSUBSCRIBED] = {STANZA_PRESENCE, "unsubscribed"},
-    [PRESENCE_PROBE] = {STANZA_PRESENCE, "probe"},
-    [PRESENCE_ERROR] = {STANZA_PRESENCE, "error"},
-    [IQ_GET] = {STANZA_IQ, "get"},
-    [IQ_SET] = {STANZA_IQ, "set"},
-    [IQ_RESULT] = {STANZA_IQ, "result"},
-    [IQ_ERROR] = {STANZA_IQ, "error"},
+    [MESSAGE_NORMAL] = { STANZA_MESSAGE, NULL },
+    [MESSAGE_CHAT] = { STANZA_MESSAGE, "chat" },
+    [MESSAGE_GROUPCHAT] = { STANZA_MESSAGE, "groupchat" },
+    [MESSAGE_HEADLINE] = { STANZA_MESSAGE, "headline" },
+    [MESSAGE_ERROR] = { STANZA_MESSAGE, "error" },
+    [PRESENCE_AVAILABLE] = { STANZA_PRESENCE, NULL },
+    [PRESENCE_UNAVAILABLE] = { STANZA_PRESENCE, "unavailable" },
+    [PRESENCE_SUBSCRIBE] = { STANZA_PRESENCE, "subscribe" },
+    [PRESENCE_SUBSCRIBED] = { STANZA_PRESENCE, "subscribed" },
+    [PRESENCE_UNSUBSCRIBE] = { STANZA_PRESENCE, "unsubscribe" },
+    [PRESENCE_UNSUBSCRIBED] = { STANZA_PRESENCE, "unsubscribed" },
+    [PRESENCE_PROBE] = { STANZA_PRESENCE, "probe" },
+    [PRESENCE_ERROR] = { STANZA_PRESENCE, "error" },
+    [IQ_GET] = { STANZA_IQ, "get" },
+    [IQ_SET] = { STANZA_IQ, "set" },
+    [IQ_RESULT] = { STANZA_IQ, "result" },
+    [IQ_ERROR] = { STANZA_IQ, "error" },
 };
 
 const char *stanza_type_name(enum stanza_type t)
@@ -97,7 +97,7 @@ static bool kind_of(const struct node *n, enum stanza_kind *out)
 /* False for a type that the kind does not have; *out is what it would have without one (of an iq: get). */
 static bool type_of(enum stanza_kind kind, const struct attr *type, enum stanza_type *out)
 {
-    static const enum stanza_type first[] = {MESSAGE_NORMAL, PRESENCE_AVAILABLE, IQ_GET};
+    static const enum stanza_type first[] = { MESSAGE_NORMAL, PRESENCE_AVAILABLE, IQ_GET };
     *out = first[kind];
     if (!type)
         return kind != STANZA_IQ;
@@ -116,7 +116,7 @@ struct top_attrs {
 
 static struct top_attrs attrs_of(const struct node *n)
 {
-    struct top_attrs t = {0};
+    struct top_attrs t = { 0 };
     for (const struct attr *at = n->attrs; at; at = at->next) {
         if (at->ns.len)
             continue;
@@ -149,7 +149,7 @@ static bool address(struct arena *a, const struct attr *at, bool *has, struct ji
 enum rc stanza_read(struct arena *a, struct node *n, struct stanza *out, enum stanza_cond *cond)
 {
     enum rc rc = RC_OK;
-    *out = (struct stanza){.node = n};
+    *out = (struct stanza){ .node = n };
     if (!kind_of(n, &out->kind)) {
         *cond = COND_FEATURE_NOT_IMPLEMENTED;
         return RC_UNSUPPORTED;
@@ -175,7 +175,7 @@ enum rc stanza_read(struct arena *a, struct node *n, struct stanza *out, enum st
     return rc;
 }
 
-static const char *const kind_names[] = {"message", "presence", "iq"};
+static const char *const kind_names[] = { "message", "presence", "iq" };
 
 /* The head of an answer: namespace and id kept, to and from swapped. */
 static struct node *answer(struct arena *a, const struct stanza *s, const char *type)

@@ -62,7 +62,7 @@ enum rc stream_header_read(struct arena *a, const struct node *header, const cha
                            struct stream_header *out, enum stream_cond *cond)
 {
     *out =
-        (struct stream_header){.id = node_attr(header, "id"), .lang = node_attr_ns(header, "lang", NS_XML)};
+        (struct stream_header){ .id = node_attr(header, "id"), .lang = node_attr_ns(header, "lang", NS_XML) };
     /* What can be said of the addresses is said first, so that the error's own header can name the domain. */
     enum rc to = address_read(a, header, "to", &out->has_to, &out->to);
     enum rc from = address_read(a, header, "from", &out->has_from, &out->from);

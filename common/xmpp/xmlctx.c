@@ -79,7 +79,7 @@ static struct node *element(struct xmlin_ctx *ctx, const xmlChar *local, const x
     struct node *n = arena_alloc(ctx->arena, bytes);
     struct attr *attrs = (struct attr *)(void *)(n + 1);
     char *value = (char *)(attrs + n_attrs);
-    *n = (struct node){.name = name_of(ctx, local), .ns = name_of(ctx, uri)};
+    *n = (struct node){ .name = name_of(ctx, local), .ns = name_of(ctx, uri) };
     n->attrs = n_attrs ? attrs : NULL;
     for (size_t i = 0; i < n_attrs; i++, sax += SAX_FIELDS) {
         const char *p = (const char *)sax[SAX_VALUE];
@@ -98,7 +98,7 @@ static void text_flush(struct xmlin_ctx *ctx)
     if (ctx->text.len == 0)
         return;
     struct node *t = arena_alloc(ctx->arena, sizeof *t + ctx->text.len);
-    *t = (struct node){.text = slice_of((char *)(t + 1), ctx->text.len)};
+    *t = (struct node){ .text = slice_of((char *)(t + 1), ctx->text.len) };
     memcpy(t + 1, ctx->text.p, ctx->text.len);
     buf_reset(&ctx->text);
     node_append(ctx->at, t);

@@ -89,7 +89,7 @@ static void pool_give(struct xmlin_ctx *ctx)
 
 void xmlin_init(struct xmlin *x, struct xmlin_pool *pool, const struct xmlin_limits *limits)
 {
-    *x = (struct xmlin){.pool = pool, .limits = limits, .state = XMLIN_HEADER};
+    *x = (struct xmlin){ .pool = pool, .limits = limits, .state = XMLIN_HEADER };
 }
 
 /* Lets go of the context: freed here, or by xmlin_feed where that is on the call stack. */

@@ -33,7 +33,7 @@ static unsigned slot_of(struct slice name) /* FNV-1a; the names are ours, so col
 
 void xmlnames_init(struct xmlnames *t)
 {
-    *t = (struct xmlnames){0};
+    *t = (struct xmlnames){ 0 };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct slice name = slice_cstr(names[i]);
         unsigned slot = slot_of(name);

@@ -202,12 +202,12 @@ static void tree(const struct writing *w)
 
 void xmlout_node(struct buf *out, const struct node *n, const char *default_ns)
 {
-    tree(&(struct writing){out, n, slice_cstr(default_ns), false});
+    tree(&(struct writing){ out, n, slice_cstr(default_ns), false });
 }
 
 void xmlout_node_to(struct buf *out, const struct node *n, const char *default_ns, size_t *to_at)
 {
-    const struct writing w = {out, n, slice_cstr(default_ns), true};
+    const struct writing w = { out, n, slice_cstr(default_ns), true };
     *to_at = 1 + (is_prefixed(&w, n) ? strlen("stream:") : 0) + n->name.len;
     tree(&w);
 }

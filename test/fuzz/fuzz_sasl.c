@@ -8,13 +8,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct scram_keys keys = {
-    .stored = "a stored key nobody can know", .salt = "pepper", .salt_len = 6, .iterations = 4096};
+    .stored = "a stored key nobody can know", .salt = "pepper", .salt_len = 6, .iterations = 4096
+};
 
 static void server(struct arena *a, struct slice first, struct slice final, uint8_t how)
 {
     struct scram_server s;
     struct slice out;
-    const struct sasl_cb cb = {.exporter = SLICE("exported"), .end_point = SLICE("certificate")};
+    const struct sasl_cb cb = { .exporter = SLICE("exported"), .end_point = SLICE("certificate") };
     enum scram_hash h = (enum scram_hash)(how % SCRAM_HASHES);
     if (scram_first(a, h, how & 4, how & 8, first, &cb, &s) != SASL_OK)
         return;

@@ -13,7 +13,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct xmlin_limits limits = {
-    .stanza_bytes = 1 << 16, .depth = 64, .elements = 1000, .attrs = 128};
+    .stanza_bytes = 1 << 16, .depth = 64, .elements = 1000, .attrs = 128
+};
 
 static void check_answer(struct arena *a, struct node *answer)
 {

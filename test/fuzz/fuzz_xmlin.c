@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct xmlin_limits limits = {.stanza_bytes = 2048, .depth = 16, .elements = 100, .attrs = 16};
+static const struct xmlin_limits limits = { .stanza_bytes = 2048, .depth = 16, .elements = 100, .attrs = 16 };
 
 static enum rc feed_in_pieces(struct record *r, struct slice text, uint8_t seed)
 {
@@ -49,7 +49,7 @@ static void check_round_trip(struct slice text)
     struct arena *a = arena_new(4096, 0);
     struct node *n, *again;
     struct buf once = BUF_INIT(0), twice = BUF_INIT(0);
-    const struct xmlin_limits wide = {.stanza_bytes = 1 << 20, .depth = 16, .elements = 100, .attrs = 1000};
+    const struct xmlin_limits wide = { .stanza_bytes = 1 << 20, .depth = 16, .elements = 100, .attrs = 1000 };
     if (xmlin_parse(r->pool, a, text, &limits, &n, NULL) == RC_OK) {
         xmlout_node(&once, n, NS_CLIENT);
         if (xmlin_parse(r->pool, a, buf_get(&once), &wide, &again, NULL) != RC_OK)

@@ -22,7 +22,8 @@ static int teardown(void **state)
 }
 
 static const struct xmlin_limits limits = {
-    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128};
+    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128
+};
 
 /* The tree of some XML, in jabber:client. */
 static struct node *tree(struct arena *a, const char *text)

@@ -22,7 +22,7 @@ static int teardown(void **state)
 static void gives(void **state, const char *text, const char *full)
 {
     struct jid j;
-    struct why why = {""};
+    struct why why = { "" };
     enum rc rc = jid_parse(*state, slice_cstr(text), &j, &why);
     if (rc != RC_OK)
         print_error("%s: %s\n", text, why.text);
@@ -33,8 +33,8 @@ static void gives(void **state, const char *text, const char *full)
 
 static void refuses(void **state, struct slice text, enum rc expected)
 {
-    struct jid j = {.bare_len = 77};
-    struct why why = {""};
+    struct jid j = { .bare_len = 77 };
+    struct why why = { "" };
     enum rc rc = jid_parse(*state, text, &j, &why);
     if (rc != expected)
         print_error(SLICE_FMT "\n", SLICE_ARG(text));
@@ -59,13 +59,13 @@ static void the_examples_of_the_rfc_hold(void **state) /* RFC 7622 3.5 */
     gives(state, "example.com", "example.com");
     gives(state, "example.com/foobar", "example.com/foobar");
     gives(state, "a.example.com/b@example.net", "a.example.com/b@example.net");
-    static const char *const bad[] = {"\"juliet\"@example.com",
-                                      "foo bar@example.com",
-                                      "@example.com/",
-                                      "henry\u2163@example.com",
-                                      "\u265A@example.com",
-                                      "juliet@",
-                                      "/foobar"};
+    static const char *const bad[] = { "\"juliet\"@example.com",
+                                       "foo bar@example.com",
+                                       "@example.com/",
+                                       "henry\u2163@example.com",
+                                       "\u265A@example.com",
+                                       "juliet@",
+                                       "/foobar" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuses(state, slice_cstr(bad[i]), RC_SYNTAX);
 }
@@ -110,9 +110,10 @@ static void domains_are_idna2008(void **state)
     gives(state, "127.0.0.1", "127.0.0.1");
     gives(state, "[::1]/x", "[::1]/x");
     gives(state, "a@[2001:DB8:0::1]", "a@[2001:db8::1]");
-    static const char *const bad[] = {
-        "-a.de", "a-.de", "a..de", ".de",       ".",   "a_b.de", "ab--c.de",   "\u2603.net", "xn--a.de",
-        "[::1",  "[]",    "[::g]", "[1.2.3.4]", "a b", "a:5222", "\u05D0a.de", "a\u200D.de"};
+    static const char *const bad[] = { "-a.de",      "a-.de",     "a..de",      ".de",      ".",
+                                       "a_b.de",     "ab--c.de",  "\u2603.net", "xn--a.de", "[::1",
+                                       "[]",         "[::g]",     "[1.2.3.4]",  "a b",      "a:5222",
+                                       "\u05D0a.de", "a\u200D.de" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuses(state, slice_cstr(bad[i]), RC_SYNTAX);
     struct buf label = BUF_INIT(0);

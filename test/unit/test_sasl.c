@@ -40,9 +40,10 @@ static void plain_is_read(void **state) /* RFC 4616 4 */
     assert_true(p.authzid.len == 0 && slice_is(p.user, "tim") && slice_is(p.password, "tanstaaftanstaaf"));
     assert_int_equal(sasl_plain_read(SLICE("Ursel\0Kurt\0xipj3plmq"), &p), SASL_OK);
     assert_true(slice_is(p.authzid, "Ursel"));
-    static const struct slice bad[] = {
-        SLICE_INIT(""),      SLICE_INIT("a"),        SLICE_INIT("\0a"),       SLICE_INIT("\0a\0"),
-        SLICE_INIT("\0\0b"), SLICE_INIT("\0a\0b\0"), SLICE_INIT("\0a\0b\0c"), SLICE_INIT("\0a\0\xFF")};
+    static const struct slice bad[] = { SLICE_INIT(""),          SLICE_INIT("a"),
+                                        SLICE_INIT("\0a"),       SLICE_INIT("\0a\0"),
+                                        SLICE_INIT("\0\0b"),     SLICE_INIT("\0a\0b\0"),
+                                        SLICE_INIT("\0a\0b\0c"), SLICE_INIT("\0a\0\xFF") };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(sasl_plain_read(bad[i], &p), SASL_MALFORMED_REQUEST);
 }
@@ -88,8 +89,8 @@ static void the_exchange_of_rfc_7677_holds(void **state) /* RFC 7677 3 */
 
 static void the_hash_of_xep_0474_holds(void **state) /* XEP-0474 5.3, and its example */
 {
-    static const struct slice mechs[] = {SLICE_INIT("SCRAM-SHA-1-PLUS"), SLICE_INIT("SCRAM-SHA-1")};
-    static const struct slice bindings[] = {SLICE_INIT("tls-server-end-point"), SLICE_INIT("tls-exporter")};
+    static const struct slice mechs[] = { SLICE_INIT("SCRAM-SHA-1-PLUS"), SLICE_INIT("SCRAM-SHA-1") };
+    static const struct slice bindings[] = { SLICE_INIT("tls-server-end-point"), SLICE_INIT("tls-exporter") };
     struct slice value = scram_ssdp(*state, SCRAM_SHA1, mechs, 2, bindings, 2);
     assert_true(slice_is(value, "G6k/rBLDqgOhRRaCuuatSDFkJ08="));
     struct scram_server s;
@@ -97,7 +98,7 @@ static void the_hash_of_xep_0474_holds(void **state) /* XEP-0474 5.3, and its ex
     struct scram_keys keys = keys_of(state, SCRAM_SHA1, "QSXCR+Q6sek8bf92", "pencil");
     assert_int_equal(scram_first(*state, SCRAM_SHA1, true, true,
                                  SLICE("p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6"),
-                                 &(struct sasl_cb){.exporter = cb}, &s),
+                                 &(struct sasl_cb){ .exporter = cb }, &s),
                      SASL_OK);
     scram_challenge(*state, &s, SLICE("a09117a6-ac50-4f2f-93f1-93799c2bddf6"), &keys, value, &out);
     assert_true(slice_is(out, "r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,s="
@@ -111,7 +112,7 @@ static void client_and_server_agree(void **state)
             struct scram_client c;
             struct scram_server s;
             struct slice first, challenge, final, success;
-            const struct sasl_cb cb = {.exporter = plus ? SLICE("0123456789") : SLICE_NONE};
+            const struct sasl_cb cb = { .exporter = plus ? SLICE("0123456789") : SLICE_NONE };
             enum scram_hash hash = (enum scram_hash)h;
             struct scram_keys keys = keys_of(state, hash, "QSXCR+Q6sek8bf92", "a,b=c");
             first = scram_client_first(*state, &c, hash, &cb, SLICE("us=er,1"), client_nonce);
@@ -133,38 +134,38 @@ static void client_and_server_agree(void **state)
 static enum sasl_fail first(void **state, bool plus, bool offered, const char *message)
 {
     struct scram_server s;
-    const struct sasl_cb cb = {.exporter = SLICE("x")};
+    const struct sasl_cb cb = { .exporter = SLICE("x") };
     return scram_first(*state, SCRAM_SHA256, plus, offered, slice_cstr(message), &cb, &s);
 }
 
 static void first_messages_are_read_strictly(void **state) /* RFC 5802 7 */
 {
-    static const char *const bad[] = {"",
-                                      "n",
-                                      "n,",
-                                      "n,,",
-                                      "n,,r=a,n=u",
-                                      "n,,n=u",
-                                      "n,,n=,r=a",
-                                      "n,,n=u,r=",
-                                      "n,,m=x,n=u,r=a",
-                                      "n,,n=u,m=x,r=a",
-                                      "n,,n=u,r=a,m=x",
-                                      "n,,n=u,r=a,",
-                                      "n,,n=u,r=a,x",
-                                      "n,,n=u,r=a,1=x",
-                                      "n,,n=u=,r=a",
-                                      "n,,n=u=2c,r=a",
-                                      "n,,n=u=3,r=a",
-                                      "n,,n=\xFF,r=a",
-                                      "n,,n=u,r=\x7F",
-                                      "x,,n=u,r=a",
-                                      "n=,,n=u,r=a",
-                                      "n,b=c,n=u,r=a",
-                                      "n,a=,n=u,r=a",
-                                      "p=tls-exporter,,n=u,r=a",
-                                      "n,,n=u,r=a b",
-                                      " n,,n=u,r=a"};
+    static const char *const bad[] = { "",
+                                       "n",
+                                       "n,",
+                                       "n,,",
+                                       "n,,r=a,n=u",
+                                       "n,,n=u",
+                                       "n,,n=,r=a",
+                                       "n,,n=u,r=",
+                                       "n,,m=x,n=u,r=a",
+                                       "n,,n=u,m=x,r=a",
+                                       "n,,n=u,r=a,m=x",
+                                       "n,,n=u,r=a,",
+                                       "n,,n=u,r=a,x",
+                                       "n,,n=u,r=a,1=x",
+                                       "n,,n=u=,r=a",
+                                       "n,,n=u=2c,r=a",
+                                       "n,,n=u=3,r=a",
+                                       "n,,n=\xFF,r=a",
+                                       "n,,n=u,r=\x7F",
+                                       "x,,n=u,r=a",
+                                       "n=,,n=u,r=a",
+                                       "n,b=c,n=u,r=a",
+                                       "n,a=,n=u,r=a",
+                                       "p=tls-exporter,,n=u,r=a",
+                                       "n,,n=u,r=a b",
+                                       " n,,n=u,r=a" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(first(state, false, false, bad[i]), SASL_MALFORMED_REQUEST);
     assert_int_equal(first(state, false, false, "n,a=x=2Cy,n=u=3D,r=a,z=ext"), SASL_OK);
@@ -188,18 +189,18 @@ static void final_messages_are_read_strictly(void **state)
         const char *message;
         enum sasl_fail fail;
     } bad[] = {
-        {"", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab", SASL_MALFORMED_REQUEST},
-        {"r=ab,c=biws,p=AAAA", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,p=AAAA", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,p=!", SASL_MALFORMED_REQUEST},
-        {"c=!,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,m=x,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=,x=y", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST},
-        {"c=biws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED},
-        {"c=biws,r=a,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED},
-        {"c=eSws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED},
+        { "", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab", SASL_MALFORMED_REQUEST },
+        { "r=ab,c=biws,p=AAAA", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,p=AAAA", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,p=!", SASL_MALFORMED_REQUEST },
+        { "c=!,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,m=x,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=,x=y", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_MALFORMED_REQUEST },
+        { "c=biws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED },
+        { "c=biws,r=a,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED },
+        { "c=eSws,r=ab,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=", SASL_NOT_AUTHORIZED },
     };
     struct scram_server s;
     struct slice out;
@@ -216,14 +217,14 @@ static void a_client_trusts_no_strange_server(void **state)
         const char *message;
         enum rc rc;
     } bad[] = {
-        {"r=rOprNGfwEbeRWgbNEkqO,s=QSXCR+Q6sek8bf92,i=4096", RC_DENIED},
-        {"r=other,s=QSXCR+Q6sek8bf92,i=4096", RC_DENIED},
-        {"r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=1", RC_DENIED},
-        {"r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=4294967295", RC_DENIED},
-        {"r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=0x1000", RC_SYNTAX},
-        {"r=rOprNGfwEbeRWgbNEkqOx,s=,i=4096", RC_SYNTAX},
-        {"s=QSXCR+Q6sek8bf92,r=rOprNGfwEbeRWgbNEkqOx,i=4096", RC_SYNTAX},
-        {"m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=4096", RC_SYNTAX},
+        { "r=rOprNGfwEbeRWgbNEkqO,s=QSXCR+Q6sek8bf92,i=4096", RC_DENIED },
+        { "r=other,s=QSXCR+Q6sek8bf92,i=4096", RC_DENIED },
+        { "r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=1", RC_DENIED },
+        { "r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=4294967295", RC_DENIED },
+        { "r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=0x1000", RC_SYNTAX },
+        { "r=rOprNGfwEbeRWgbNEkqOx,s=,i=4096", RC_SYNTAX },
+        { "s=QSXCR+Q6sek8bf92,r=rOprNGfwEbeRWgbNEkqOx,i=4096", RC_SYNTAX },
+        { "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=QSXCR+Q6sek8bf92,i=4096", RC_SYNTAX },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct scram_client c;

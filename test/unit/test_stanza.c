@@ -23,7 +23,8 @@ static int teardown(void **state)
 }
 
 static const struct xmlin_limits limits = {
-    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128};
+    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128
+};
 
 /* The tree of some XML, in jabber:client. */
 static struct node *tree(struct arena *a, const char *text)
@@ -151,8 +152,8 @@ static void a_malformed_stanza_is_answered_all_the_same(void **state)
 
 static void errors_and_results_are_not_answered(void **state) /* RFC 6120 8.3.1 */
 {
-    static const char *const silent[] = {"<message type='error'/>", "<presence type='error'/>",
-                                         "<iq type='error' id='1'/>", "<iq type='result' id='1'/>"};
+    static const char *const silent[] = { "<message type='error'/>", "<presence type='error'/>",
+                                          "<iq type='error' id='1'/>", "<iq type='result' id='1'/>" };
     for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
         struct stanza s;
         enum stanza_cond cond;

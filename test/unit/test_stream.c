@@ -60,7 +60,7 @@ static void what_is_wrong_with_a_header_is_told(void **state)
     header_refused(state, header(*state, "urn:x", NS_CLIENT, "1.0"), STREAM_INVALID_NAMESPACE);
     header_refused(state, header(*state, NS_STREAM, NS_SERVER, "1.0"), STREAM_INVALID_NAMESPACE);
     header_refused(state, header(*state, NS_STREAM, NULL, "1.0"), STREAM_INVALID_NAMESPACE);
-    static const char *const versions[] = {"2.0", "", "1", "x", "1.x", "1.0.0", "-1.0"};
+    static const char *const versions[] = { "2.0", "", "1", "x", "1.x", "1.0.0", "-1.0" };
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
         header_refused(state, header(*state, NS_STREAM, NS_CLIENT, versions[i]), STREAM_UNSUPPORTED_VERSION);
     struct node *n = header(*state, NS_STREAM, NS_CLIENT, "1.0");
@@ -90,7 +90,7 @@ static void headers_and_errors_are_written(void **state)
     struct buf b = BUF_INIT(0);
     stream_header_write(
         &b, &(struct stream_open){
-                .content_ns = NS_CLIENT, .from = SLICE("a'b"), .id = SLICE("1"), .version_1 = true});
+                .content_ns = NS_CLIENT, .from = SLICE("a'b"), .id = SLICE("1"), .version_1 = true });
     stream_error_write(&b, STREAM_SEE_OTHER_HOST, NULL, SLICE("[::1]:5222"));
     stream_error_write(&b, STREAM_RESET, "new <certificate>", SLICE_NONE);
     buf_byte(&b, '\0');

@@ -16,7 +16,9 @@
     "header <stream xmlns='http://etherx.jabber.org/streams' to='example.net' version='1.0' "                \
     "xmlns='jabber:client'/>\n"
 
-static const struct xmlin_limits usual = {.stanza_bytes = 4096, .depth = 64, .elements = 1000, .attrs = 128};
+static const struct xmlin_limits usual = {
+    .stanza_bytes = 4096, .depth = 64, .elements = 1000, .attrs = 128
+};
 
 /* Feeds text at once and byte by byte to two streams; both must say the same, which is returned (borrowed
  * from r). */
@@ -269,8 +271,8 @@ static void an_idle_stream_owns_no_context(void **state)
 {
     (void)state;
     struct record *r = record_new(usual);
-    static const struct slice idle[] = {SLICE_INIT(HEADER), SLICE_INIT(" \n"),   SLICE_INIT("<iq/>\r\n"),
-                                        SLICE_INIT("<iq>"), SLICE_INIT("</iq>"), SLICE_INIT("\t")};
+    static const struct slice idle[] = { SLICE_INIT(HEADER), SLICE_INIT(" \n"),   SLICE_INIT("<iq/>\r\n"),
+                                         SLICE_INIT("<iq>"), SLICE_INIT("</iq>"), SLICE_INIT("\t") };
     for (size_t i = 0; i < sizeof idle / sizeof *idle; i++) {
         assert_int_equal(record_feed(r, idle[i]), RC_OK);
         bool partial = slice_is(idle[i], "<iq>");
@@ -290,7 +292,7 @@ static void many_streams_share_a_few_contexts(void **state)
     (void)state;
     struct record *r = record_new(usual);
     enum { STREAMS = 200 };
-    static const struct xmlin_events events = {record_header, record_stanza, record_close};
+    static const struct xmlin_events events = { record_header, record_stanza, record_close };
     struct xmlin *x = mem_array(STREAMS, sizeof *x);
     for (size_t i = 0; i < STREAMS; i++) {
         xmlin_init(&x[i], r->pool, &r->limits);
@@ -311,7 +313,7 @@ static void many_streams_share_a_few_contexts(void **state)
 static void what_follows_a_refusal_is_dropped(void **state) /* RFC 6120 5.4.3.3 */
 {
     (void)state;
-    static const enum then ways[] = {THEN_DROP, THEN_RESET, THEN_FINI};
+    static const enum then ways[] = { THEN_DROP, THEN_RESET, THEN_FINI };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         for (int more = 0; more < 2; more++) {
             struct record *r = record_new(usual);

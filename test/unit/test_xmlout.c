@@ -55,7 +55,7 @@ static void a_namespace_is_declared_where_it_changes(void **state)
 
 static void content_namespaces_are_written_alike(void **state)
 {
-    static const char *const all[] = {NS_CLIENT, NS_SERVER, NS_COMPONENT_ACCEPT};
+    static const char *const all[] = { NS_CLIENT, NS_SERVER, NS_COMPONENT_ACCEPT };
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 3; k++) {
             struct node *n = node_new(*state, "message", all[i]);

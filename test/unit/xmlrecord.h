@@ -90,7 +90,7 @@ static inline void record_close(void *owner)
 
 static inline enum rc record_feed(struct record *r, struct slice bytes)
 {
-    static const struct xmlin_events events = {record_header, record_stanza, record_close};
+    static const struct xmlin_events events = { record_header, record_stanza, record_close };
     enum rc rc = xmlin_feed(r->x, bytes, &events, r, &r->why);
     if (rc != RC_OK) {
         buf_cstr(&r->said, rc_name(rc));
