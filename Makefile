@@ -29,7 +29,7 @@ SESSMAN_SRC := $(wildcard sessman/*.c sessman/store/*.c sessman/mod/*.c)
 SUPER_SRC   := $(addprefix common/tools/,bulkhead.c super.c proc.c)
 CTL_SRC     := $(wildcard common/tools/bulkheadctl.c common/tools/ctl_*.c) common/tools/super.c
 DAEMONS     := $(patsubst %/main.c,%,$(wildcard router/main.c c2s/main.c sessman/main.c s2s/main.c httpgw/main.c))
-PROGRAMS    := $(B)/bulkhead $(patsubst %,$(B)/bulkhead-%,$(DAEMONS))
+PROGRAMS    := $(B)/bulkhead $(B)/bulkhead-echo $(patsubst %,$(B)/bulkhead-%,$(DAEMONS))
 ifneq ($(wildcard common/net/tls.c),)
 PROGRAMS    += $(B)/bulkheadctl
 endif
@@ -63,6 +63,8 @@ LIBRARIES := $(patsubst %,$(B)/lib%.a,$(filter-out sessman,$(DAEMONS)) tools ses
 $(patsubst %,$(B)/bulkhead-%,$(DAEMONS)): $(B)/bulkhead-%: $(B)/obj/%/main.o $(B)/lib%.a $(B)/libcommon.a
 	$(link)
 $(B)/bulkhead: $(call obj,$(SUPER_SRC)) $(B)/libcommon.a
+	$(link)
+$(B)/bulkhead-echo: $(B)/obj/common/tools/echo.o $(B)/libcommon.a
 	$(link)
 $(B)/bulkheadctl: $(call obj,$(CTL_SRC)) $(B)/libsessman.a $(B)/libcommon.a
 	$(link)

@@ -5,12 +5,11 @@
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "common/link/component.h"
+#include "common/link/dial.h"
 #include "common/link/framein.h"
 #include "common/net/conn.h"
 #include "common/xmpp/ns.h"
 #include "common/xmpp/stream.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 enum {
     BACKOFF_FIRST_MS = 100,
@@ -36,7 +35,7 @@ struct rconn {
     struct framein frames;
     bool up, stopped;
     bool rest_void;                /* what was read behind the element just handled is not XML of this stream */
-    char host[256];                /* of tcp: and tls: */
+    struct dial_address to;
     uint64_t router, heard_ms;
     uint32_t backoff_ms;
     struct timer timer;            /* back-off, the login's limit, pings: never two at once */
@@ -188,7 +187,7 @@ static bool follow(struct rconn *rc, enum component_do next, const struct why *w
         if (!rc->sh->tls)
             fail(rc, &rc->sh->tls_why);
         else
-            conn_start_tls(rc->conn, rc->sh->tls, TLS_CLIENT, rc->host);
+            conn_start_tls(rc->conn, rc->sh->tls, TLS_CLIENT, rc->to.host);
         return false;
     case COMPONENT_RESTART:
         open_stream(rc);
@@ -309,7 +308,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     LOG_AT(&log, was_up ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "router_down", F_STR("router", rc->address),
            F_STR("cause", conn_cause_name(cause)), F_WHY(why), F_UINT("again_ms", rc->backoff_ms));
     loop_timer(rc->sh->loop, &rc->timer, rc->backoff_ms / 2 + secret_random_below(rc->backoff_ms / 2 + 1), on_backoff);
-    uint32_t most = strncmp(rc->address, "unix:", 5) == 0 ? BACKOFF_UNIX_MS : BACKOFF_MAX_MS;
+    uint32_t most = rc->to.kind == DIAL_UNIX ? BACKOFF_UNIX_MS : BACKOFF_MAX_MS;
     rc->backoff_ms = rc->backoff_ms < most / 2 ? rc->backoff_ms * 2 : most;
     if (was_up)
         rc->sh->ops->on_down(rc->sh->owner, rc);
@@ -349,47 +348,19 @@ static void login_begin(struct rconn *rc, enum component_tls tls)
     xmlin_init(&rc->in, rc->sh->xml, &login_limits);
 }
 
-/* "host:port" or "[v6]:port" at s. */
-static bool host_port(const char *s, char host[256], uint16_t *port)
-{
-    const char *colon = strrchr(s, ':');
-    size_t len = colon ? (size_t)(colon - s) : 0;
-    uint64_t n;
-    if (!len || len > 255 || slice_u64(slice_cstr(colon + 1), UINT16_MAX, &n) != RC_OK)
-        return false;
-    bool bracket = *s == '[' && s[len - 1] == ']';
-    snprintf(host, 256, "%.*s", (int)(len - (bracket ? 2 : 0)), s + bracket);
-    *port = (uint16_t)n;
-    return true;
-}
-
-static struct conn *dial_unix(struct rconn *rc, const char *path)
-{
-    struct buf full = BUF_INIT(0);
-    if (*path != '/' && rc->sh->conf->dir)
-        buf_fmt(&full, "%s/", rc->sh->conf->dir);
-    buf_put(&full, path, strlen(path) + 1);
-    struct conn *c = conn_dial_unix(rc->sh->loop, full.p, &conn_conf, rc);
-    buf_fini(&full);
-    return c;
-}
-
 static void dial(struct rconn *rc)
 {
-    uint16_t port;
-    const char *rest = strchr(rc->address, ':');
-    bool tls = strncmp(rc->address, "tls:", 4) == 0, tcp = strncmp(rc->address, "tcp:", 4) == 0;
     struct log_ctx log = log_of(rc);
-    if (strncmp(rc->address, "unix:", 5) == 0) {
-        rc->conn = dial_unix(rc, rest + 1);
-        login_begin(rc, COMPONENT_TLS_NEVER);
-    } else if ((tls || tcp) && host_port(rest + 1, rc->host, &port)) {
-        rc->conn = conn_dial_host(rc->sh->loop, rc->host, port, &conn_conf, rc);
-        login_begin(rc, tls ? COMPONENT_TLS_REQUIRED : COMPONENT_TLS_OFFERED);
-    } else {
-        LOG_ERROR(&log, "router_address", F_STR("router", rc->address), F_STR("why", "not unix:PATH, tcp: or tls:HOST:PORT"));
+    struct why why;
+    if (dial_parse(rc->address, &rc->to, &why) != RC_OK) {
+        LOG_ERROR(&log, "router_address", F_WHY(&why));
         return;
     }
+    static const enum component_tls tls[] = {
+        [DIAL_UNIX] = COMPONENT_TLS_NEVER, [DIAL_TCP] = COMPONENT_TLS_OFFERED, [DIAL_TLS] = COMPONENT_TLS_REQUIRED,
+    };
+    login_begin(rc, tls[rc->to.kind]);
+    rc->conn = dial_open(rc->sh->loop, &rc->to, rc->sh->conf->dir, &conn_conf, rc);
     loop_timer(rc->sh->loop, &rc->timer, LOGIN_MS, on_login_late);
 }
 
