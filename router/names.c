@@ -4,6 +4,7 @@
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/link/pick.h"
+#include <assert.h>
 
 struct bound {
     void *who;
@@ -111,6 +112,7 @@ void *names_pick(struct names *n, struct slice key, struct slice jid)
         if (name->by[i].by_hash)
             return heaviest(name, jid);
     }
+    assert(name->n); /* a name that nobody has bound any more is gone */
     name->next = (name->next + 1) % name->n;
     return name->by[name->next].who;
 }

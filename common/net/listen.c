@@ -303,8 +303,12 @@ static uint16_t port_of(int fd)
     socklen_t len = sizeof sa;
     if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
         return 0;
-    return ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&sa)->sin6_port
-                                          : ((struct sockaddr_in *)(void *)&sa)->sin_port);
+    in_port_t port = 0;
+    const char *at = (const char *)&sa;
+    memcpy(&port,
+           at + (sa.ss_family == AF_INET6 ? offsetof(struct sockaddr_in6, sin6_port) : offsetof(struct sockaddr_in, sin_port)),
+           sizeof port);
+    return ntohs(port);
 }
 
 enum rc listen_open(struct loop *loop, const struct listen_conf *conf, const struct conn_conf *conn_conf,

@@ -114,7 +114,9 @@ MUST_USE static enum rc trust_read(struct tls_ctx *ctx, const char *file, struct
 
 static void alpn_copy(struct tls_ctx *ctx, const char *const *names)
 {
-    while (names && names[ctx->alpn_count])
+    if (!names)
+        return;
+    while (names[ctx->alpn_count])
         ctx->alpn_count++;
     if (!ctx->alpn_count)
         return;
