@@ -16,7 +16,8 @@ enum {
     SECTION_MAX = 200,
 };
 
-/* What we know while inih calls us. inih cuts names at 49 bytes, so section headers are read here, as its lines pass. */
+/* What we know while inih calls us. inih cuts names at 49 bytes, so section headers are read here, as its
+ * lines pass. */
 struct reader {
     const struct conf_table *table;
     void *conf;
@@ -27,7 +28,7 @@ struct reader {
     char section[SECTION_MAX];
     const struct conf_named *named; /* the section is one of these; its own name is: */
     const char *name;
-    bool *seen;                     /* per option of the table */
+    bool *seen; /* per option of the table */
     enum rc rc;
 };
 
@@ -106,9 +107,13 @@ static char *next_line(char *out, int size, void *stream)
         return NULL;
     }
     memcpy(out + line.len, "\n", 2);
-    ptrdiff_t end = line.len && line.p[0] == '[' ? slice_find(line, ']') : -1;
-    if (end > 0)
-        section_begins(r, slice_of(line.p + 1, (size_t)end - 1));
+    if (slice_starts(line, SLICE("["))) {
+        ptrdiff_t end = slice_find(line, ']');
+        if (end < 0)
+            fail(r, RC_SYNTAX, "a section header without ]");
+        else
+            section_begins(r, slice_of(line.p + 1, (size_t)end - 1));
+    }
     return r->rc == RC_OK ? out : NULL;
 }
 
@@ -216,7 +221,8 @@ static enum rc file_read(const char *path, char **out, size_t *len, struct why *
     return RC_OK;
 }
 
-enum rc conf_read(const struct conf_table *table, const char *path, bool must_exist, void *conf, struct why *why)
+enum rc conf_read(const struct conf_table *table, const char *path, bool must_exist, void *conf,
+                  struct why *why)
 {
     char *text = NULL;
     size_t len = 0;

@@ -5,7 +5,13 @@
 #include "common/base/mem.h"
 #include "common/net/listen.h"
 
-enum { REQUEST_MAX = 16384, ANSWER_MAX = 64 * 1024 * 1024, REQUEST_MS = 10000, LINGER_MS = 2000, ASKERS_MAX = 32 };
+enum {
+    REQUEST_MAX = 16384,
+    ANSWER_MAX = 64 * 1024 * 1024,
+    REQUEST_MS = 10000,
+    LINGER_MS = 2000,
+    ASKERS_MAX = 32
+};
 
 struct ctl {
     struct loop *loop;
@@ -125,8 +131,8 @@ static void on_accept(void *ctx, struct conn *c)
     conn_owner_set(c, &conf, a);
 }
 
-enum rc ctl_open(struct loop *loop, const char *path, const struct ctl_command *commands, void *ctx, struct ctl **out,
-                 struct why *why)
+enum rc ctl_open(struct loop *loop, const char *path, const struct ctl_command *commands, void *ctx,
+                 struct ctl **out, struct why *why)
 {
     struct ctl *ctl = mem_new(sizeof *ctl);
     struct listen_conf listen = { .address = path, .mode = 0600, .on_accept = on_accept, .ctx = ctl };
@@ -149,7 +155,7 @@ void ctl_close(struct ctl **at)
     if (!ctl)
         return;
     listen_close(&ctl->listener);
-    LIST_EACH (&ctl->askers, it) { /* who asked for the stop still gets its answer */
+    LIST_EACH(&ctl->askers, it) { /* who asked for the stop still gets its answer */
         struct asker *a = CONTAINER(it, struct asker, in_ctl);
         list_unlink(it);
         a->ctl = NULL;

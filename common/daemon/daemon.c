@@ -1,4 +1,5 @@
-/* common/daemon/daemon.c - the course of a daemon's life; what the control socket tells of it is in report.c */
+/* common/daemon/daemon.c - the course of a daemon's life; what the control socket tells of it is in report.c
+ */
 #include "common/daemon/daemon.h"
 
 #include "common/base/clock.h"
@@ -252,8 +253,10 @@ MUST_USE static enum rc log_start(struct app *app, struct why *why)
     char name[128];
     snprintf(name, sizeof name, "log/%s.log", app->run.instance);
     char *path = daemon_path(app->run.dir, conf->log_path ? conf->log_path : name);
-    struct log_conf log = { .sink = (enum log_sink)conf->log_sink, .path = path,
-                            .rotate_bytes = conf->log_rotate_bytes, .rotate_keep = conf->log_rotate_keep };
+    struct log_conf log = { .sink = (enum log_sink)conf->log_sink,
+                            .path = path,
+                            .rotate_bytes = conf->log_rotate_bytes,
+                            .rotate_keep = conf->log_rotate_keep };
     enum rc rc = RC_OK;
     if (log.sink == LOG_FILE && !conf->log_path)
         rc = folder_make(app, "log", why);
@@ -270,17 +273,18 @@ MUST_USE static enum rc log_start(struct app *app, struct why *why)
 
 static void usage(const struct daemon *d, FILE *to)
 {
-    fprintf(to,
-            "bulkhead-%s: %s\n"
-            "usage: bulkhead-%s [-d DIR] [-i INSTANCE] [--check-config | --dump-config]\n"
-            "  -d, --dir DIR        installation folder (default /etc/bulkhead); configuration is DIR/%s.conf\n"
-            "  -i, --instance NAME  name of this process where several run (default %s)\n"
-            "      --check-config   read the configuration, say what is wrong, exit\n"
-            "      --dump-config    print every option with the value in effect, exit\n"
-            "      --version, --help\n"
-            "signals: TERM, INT stop; HUP reopens the log and reloads the configuration\n"
-            "exit codes: 0 stopped as asked, 1 failed, 2 usage, 3 configuration\n",
-            d->name, d->summary, d->name, d->name, d->name);
+    fprintf(
+        to,
+        "bulkhead-%s: %s\n"
+        "usage: bulkhead-%s [-d DIR] [-i INSTANCE] [--check-config | --dump-config]\n"
+        "  -d, --dir DIR        installation folder (default /etc/bulkhead); configuration is DIR/%s.conf\n"
+        "  -i, --instance NAME  name of this process where several run (default %s)\n"
+        "      --check-config   read the configuration, say what is wrong, exit\n"
+        "      --dump-config    print every option with the value in effect, exit\n"
+        "      --version, --help\n"
+        "signals: TERM, INT stop; HUP reopens the log and reloads the configuration\n"
+        "exit codes: 0 stopped as asked, 1 failed, 2 usage, 3 configuration\n",
+        d->name, d->summary, d->name, d->name, d->name);
 }
 
 static bool instance_ok(const char *name)
@@ -290,9 +294,10 @@ static bool instance_ok(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
 }
 
-/* -d DIR, -dDIR, --dir DIR, --dir=DIR: 1, *value is set and *at stands on the last word used; 0: another option; -1: no
- * value. (getopt's struct option would clash with ours.) */
-static int takes_value(char short_name, const char *long_name, int argc, char **argv, int *at, const char **value)
+/* -d DIR, -dDIR, --dir DIR, --dir=DIR: 1, *value is set and *at stands on the last word used; 0: another
+ * option; -1: no value. (getopt's struct option would clash with ours.) */
+static int takes_value(char short_name, const char *long_name, int argc, char **argv, int *at,
+                       const char **value)
 {
     const char *arg = argv[*at];
     size_t len = strlen(long_name);
@@ -334,7 +339,8 @@ static int arguments(struct app *app, int argc, char **argv, const char **dir)
             printf("bulkhead-%s %s\n", name, BULKHEAD_VERSION);
             return EXIT_STOPPED;
         } else {
-            fprintf(stderr, "bulkhead-%s: %s: %s\n", name, arg, got < 0 ? "needs a value" : "unknown argument");
+            fprintf(stderr, "bulkhead-%s: %s: %s\n", name, arg,
+                    got < 0 ? "needs a value" : "unknown argument");
             usage(app->d, stderr);
             return EXIT_USAGE;
         }

@@ -69,8 +69,9 @@ static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct w
     member(out, "rss_kib", rss_kib);
     member(out, "pss_kib", pss_kib);
     member(out, "fds", open_files());
-    buf_fmt(out, "\"loop\":{\"turns\":%llu,\"busy_us\":%llu,\"longest_turn_us\":%llu}", (unsigned long long)loop.turns,
-            (unsigned long long)loop.busy_us, (unsigned long long)loop.longest_turn_us);
+    buf_fmt(out, "\"loop\":{\"turns\":%llu,\"busy_us\":%llu,\"longest_turn_us\":%llu}",
+            (unsigned long long)loop.turns, (unsigned long long)loop.busy_us,
+            (unsigned long long)loop.longest_turn_us);
     struct buf own = BUF_INIT(0);
     if (app->d->status)
         app->d->status(&app->run, &own);
@@ -147,7 +148,8 @@ static const struct ctl_command common[] = {
     { "metrics", "metrics: OpenMetrics text", on_metrics },
     { "metrics-json", "metrics-json: one JSON object, name to number", on_metrics_json },
     { "loglevel", "loglevel LEVEL[,SUB=LEVEL …]: until the next reload or restart", on_loglevel },
-    { "reload", "reload: reads the configuration again; says what changed and what needs a restart", on_reload },
+    { "reload", "reload: reads the configuration again; says what changed and what needs a restart",
+      on_reload },
     { "reopen", "reopen: opens the log file again", on_reopen },
     { "stop", "stop: ends the daemon", on_stop },
 };

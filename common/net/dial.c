@@ -9,7 +9,7 @@
 
 /* Exists until the conn is connected. */
 struct dial {
-    struct conn *conn;       /* NULL: the conn is gone, the resolver has not answered yet */
+    struct conn *conn; /* NULL: the conn is gone, the resolver has not answered yet */
     uv_connect_t req;
     uv_getaddrinfo_t resolve;
     struct addrinfo *list, *at; /* at: the address being tried */
@@ -109,7 +109,8 @@ static void try_next(struct conn *c)
     connect_to(c, c->dial->at->ai_addr);
 }
 
-struct conn *conn_dial_tcp(struct loop *loop, const struct sockaddr *to, const struct conn_conf *conf, void *owner)
+struct conn *conn_dial_tcp(struct loop *loop, const struct sockaddr *to, const struct conn_conf *conf,
+                           void *owner)
 {
     struct conn *c = conn_new(loop, conf, owner);
     conn_init_tcp(c);
@@ -122,7 +123,7 @@ struct conn *conn_dial_unix(struct loop *loop, const char *path, const struct co
 {
     struct conn *c = conn_new(loop, conf, owner);
     conn_init_pipe(c);
-    if (strlen(path) >= sizeof ((struct sockaddr_un *)0)->sun_path) {
+    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
         conn_fail(c, CONN_IO, "%s: longer than a socket's path may be", path);
         return c;
     }
@@ -152,7 +153,8 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     try_next(c);
 }
 
-struct conn *conn_dial_host(struct loop *loop, const char *host, uint16_t port, const struct conn_conf *conf, void *owner)
+struct conn *conn_dial_host(struct loop *loop, const char *host, uint16_t port, const struct conn_conf *conf,
+                            void *owner)
 {
     struct conn *c = conn_new(loop, conf, owner);
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };

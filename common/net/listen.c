@@ -21,13 +21,13 @@ struct listener {
     struct loop *loop;
     struct listen_conf conf;
     const struct conn_conf *conn_conf;
-    char *path;           /* unix socket; NULL: TCP */
-    int fd, reserve_fd;   /* reserve: given up for a moment when descriptors run out */
+    char *path;         /* unix socket; NULL: TCP */
+    int fd, reserve_fd; /* reserve: given up for a moment when descriptors run out */
     uint16_t port;
     bool paused, starved, closing;
     uint64_t refused;
-    struct timer again;   /* accepts again after having starved */
-    struct link pending;  /* struct pending: PROXY headers that have not come yet */
+    struct timer again;  /* accepts again after having starved */
+    struct link pending; /* struct pending: PROXY headers that have not come yet */
 };
 
 /* A conn from which the PROXY header is awaited. */
@@ -158,8 +158,8 @@ static void on_again(struct timer *t)
     watch(l);
 }
 
-/* Out of descriptors: one client is refused, by means of the reserve, so that it hears of it; the others wait in the
- * kernel's queue, and we do not ask again for a while. */
+/* Out of descriptors: one client is refused, by means of the reserve, so that it hears of it; the others wait
+ * in the kernel's queue, and we do not ask again for a while. */
 static void starve(struct listener *l)
 {
     close(l->reserve_fd);
@@ -354,7 +354,7 @@ void listen_close(struct listener **at)
     *at = NULL;
     l->closing = true;
     timer_stop(&l->again);
-    LIST_EACH (&l->pending, it) {
+    LIST_EACH(&l->pending, it) {
         struct pending *p = CONTAINER(it, struct pending, in_listener);
         list_unlink(it);
         p->listener = NULL;

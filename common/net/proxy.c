@@ -7,9 +7,9 @@
 #include <netinet/in.h>
 
 enum {
-    V1_MAX = 107,      /* bytes, with CRLF: 2.1 */
-    V2_FIXED = 16,     /* signature, version and command, family, length */
-    V2_MAX = 2048,     /* of addresses and TLVs that we take; the format allows 65535 */
+    V1_MAX = 107,  /* bytes, with CRLF: 2.1 */
+    V2_FIXED = 16, /* signature, version and command, family, length */
+    V2_MAX = 2048, /* of addresses and TLVs that we take; the format allows 65535 */
 };
 
 static const char v2_signature[12] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };

@@ -1,5 +1,5 @@
-/* common/net/tls.c - contexts: policy, certificates by name, trust. Sessions are in tlsconn.c, facts about certificate
- * files in tlscert.c */
+/* common/net/tls.c - contexts: policy, certificates by name, trust. Sessions are in tlsconn.c, facts about
+ * certificate files in tlscert.c */
 #include "common/net/tls.h"
 
 #include "common/base/mem.h"

@@ -107,7 +107,8 @@ static int fill(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *co
     err |= gnutls_x509_crt_set_serial(crt, serial, sizeof serial);
     err |= gnutls_x509_crt_set_activation_time(crt, now - HOUR);
     err |= gnutls_x509_crt_set_expiration_time(crt, now + TEN_YEARS);
-    err |= gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, names[0], (unsigned)strlen(names[0]));
+    err |= gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, names[0],
+                                         (unsigned)strlen(names[0]));
     err |= gnutls_x509_crt_set_key(crt, key);
     err |= gnutls_x509_crt_set_basic_constraints(crt, 0, -1);
     err |= gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
@@ -144,7 +145,8 @@ enum rc tls_make_self_signed(const char *const *names, size_t n, const char *cer
     if (err >= 0)
         err = gnutls_x509_privkey_init(&key);
     if (err >= 0)
-        err = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+        err = gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                           GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
     if (err >= 0)
         err = gnutls_x509_crt_init(&crt);
     if (err >= 0)

@@ -1,8 +1,8 @@
 /* common/net/tlsconn.c - a TLS session on a conn
  *
- * GnuTLS reads from what the conn has just read (`in`) and writes to the loop's `cipher`, which goes to the socket after
- * each call: so nothing here ever blocks, and no session has buffers of its own. Plain output waits in c->out and is
- * encrypted only when the socket takes it. */
+ * GnuTLS reads from what the conn has just read (`in`) and writes to the loop's `cipher`, which goes to the
+ * socket after each call: so nothing here ever blocks, and no session has buffers of its own. Plain output
+ * waits in c->out and is encrypted only when the socket takes it. */
 #include "common/base/mem.h"
 #include "common/net/inside.h"
 #include "common/net/tlsctx.h"
@@ -12,7 +12,7 @@
 enum { RECORD_MAX = 16384, SEND_STEP = 4 * RECORD_MAX, WARNINGS_MAX = 4 };
 
 struct tls_session {
-    struct layer layer;    /* first */
+    struct layer layer; /* first */
     gnutls_session_t s;
     struct conn *conn;
     enum tls_role role;
@@ -293,10 +293,13 @@ static bool peer_verifies(struct tls_session *t, const gnutls_datum_t *chain, un
             imported = gnutls_x509_crt_import(crts[count], &chain[count], GNUTLS_X509_FMT_DER) >= 0;
         count++;
     }
-    gnutls_typed_vdata_st name = { .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)t->server_name, .size = 0 };
+    gnutls_typed_vdata_st name = { .type = GNUTLS_DT_DNS_HOSTNAME,
+                                   .data = (unsigned char *)t->server_name,
+                                   .size = 0 };
     int err = -1;
     if (imported)
-        err = gnutls_x509_trust_list_verify_crt2(t->ctx->trust, crts, n, &name, t->server_name ? 1 : 0, 0, &status, NULL);
+        err = gnutls_x509_trust_list_verify_crt2(t->ctx->trust, crts, n, &name, t->server_name ? 1 : 0, 0,
+                                                 &status, NULL);
     while (count--)
         if (crts[count])
             gnutls_x509_crt_deinit(crts[count]);

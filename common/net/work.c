@@ -13,10 +13,10 @@ struct queue {
 };
 
 struct work_pool {
-    pthread_mutex_t lock;   /* over the queues, waiting and ending */
+    pthread_mutex_t lock; /* over the queues, waiting and ending */
     pthread_cond_t more;
     struct queue todo, finished;
-    size_t waiting;         /* in todo */
+    size_t waiting; /* in todo */
     bool ending;
     struct wake *wake;
     size_t max;

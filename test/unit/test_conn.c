@@ -73,7 +73,8 @@ static void a_host_is_dialled_by_name(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL); /* localhost may have ::1 first, where nobody listens */
-    w->client.conn = conn_dial_host(w->loop, "localhost", listen_port(w->listener), &w->client_conf, &w->client);
+    w->client.conn =
+        conn_dial_host(w->loop, "localhost", listen_port(w->listener), &w->client_conf, &w->client);
     UNTIL(w, w->client.connected && w->server.conn);
     world_free(w);
 }

@@ -122,7 +122,9 @@ static void a_port_can_be_shared(void **state)
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
     struct listener *second = NULL;
-    struct listen_conf conf = { .address = "127.0.0.1", .port = listen_port(w->listener), .on_accept = world_accept, .ctx = w };
+    struct listen_conf conf = {
+        .address = "127.0.0.1", .port = listen_port(w->listener), .on_accept = world_accept, .ctx = w
+    };
     assert_int_equal(listen_open(w->loop, &conf, &w->server_conf, &second, NULL), RC_OK);
     listen_close(&second);
     world_free(w);

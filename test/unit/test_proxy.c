@@ -23,7 +23,9 @@ static enum rc read_all(struct slice s, char *ip, uint16_t *port, size_t *used)
         inet_ntop(AF_INET, &v4->sin_addr, ip, INET6_ADDRSTRLEN);
     else if (sa.ss_family == AF_INET6)
         inet_ntop(AF_INET6, &v6->sin6_addr, ip, INET6_ADDRSTRLEN);
-    *port = sa.ss_family == AF_INET ? ntohs(v4->sin_port) : sa.ss_family == AF_INET6 ? ntohs(v6->sin6_port) : 0;
+    *port = sa.ss_family == AF_INET    ? ntohs(v4->sin_port)
+            : sa.ss_family == AF_INET6 ? ntohs(v6->sin6_port)
+                                       : 0;
     return rc;
 }
 
@@ -101,8 +103,8 @@ static void version_2(void **state)
 static void version_2_refusals(void **state)
 {
     (void)state;
-    refused(SLICE(V2_START "\x11\x11\0\x0c"));                  /* version 1 in binary */
-    refused(SLICE(V2_START "\x22\x11\0\x0c"));                  /* no such command */
+    refused(SLICE(V2_START "\x11\x11\0\x0c"));                       /* version 1 in binary */
+    refused(SLICE(V2_START "\x22\x11\0\x0c"));                       /* no such command */
     refused(SLICE(V2_START "\x21\x11\0\x0b\0\0\0\0\0\0\0\0\0\0\0")); /* too short for IPv4 */
     refused(SLICE(V2_START "\x21\x21\0\x0c\0\0\0\0\0\0\0\0\0\0\0\0"));
     refused(SLICE(V2_START "\x21\x11\xff\xff")); /* more than we take */

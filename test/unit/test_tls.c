@@ -73,8 +73,10 @@ static void both_are_secure(struct world *w)
 static void echo_with(const char *server_priority, const char *version)
 {
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_conf server_conf = { .priority = server_priority }, client_conf = { .trust_file = file("one.pem") };
-    struct tls_ctx *server = context(&server_conf, "one.example", "one"), *client = context(&client_conf, "", "");
+    struct tls_conf server_conf = { .priority = server_priority },
+                    client_conf = { .trust_file = file("one.pem") };
+    struct tls_ctx *server = context(&server_conf, "one.example", "one"),
+                   *client = context(&client_conf, "", "");
     struct conn_tls info;
     w->server.on_input = echo;
     secure_both(w, server, client, "one.example");
@@ -114,7 +116,8 @@ static void large_output_arrives_whole(void **state)
     (void)state;
     enum { BYTES = 5000000 };
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     char *p = mem_new(BYTES);
     secret_random(p, BYTES);
     secure_both(w, server, client, NULL);
@@ -157,7 +160,8 @@ static void fragments_of_one_byte(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL), *v = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     /* client of v → server of v = relay = client of w → server of w */
     w->client.on_input = v->server.on_input = relay_keep;
     w->server.on_input = echo;
@@ -217,7 +221,8 @@ static void certificates_change_under_live_conns(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "one.example", "one"), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "one.example", "one"),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     w->server.on_input = echo;
     secure_both(w, server, client, "one.example");
     both_are_secure(w);
@@ -244,8 +249,13 @@ static void a_key_of_another_certificate_is_refused(void **state)
 static void verification_needs_trust_and_name(void **state)
 {
     (void)state;
-    static const struct { const char *trust, *name; bool ok; } cases[] = {
-        { "one.pem", "one.example", true }, { "one.pem", "two.example", false }, { "two.pem", "one.example", false },
+    static const struct {
+        const char *trust, *name;
+        bool ok;
+    } cases[] = {
+        { "one.pem", "one.example", true },
+        { "one.pem", "two.example", false },
+        { "two.pem", "one.example", false },
     };
     for (size_t i = 0; i < 3; i++) {
         struct world *w = world_new("127.0.0.1", NULL);
@@ -266,7 +276,8 @@ static void a_client_certificate_is_seen(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ .ask_client_cert = true, .trust_file = file("two.pem") }, "x", "one");
+    struct tls_ctx *server =
+        context(&(struct tls_conf){ .ask_client_cert = true, .trust_file = file("two.pem") }, "x", "one");
     struct tls_ctx *client = context(&(struct tls_conf){ 0 }, "two.example", "two");
     struct arena *a = arena_new(4096, 0);
     struct conn_tls info;
@@ -289,7 +300,8 @@ static void a_client_certificate_is_seen(void **state)
 
 /* --- ALPN --- */
 
-static const char *const xmpp_alpn[] = { "xmpp-client", NULL }, *const http_alpn[] = { "h2", "http/1.1", NULL };
+static const char *const xmpp_alpn[] = { "xmpp-client", NULL }, *const http_alpn[] = { "h2", "http/1.1",
+                                                                                       NULL };
 
 static void alpn_case(const char *const *client_alpn, bool accepted, const char *chosen)
 {
@@ -343,7 +355,8 @@ static void old_versions_are_refused(void **state)
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
     struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one");
-    struct tls_ctx *client = context(&(struct tls_conf){ .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1" }, "", "");
+    struct tls_ctx *client =
+        context(&(struct tls_conf){ .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1" }, "", "");
     secure_both(w, server, client, NULL);
     UNTIL(w, w->server.closed && w->client.closed);
     assert_int_equal(w->server.cause, CONN_TLS);
@@ -371,7 +384,8 @@ static void no_certificate_no_handshake(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "", ""), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "", ""),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     assert_false(tls_ctx_has_cert(server));
     secure_both(w, server, client, NULL);
     UNTIL(w, w->server.closed && w->client.closed);
@@ -390,7 +404,8 @@ static void closing_in_on_secure(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     w->server.on_secure = w->client.on_secure = close_in_on_secure;
     secure_both(w, server, client, NULL);
     UNTIL(w, w->server.closed && w->client.closed);
@@ -414,7 +429,8 @@ static void what_was_written_before_starttls_is_clear(void **state)
 {
     (void)state;
     struct world *w = world_new("127.0.0.1", NULL);
-    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"), *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "x", "one"),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
     world_meet(w);
     w->extra = server;
     w->server.on_input = starttls_input;
@@ -490,7 +506,8 @@ static void bad_configuration_is_named(void **state)
     (void)state;
     struct tls_ctx *ctx = NULL;
     struct why why = { "" };
-    assert_int_equal(tls_ctx_new(&(struct tls_conf){ .priority = "NORMAL:+NONSENSE" }, &ctx, &why), RC_SYNTAX);
+    assert_int_equal(tls_ctx_new(&(struct tls_conf){ .priority = "NORMAL:+NONSENSE" }, &ctx, &why),
+                     RC_SYNTAX);
     assert_non_null(strstr(why.text, "NONSENSE"));
     assert_int_equal(tls_ctx_new(&(struct tls_conf){ .trust_file = file("nothing") }, &ctx, &why), RC_IO);
     assert_int_equal(tls_ctx_new(&(struct tls_conf){ .trust_file = file("one.key") }, &ctx, &why), RC_IO);
