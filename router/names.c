@@ -101,20 +101,20 @@ static void *heaviest(const struct name *name, struct slice key)
     return best ? best->who : NULL;
 }
 
-void *names_pick(struct names *n, struct slice key, struct slice jid)
+void *names_pick(struct names *n, struct slice name, struct slice key)
 {
-    struct name *name = map_get(n->map, key);
-    if (!name)
+    struct name *it = map_get(n->map, name);
+    if (!it)
         return NULL;
-    if (name->n == 1)
-        return name->by[0].who;
-    for (size_t i = 0; i < name->n; i++) {
-        if (name->by[i].by_hash)
-            return heaviest(name, jid);
+    if (it->n == 1)
+        return it->by[0].who;
+    for (size_t i = 0; i < it->n; i++) {
+        if (it->by[i].by_hash)
+            return heaviest(it, key);
     }
-    assert(name->n); /* a name that nobody has bound any more is gone */
-    name->next = (name->next + 1) % name->n;
-    return name->by[name->next].who;
+    assert(it->n); /* a name that nobody has bound any more is gone */
+    it->next = (it->next + 1) % it->n;
+    return it->by[it->next].who;
 }
 
 size_t names_bound(const struct names *n, struct slice key)
