@@ -24,6 +24,13 @@ static const struct subcommand subcommands[] = {
     { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
       ctl_reload },
     { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
+    { "adduser", "JID PASSWORD", "make an account; PASSWORD - reads it from standard input", false, ctl_adduser },
+    { "passwd", "JID PASSWORD", "give an account a new password; - as above", false, ctl_passwd },
+    { "deluser", "JID", "remove an account and all that it owns", false, ctl_deluser },
+    { "users", "DOMAIN", "list the accounts of a domain", true, ctl_users },
+    { "sessions", "[DOMAIN]", "list the sessions, of all domains or of one", true,
+      ctl_sessions },
+    { "kick", "FULLJID", "end a session", false, ctl_kick },
 };
 
 int tool_fail(int code, const char *fmt, ...)

@@ -32,6 +32,12 @@ int ctl_check(struct tool *t, int argc, char **argv);
 int ctl_status(struct tool *t, int argc, char **argv);
 int ctl_stop(struct tool *t, int argc, char **argv);
 int ctl_reload(struct tool *t, int argc, char **argv);
+int ctl_adduser(struct tool *t, int argc, char **argv);
+int ctl_passwd(struct tool *t, int argc, char **argv);
+int ctl_deluser(struct tool *t, int argc, char **argv);
+int ctl_users(struct tool *t, int argc, char **argv);
+int ctl_sessions(struct tool *t, int argc, char **argv);
+int ctl_kick(struct tool *t, int argc, char **argv);
 
 /* Prints "bulkheadctl: TEXT" on standard error; returns code. */
 int tool_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
