@@ -35,22 +35,19 @@ static void cache_fill(struct xmlin_ctx *ctx, struct xmlctx_name *c, const xmlCh
     c->name = slice_of(known.len ? known.p : NULL, name.len);
 }
 
-/* Copies an attribute's value, or a namespace: '&' comes as "&#38;" because entities are not replaced (there
- * are none but the five, and character references). Returns the length. */
-static size_t value_copy(char *to, const char *p, size_t len)
+/* libxml2 gives '&' in attribute values and namespaces as "&#38;", because entities are not replaced (there
+ * are none but the five, and character references): undone here, in place. Returns the length. */
+static size_t unescape(char *p, size_t len)
 {
-    const char *amp = memchr(p, '&', len);
-    if (!amp) {
-        memcpy(to, p, len);
+    char *to = memchr(p, '&', len);
+    if (!to)
         return len;
+    for (const char *from = to, *end = p + len; from < end; from++) {
+        *to++ = *from;
+        if (*from == '&')
+            from += strlen("#38;");
     }
-    char *at = to;
-    for (const char *end = p + len; p < end; p++) {
-        *at++ = *p;
-        if (*p == '&')
-            p += strlen("#38;");
-    }
-    return (size_t)(at - to);
+    return (size_t)(to - p);
 }
 
 static inline struct slice name_of(struct xmlin_ctx *ctx, const xmlChar *key)
@@ -63,11 +60,21 @@ static inline struct slice name_of(struct xmlin_ctx *ctx, const xmlChar *key)
         cache_fill(ctx, c, key);
     if (c->name.p)
         return c->name;
-    char *copy = arena_alloc(ctx->arena, c->name.len + 1);
-    return slice_of(copy, value_copy(copy, (const char *)key, c->name.len));
+    char *copy = arena_cstr(ctx->arena, slice_of((const char *)key, c->name.len));
+    return slice_of(copy, unescape(copy, c->name.len));
 }
 
 enum { SAX_LOCAL, SAX_PREFIX, SAX_URI, SAX_VALUE, SAX_END, SAX_FIELDS };
+
+/* The values stand one after the other from p on. */
+static void values_unescape(struct attr *attrs, size_t n, char *p)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = attrs[i].value.len;
+        attrs[i].value.len = unescape(p, len);
+        p += len;
+    }
+}
 
 /* A node with its attributes and their values, in one block. */
 static struct node *element(struct xmlin_ctx *ctx, const xmlChar *local, const xmlChar *uri, size_t n_attrs,
@@ -78,18 +85,21 @@ static struct node *element(struct xmlin_ctx *ctx, const xmlChar *local, const x
         bytes += (size_t)(sax[i * SAX_FIELDS + SAX_END] - sax[i * SAX_FIELDS + SAX_VALUE]);
     struct node *n = arena_alloc(ctx->arena, bytes);
     struct attr *attrs = (struct attr *)(void *)(n + 1);
-    char *value = (char *)(attrs + n_attrs);
+    char *values = (char *)(attrs + n_attrs), *value = values;
     *n = (struct node){ .name = name_of(ctx, local), .ns = name_of(ctx, uri) };
     n->attrs = n_attrs ? attrs : NULL;
     for (size_t i = 0; i < n_attrs; i++, sax += SAX_FIELDS) {
         const char *p = (const char *)sax[SAX_VALUE];
-        size_t len = value_copy(value, p, (size_t)((const char *)sax[SAX_END] - p));
+        size_t len = (size_t)((const char *)sax[SAX_END] - p);
+        memcpy(value, p, len);
         attrs[i].next = i + 1 < n_attrs ? &attrs[i + 1] : NULL;
         attrs[i].name = name_of(ctx, sax[SAX_LOCAL]);
         attrs[i].ns = name_of(ctx, sax[SAX_URI]);
         attrs[i].value = slice_of(value, len);
         value += len;
     }
+    if (memchr(values, '&', (size_t)(value - values)))
+        values_unescape(attrs, n_attrs, values);
     return n;
 }
 
@@ -489,27 +499,34 @@ static int char_len(const uint8_t *p, size_t n)
     return len == 3 && p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE ? -1 : len;
 }
 
+enum { BLOCK = 32 };
+
+static bool is_ascii_block(const uint8_t *p) /* all of 1 to 127 */
+{
+    uint8_t bits = 0;
+    for (int i = 0; i < BLOCK; i++)
+        bits |= (uint8_t)(p[i] - 1) | p[i];
+    return !(bits & 0x80);
+}
+
 /* Bytes of s that are whole characters; *bad if what follows them is none. */
 static size_t whole_chars(struct slice s, bool *bad)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     const uint8_t *p = (const uint8_t *)s.p;
     size_t at = 0;
     *bad = false;
     while (at < s.len) {
-        uint64_t word;
-        if (s.len - at >= sizeof word) {
-            memcpy(&word, p + at, sizeof word);
-            if ((((word - ones) | word) & tops) == 0) { /* eight bytes of 1 to 127 */
-                at += sizeof word;
-                continue;
-            }
+        if (s.len - at >= BLOCK && is_ascii_block(p + at)) {
+            at += BLOCK;
+            continue;
         }
-        int len = char_len(p + at, s.len - at);
-        *bad = len < 0;
-        if (len <= 0)
-            break;
-        at += (size_t)len;
+        for (size_t end = s.len - at < BLOCK ? s.len : at + BLOCK; at < end;) { /* at may pass end */
+            int len = char_len(p + at, s.len - at);
+            *bad = len < 0;
+            if (len <= 0)
+                return at;
+            at += (size_t)len;
+        }
     }
     return at;
 }

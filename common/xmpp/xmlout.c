@@ -31,19 +31,41 @@ static struct slice escape_of(char c)
     }
 }
 
+enum { BLOCK = 16 };
+
+typedef uint8_t block __attribute__((vector_size(BLOCK)));
+
+/* True if some of BLOCK bytes may be special. */
+static bool has_special(const char *p)
+{
+    block b;
+    uint64_t any[BLOCK / sizeof(uint64_t)];
+    memcpy(&b, p, sizeof b);
+    block found = (block)(b == '&') | (block)(b == '<') | (block)(b == '>') | (block)(b == '\'') |
+                  (block)(b == '"') | (block)(b == '\r') | (block)(b == '\n') | (block)(b == '\t');
+    memcpy(any, &found, sizeof any);
+    return any[0] | any[1];
+}
+
 static inline void escaped(struct buf *out, struct slice s, uint8_t most)
 {
-    if (s.len == 0)
-        return;
-    const char *p = s.p;
-    const char *end = s.p + s.len;
-    for (const char *run = p; p < end; run = ++p) {
-        while (p < end && (uint8_t)(special[(uint8_t)*p] - 1) >= most)
-            p++;
-        buf_put(out, run, (size_t)(p - run));
-        if (p == end)
+    size_t at = 0;
+    for (size_t run = 0; run < s.len; run = ++at) {
+        while (at < s.len) {
+            if (s.len - at >= BLOCK && !has_special(s.p + at)) {
+                at += BLOCK;
+                continue;
+            }
+            size_t end = s.len - at < BLOCK ? s.len : at + BLOCK;
+            while (at < end && (uint8_t)(special[(uint8_t)s.p[at]] - 1) >= most)
+                at++;
+            if (at < end)
+                break;
+        }
+        buf_put(out, s.p + run, at - run);
+        if (at == s.len)
             return;
-        buf_slice(out, escape_of(*p));
+        buf_slice(out, escape_of(s.p[at]));
     }
 }
 
