@@ -194,18 +194,34 @@ static void rnode_describe(struct rnode *n, const struct control_node_up *up)
         n->names[i] = mem_copy(up->names[i]);
 }
 
+/* A new node under the instance name of one that cannot be reached is that daemon, started again: the old one is not
+ * waited for. */
+static void replace_older(struct rlink *rl, const struct rnode_link *l)
+{
+    struct rnode_link *other;
+    for (size_t at = 0; (other = idmap_next(rl->nodes, &at));) {
+        if (other != l && !other->node.reachable && other->node.role == l->node.role && other->node.instance &&
+            strcmp(other->node.instance, l->node.instance) == 0)
+            loop_timer(rl->loop, &other->grace, 0, on_grace_over);
+    }
+}
+
 static void rnode_up(struct rlink *rl, struct rconn *rc, const struct control_node_up *up)
 {
+    bool is_new = false;
     struct rnode_link *l = idmap_get(rl->nodes, up->node);
     struct log_ctx log = log_of(rl);
     if (up->node == rl->shared.node)
         return;
     if (!l) {
+        is_new = true;
         l = rnode_new(rl, up->node);
         LOG_INFO(&log, "node_up", F_HEX("node", up->node), F_SLICE("instance", up->instance),
                  F_STR("role", node_role_name(up->role)));
     }
     rnode_describe(&l->node, up);
+    if (is_new)
+        replace_older(rl, l);
     l->on |= 1u << rconn_index(rc);
     if (!l->via)
         rnode_way(l);

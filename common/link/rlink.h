@@ -3,7 +3,8 @@
  * Connects to every router listed, keeps dialling with jittered back-off (0.1 s to 10 s), and shows its owner nodes
  * and frames: which router they came over does not matter. Numbered frames arrive in order and once; what was sent to a node while no
  * router is reachable waits in its channel and is sent when one is. A node that is gone from all routers for node_grace_ms
- * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node). While no router is up the
+ * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node, and once
+ * it is there under the same role and instance name the old one is lost at once: instance names differ). While no router is up the
  * grace does not run. A node that has itself forgotten us is lost and there again, at once, with a new channel. */
 #ifndef LINK_RLINK_H
 #define LINK_RLINK_H
