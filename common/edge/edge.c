@@ -255,26 +255,10 @@ static void lose_sessions(struct edge *e, const struct rnode *node)
     mem_free(ids);
 }
 
-/* A session manager under the name of one that cannot be reached: that one has been restarted, and is not waited for. */
-static void replace_older(struct edge *e, const struct rnode *node)
-{
-    struct rnode *other;
-    size_t at = 0;
-    while ((other = rlink_next_node(e->link, &at))) {
-        if (other != node && other->role == ROLE_SESSMAN && !other->reachable &&
-            strcmp(other->instance, node->instance) == 0)
-            lose_sessions(e, other);
-    }
-}
-
 static void on_node(void *owner, struct rnode *node, bool up)
 {
     struct edge *e = owner;
-    if (node->role != ROLE_SESSMAN)
-        return;
-    if (up)
-        replace_older(e, node);
-    else
+    if (!up && node->role == ROLE_SESSMAN)
         lose_sessions(e, node);
 }
 

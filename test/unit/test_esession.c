@@ -345,16 +345,6 @@ static void a_lost_session_manager_ends_its_sessions(void **state)
     sent("");
 }
 
-static void a_restarted_session_manager_is_not_waited_for(void **state) /* the new one has the old one's name */
-{
-    struct bench *b = *state;
-    logged_in(b, "a@im.example/r");
-    the_link->nodes[0].reachable = false;
-    the_link->nodes[1].instance = the_link->nodes[0].instance;
-    the_link->ops->on_node(the_link->owner, &the_link->nodes[1], true);
-    saw(b, "close reset session manager restarted;");
-}
-
 static void a_full_channel_stops_the_source_until_there_is_room(void **state)
 {
     struct bench *b = *state;
@@ -430,7 +420,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_ended_session_meets_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_close_is_answered_with_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_session_manager_ends_its_sessions, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_restarted_session_manager_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_stops_the_source_until_there_is_room, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_stay_while_somebody_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(the_owner_is_found_by_the_first_step, setup, teardown),
