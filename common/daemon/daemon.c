@@ -135,7 +135,8 @@ enum rc app_reload(struct app *app, struct buf *report, struct why *why)
         app->run.conf = app->conf = fresh;
         LOG_INFO(&app->log, "reloaded", F_STR("file", app->conf_path));
     }
-    notify("READY=1");
+    if (app->ready)
+        notify("READY=1");
     return rc;
 }
 

@@ -147,7 +147,7 @@ static const struct ctl_command common[] = {
     { "status", "status: one JSON object", on_status },
     { "metrics", "metrics: OpenMetrics text", on_metrics },
     { "metrics-json", "metrics-json: one JSON object, name to number", on_metrics_json },
-    { "loglevel", "loglevel LEVEL[,SUB=LEVEL …]: until the next reload or restart", on_loglevel },
+    { "loglevel", "loglevel LEVEL[,SUB=LEVEL ...]: until the next reload or restart", on_loglevel },
     { "reload", "reload: reads the configuration again; says what changed and what needs a restart",
       on_reload },
     { "reopen", "reopen: opens the log file again", on_reopen },
