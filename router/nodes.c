@@ -62,16 +62,21 @@ void nodes_leave(struct peer *p)
     buf_fini(&out);
 }
 
-/* The names it has from now on: all of them. */
+/* The names it has from now on: all of them. A sessman that hosts a domain which is also a component's goes without
+ * that one; whoever may bind nothing at all is not who it says it is. */
 static enum rc rebind(struct peer *p, const struct slice *names, size_t n, struct why *why)
 {
     while (p->n_names)
         peer_unbind(p, p->n_names - 1);
     for (size_t i = 0; i < n; i++) {
         enum rc rc = peer_bind(p, names[i]);
-        if (rc == RC_DENIED) {
+        if (rc != RC_DENIED)
+            continue;
+        struct log_ctx log = peer_log(p, "frames");
+        METRIC_INC(p->r->run->metrics, METRIC_AUTH_FAILED);
+        LOG_WARN(&log, "name_denied", F_STR("instance", p->instance), F_SLICE("name", names[i]));
+        if (p->role != ROLE_SESSMAN) {
             why_set(why, "it may not bind " SLICE_FMT, SLICE_ARG(names[i]));
-            METRIC_INC(p->r->run->metrics, METRIC_AUTH_FAILED);
             return rc;
         }
     }

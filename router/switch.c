@@ -73,6 +73,7 @@ void switch_drained(struct peer *p)
         if (from->blocked_on != p)
             continue;
         from->blocked_on = NULL;
+        from->heard_ms = loop_now_ms(from->r->run->loop); /* its silence was our doing */
         conn_resume(from->conn);
     }
 }

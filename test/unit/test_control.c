@@ -1,0 +1,307 @@
+/* test/unit/test_control.c - control.c: what a writer writes its reader reads, and lies are refused by name */
+#include "common/link/control.h"
+#include "common/xmpp/ns.h"
+#include "common/xmpp/xmlin.h"
+/* cmocka wants these before it */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static const struct xmlin_limits limits = { 1 << 20, 8, 4096, 32 };
+
+struct fixture {
+    struct arena_pool *arenas;
+    struct xmlin_pool *xml;
+    struct arena *a;
+    struct buf b;
+    struct why why;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->arenas = arena_pool_new(4096, 0, 2);
+    f->xml = xmlin_pool_new(NS_CLIENT, f->arenas);
+    f->a = arena_new(4096, 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    buf_fini(&f->b);
+    arena_free(&f->a);
+    xmlin_pool_free(&f->xml);
+    arena_pool_free(&f->arenas);
+    free(f);
+    return 0;
+}
+
+static struct node *parse(struct fixture *f, struct slice text)
+{
+    struct node *n = NULL;
+    enum rc rc = xmlin_parse(f->xml, f->a, text, &limits, &n, &f->why);
+    if (rc != RC_OK)
+        fail_msg("%s: " SLICE_FMT, f->why.text, SLICE_ARG(text));
+    return n;
+}
+
+static struct node *written(struct fixture *f, enum control_kind kind)
+{
+    struct node *n = parse(f, arena_copy(f->a, buf_get(&f->b)));
+    assert_int_equal(control_kind_of(n), kind);
+    buf_reset(&f->b);
+    return n;
+}
+
+static void nodes_and_names_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct slice names[2] = { SLICE("im.example"), SLICE("bücher.example") }, *read;
+    struct control_node_up in = { 0xfedcba9876543210, ROLE_SESSMAN, SLICE("sessman-1"), names, 2 }, out;
+    uint64_t node;
+    size_t n;
+    control_write_node_up(&f->b, &in);
+    assert_int_equal(control_read_node_up(f->a, written(f, CONTROL_NODE_UP), &out, &f->why), RC_OK);
+    assert_true(out.node == in.node && out.role == ROLE_SESSMAN && slice_is(out.instance, "sessman-1"));
+    assert_int_equal(out.n_names, 2);
+    assert_true(slice_eq(out.names[1], names[1]));
+    control_write_node_down(&f->b, 7);
+    assert_int_equal(control_read_node_down(written(f, CONTROL_NODE_DOWN), &node, &f->why), RC_OK);
+    assert_int_equal(node, 7);
+    control_write_names(&f->b, names, 2);
+    assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_OK);
+    assert_true(n == 2 && slice_is(read[0], "im.example"));
+    control_write_names(&f->b, NULL, 0);
+    assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_OK);
+    assert_int_equal(n, 0);
+}
+
+static void an_opening_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct slice jids[1] = { SLICE("romeo@im.example") };
+    struct control_open in = { .domain = SLICE("im.example"), .ip = SLICE("2001:db8::1"), .secure = true,
+                               .offered_plus = true, .mechanisms = SLICE("SCRAM-SHA-1 PLAIN"), .bindings = SLICE("tls-exporter"),
+                               .cb = { SLICE("\x00\xff\x80"), SLICE("end") }, .cert_jids = jids, .n_cert_jids = 1 }, out;
+    control_write_open(&f->b, &in);
+    assert_int_equal(control_read_open(f->a, written(f, CONTROL_OPEN), &out, &f->why), RC_OK);
+    assert_true(slice_eq(out.domain, in.domain) && slice_eq(out.ip, in.ip) && slice_eq(out.mechanisms, in.mechanisms) &&
+                slice_eq(out.bindings, in.bindings) && slice_eq(out.cb.exporter, in.cb.exporter) &&
+                slice_eq(out.cb.end_point, in.cb.end_point) && slice_eq(out.cert_jids[0], jids[0]));
+    assert_true(out.secure && out.offered_plus && !out.trusted_plain && out.n_cert_jids == 1);
+}
+
+static void empty_and_absent_data_are_two_things(void **state) /* RFC 6120 6.4.2 */
+{
+    struct fixture *f = *state;
+    struct control_auth in = { .mechanism = SLICE("PLAIN"), .has_initial = true }, out;
+    struct slice data;
+    control_write_auth(&f->b, &in);
+    assert_int_equal(control_read_auth(f->a, written(f, CONTROL_AUTH), &out, &f->why), RC_OK);
+    assert_true(out.has_initial && out.initial.len == 0);
+    in.has_initial = false;
+    control_write_auth(&f->b, &in);
+    assert_int_equal(control_read_auth(f->a, written(f, CONTROL_AUTH), &out, &f->why), RC_OK);
+    assert_false(out.has_initial);
+    control_write_response(&f->b, SLICE_NONE);
+    assert_int_equal(control_read_data(f->a, written(f, CONTROL_RESPONSE), &data, &f->why), RC_OK);
+    assert_int_equal(data.len, 0);
+}
+
+static void long_data_comes_back_whole(void **state)
+{
+    struct fixture *f = *state;
+    char bytes[4000];
+    struct slice data;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7);
+    for (size_t n = 766; n < 772; n++) { /* around the writer's piece */
+        control_write_challenge(&f->b, slice_of(bytes, n));
+        assert_int_equal(control_read_data(f->a, written(f, CONTROL_CHALLENGE), &data, &f->why), RC_OK);
+        assert_true(slice_eq(data, slice_of(bytes, n)));
+    }
+    control_write_challenge(&f->b, slice_of(bytes, sizeof bytes));
+    assert_int_equal(control_read_data(f->a, written(f, CONTROL_CHALLENGE), &data, &f->why), RC_OK);
+    assert_true(slice_eq(data, slice_of(bytes, sizeof bytes)));
+}
+
+static void outcomes_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct control_success success = { true, SLICE("v=abc"), SLICE("romeo@im.example") }, success_out;
+    struct control_failure failure = { SASL_ACCOUNT_DISABLED, SLICE("<why> & 'how'") }, failure_out;
+    struct control_bind_refused refused = { COND_CONFLICT, SLICE("taken") }, refused_out;
+    struct control_close close = { STREAM_POLICY_VIOLATION, SLICE_NONE }, close_out;
+    struct jid full;
+    struct slice resource;
+    bool lost;
+    control_write_success(&f->b, &success);
+    assert_int_equal(control_read_success(f->a, written(f, CONTROL_SUCCESS), &success_out, &f->why), RC_OK);
+    assert_true(success_out.has_data && slice_eq(success_out.data, success.data) && slice_eq(success_out.user, success.user));
+    control_write_failure(&f->b, &failure);
+    assert_int_equal(control_read_failure(f->a, written(f, CONTROL_FAILURE), &failure_out, &f->why), RC_OK);
+    assert_true(failure_out.cond == SASL_ACCOUNT_DISABLED && slice_eq(failure_out.text, failure.text));
+    control_write_bind_refused(&f->b, &refused);
+    assert_int_equal(control_read_bind_refused(f->a, written(f, CONTROL_BIND_REFUSED), &refused_out, &f->why), RC_OK);
+    assert_int_equal(refused_out.cond, COND_CONFLICT);
+    control_write_close(&f->b, &close);
+    assert_int_equal(control_read_close(f->a, written(f, CONTROL_CLOSE), &close_out, &f->why), RC_OK);
+    assert_int_equal(close_out.cond, STREAM_POLICY_VIOLATION);
+    control_write_bound(&f->b, SLICE("romeo@im.example/bal'co\"ny"));
+    assert_int_equal(control_read_bound(f->a, written(f, CONTROL_BOUND), &full, &f->why), RC_OK);
+    assert_true(slice_is(full.resource, "bal'co\"ny"));
+    control_write_bind(&f->b, SLICE_NONE);
+    assert_int_equal(control_read_bind(f->a, written(f, CONTROL_BIND), &resource, &f->why), RC_OK);
+    assert_int_equal(resource.len, 0);
+    control_write_gone(&f->b, true);
+    assert_int_equal(control_read_gone(written(f, CONTROL_GONE), &lost, &f->why), RC_OK);
+    assert_true(lost);
+    control_write_abort(&f->b);
+    written(f, CONTROL_ABORT);
+}
+
+static void domains_keep_their_features(void **state)
+{
+    struct fixture *f = *state;
+    struct slice features = SLICE("<ver xmlns='urn:xmpp:features:rosterver'/><c xmlns='http://jabber.org/protocol/caps' "
+                                  "node='http://x.example/?a&amp;b' ver='q=='/>");
+    struct control_domain in[2] = { { SLICE("im.example"), true, SLICE("SCRAM-SHA-1 PLAIN"), features },
+                                    { SLICE("two.example"), false, SLICE("PLAIN"), SLICE_NONE } }, *out;
+    size_t n;
+    control_write_domains(&f->b, in, 2);
+    assert_int_equal(control_read_domains(f->a, written(f, CONTROL_DOMAINS), &out, &n, &f->why), RC_OK);
+    assert_int_equal(n, 2);
+    assert_true(out[0].registration && slice_eq(out[0].mechanisms, in[0].mechanisms));
+    assert_true(slice_eq(out[0].features, features));
+    assert_true(!out[1].registration && out[1].features.len == 0);
+}
+
+static enum rc read_any(struct fixture *f, struct node *n)
+{
+    struct control_node_up up;
+    struct control_open open;
+    struct control_auth auth;
+    struct control_success success;
+    struct control_failure failure;
+    struct control_domain *domains;
+    struct control_close close;
+    struct control_bind_refused refused;
+    struct jid jid;
+    struct slice s, *names;
+    uint64_t node;
+    size_t count;
+    bool lost;
+    switch (control_kind_of(n)) {
+    case CONTROL_NODE_UP: return control_read_node_up(f->a, n, &up, &f->why);
+    case CONTROL_NODE_DOWN: return control_read_node_down(n, &node, &f->why);
+    case CONTROL_NAMES: return control_read_names(f->a, n, &names, &count, &f->why);
+    case CONTROL_OPEN: return control_read_open(f->a, n, &open, &f->why);
+    case CONTROL_AUTH: return control_read_auth(f->a, n, &auth, &f->why);
+    case CONTROL_RESPONSE: return control_read_data(f->a, n, &s, &f->why);
+    case CONTROL_SUCCESS: return control_read_success(f->a, n, &success, &f->why);
+    case CONTROL_FAILURE: return control_read_failure(f->a, n, &failure, &f->why);
+    case CONTROL_BOUND: return control_read_bound(f->a, n, &jid, &f->why);
+    case CONTROL_BIND: return control_read_bind(f->a, n, &s, &f->why);
+    case CONTROL_BIND_REFUSED: return control_read_bind_refused(f->a, n, &refused, &f->why);
+    case CONTROL_GONE: return control_read_gone(n, &lost, &f->why);
+    case CONTROL_CLOSE: return control_read_close(f->a, n, &close, &f->why);
+    case CONTROL_DOMAINS: return control_read_domains(f->a, n, &domains, &count, &f->why);
+    default: return RC_UNSUPPORTED;
+    }
+}
+
+static void lies_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "<node-up %s node='0000000000000000' role='edge' instance='c'/>",
+        "<node-up %s node='12' role='edge' instance='c'/>",
+        "<node-up %s node='0000000000000001' role='king' instance='c'/>",
+        "<node-up %s node='0000000000000001' role='edge'/>",
+        "<node-up %s node='0000000000000001' role='edge' instance='c'><name>Im.Example</name></node-up>",
+        "<node-down %s node='x'/>",
+        "<names %s><name>a b</name></names>",
+        "<names %s><name/></names>",
+        "<open %s domain='' ip='::1'/>",
+        "<open %s domain='im.example'/>",
+        "<open %s domain='im.example' ip='::1' secure='maybe'/>",
+        "<open %s domain='im.example' ip='::1'><exporter>!</exporter></open>",
+        "<auth %s>QQ==</auth>",
+        "<auth %s mechanism='PLAIN'>QQ</auth>",
+        "<response %s>***</response>",
+        "<success %s user='im.example'/>",
+        "<success %s user='a@im.example/x'/>",
+        "<failure %s cond='no-such'/>",
+        "<bound %s jid='a@im.example'/>",
+        "<bound %s jid='@'/>",
+        "<bind-refused %s cond=''/>",
+        "<gone %s lost='x'/>",
+        "<close %s/>",
+        "<domains %s><domain mechanisms='PLAIN'/></domains>",
+        "<domains %s><domain name='a@b'/></domains>",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char at[sizeof f->why.text];
+        const char *hole = strstr(bad[i], "%s");
+        struct slice head = slice_of(bad[i], (size_t)(hole - bad[i]));
+        struct slice text = arena_fmt(f->a, SLICE_FMT "xmlns='" NS_CONTROL "'%s", SLICE_ARG(head), hole + 2);
+        f->why.text[0] = '\0';
+        if (read_any(f, parse(f, text)) != RC_SYNTAX)
+            fail_msg("%s was taken", bad[i]);
+        snprintf(at, sizeof at, "%s", f->why.text);
+        assert_true(at[0] == '<'); /* names the element */
+    }
+}
+
+static void other_elements_are_none_of_ours(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(control_kind_of(parse(f, SLICE("<open/>"))), CONTROL_NONE);
+    assert_int_equal(control_kind_of(parse(f, SLICE("<king xmlns='" NS_CONTROL "'/>"))), CONTROL_NONE);
+    assert_int_equal(control_kind_of(NULL), CONTROL_NONE);
+}
+
+static void too_many_names_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct slice names[CONTROL_NAMES_MAX + 1], *read;
+    size_t n;
+    for (size_t i = 0; i <= CONTROL_NAMES_MAX; i++)
+        names[i] = arena_fmt(f->a, "d%zu.example", i);
+    control_write_names(&f->b, names, CONTROL_NAMES_MAX);
+    assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_OK);
+    control_write_names(&f->b, names, CONTROL_NAMES_MAX + 1);
+    assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_LIMIT);
+}
+
+static void roles_have_names(void **state)
+{
+    enum node_role role;
+    (void)state;
+    for (int r = ROLE_COMPONENT; r <= ROLE_ADMIN; r++) {
+        assert_true(node_role_parse(slice_cstr(node_role_name((enum node_role)r)), &role));
+        assert_int_equal(role, r);
+    }
+    assert_false(node_role_parse(SLICE("Edge"), &role));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nodes_and_names_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_opening_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(empty_and_absent_data_are_two_things, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_data_comes_back_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(domains_keep_their_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_elements_are_none_of_ours, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_names_are_refused, setup, teardown),
+        cmocka_unit_test(roles_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
