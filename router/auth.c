@@ -100,8 +100,9 @@ void auth_mechanisms(struct peer *p, struct buf *out)
     mechanism(out, scram_name(SCRAM_SHA1, false));
     BUF_LIT(out, "</mechanisms>");
     if (auth_plus(p))
-        BUF_LIT(out, "<sasl-channel-binding xmlns='" NS_CHANNEL_BINDING "'><channel-binding type='tls-exporter'/>"
-                     "<channel-binding type='tls-server-end-point'/></sasl-channel-binding>");
+        BUF_LIT(out,
+                "<sasl-channel-binding xmlns='" NS_CHANNEL_BINDING "'><channel-binding type='tls-exporter'/>"
+                "<channel-binding type='tls-server-end-point'/></sasl-channel-binding>");
 }
 
 /* --- outcomes --- */
@@ -155,7 +156,8 @@ static bool same_fingerprint(struct arena *a, struct slice der, const char *want
     return slice_eq_nocase(hex_encode(a, slice_of((char *)sha256, sizeof sha256)), slice_cstr(wanted));
 }
 
-/* By pinned fingerprint; or, verified against ca_file, by an XmppAddr identity that is the component's name. */
+/* By pinned fingerprint; or, verified against ca_file, by an XmppAddr identity that is the component's name.
+ */
 static bool cert_is(struct peer *p, struct arena *a, const struct section *s)
 {
     struct conn_tls tls;
@@ -210,7 +212,8 @@ static void challenge(struct peer *p, const struct scram_keys *keys)
     struct auth *auth = p->auth;
     struct slice out;
     auth->keys = *keys;
-    scram_challenge(auth->a, &auth->scram, secret_token(auth->a, SCRAM_NONCE_BYTES), &auth->keys, SLICE_NONE, &out);
+    scram_challenge(auth->a, &auth->scram, secret_token(auth->a, SCRAM_NONCE_BYTES), &auth->keys, SLICE_NONE,
+                    &out);
     put(p, "challenge", out);
     p->state = PEER_SASL;
 }
@@ -219,8 +222,9 @@ static void derive_run(struct work *w)
 {
     struct derive_job *job = CONTAINER(w, struct derive_job, work);
     struct key_cache *c = job->made;
-    job->rc = scram_derive(c->hash, slice_cstr(c->secret), slice_of((char *)job->r->salt, sizeof job->r->salt),
-                           SCRAM_ITERATIONS_LEAST, &c->keys);
+    job->rc =
+        scram_derive(c->hash, slice_cstr(c->secret), slice_of((char *)job->r->salt, sizeof job->r->salt),
+                     SCRAM_ITERATIONS_LEAST, &c->keys);
 }
 
 static void derive_done(struct work *w)

@@ -67,7 +67,8 @@ static void names_add(struct section *s, struct slice list)
     }
 }
 
-static enum rc section_set(void *ctx, const char *name, const char *option, const char *value, struct why *why)
+static enum rc section_set(void *ctx, const char *name, const char *option, const char *value,
+                           struct why *why)
 {
     struct section *s = current(ctx);
     (void)name;

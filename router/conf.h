@@ -5,12 +5,13 @@
 #include "common/daemon/conf.h"
 #include "common/link/control.h"
 
-struct section {              /* [component NAME] */
+struct section { /* [component NAME] */
     struct section *next;
     char *name, *secret;
-    char *fingerprint;        /* SHA-256 of the client certificate for EXTERNAL, hex; NULL: name in the certificate */
+    char
+        *fingerprint; /* SHA-256 of the client certificate for EXTERNAL, hex; NULL: name in the certificate */
     enum node_role role;
-    char **names;             /* it may bind these; "*.example.net" stands for all below */
+    char **names; /* it may bind these; "*.example.net" stands for all below */
     size_t n_names;
     bool spread_hash;
 };
@@ -19,7 +20,7 @@ struct router_conf {
     char *unix_path;
     struct conf_list address;
     uint32_t port;
-    int tls;                  /* enum router_tls */
+    int tls; /* enum router_tls */
     char *cert_file, *key_file, *ca_file;
     uint32_t auth_ms, full_ms, silence_ms, peers_max;
     size_t stanza_bytes, queue_bytes;

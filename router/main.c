@@ -1,4 +1,5 @@
-/* router/main.c - bulkhead-router: authenticates components, keeps the table of bound names, switches frames */
+/* router/main.c - bulkhead-router: authenticates components, keeps the table of bound names, switches frames
+ */
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "common/base/text.h"
@@ -25,7 +26,8 @@ static struct section *nobody_new(void)
 }
 
 /* RC_OK with *out NULL: there is no certificate, so TLS is not offered. */
-static enum rc tls_open(struct daemon_run *run, const struct router_conf *conf, struct tls_ctx **out, struct why *why)
+static enum rc tls_open(struct daemon_run *run, const struct router_conf *conf, struct tls_ctx **out,
+                        struct why *why)
 {
     bool system = conf->ca_file && strcmp(conf->ca_file, "system") == 0;
     char *ca = conf->ca_file ? daemon_path(run->dir, conf->ca_file) : NULL;
@@ -36,7 +38,8 @@ static enum rc tls_open(struct daemon_run *run, const struct router_conf *conf, 
     *out = NULL;
     if (conf->cert_file && access(cert, F_OK) == 0) {
         rc = tls_ctx_new(&tls, out, why);
-        if (rc == RC_OK && (rc = tls_ctx_cert(*out, "router", cert, conf->key_file ? key : cert, why)) != RC_OK)
+        if (rc == RC_OK &&
+            (rc = tls_ctx_cert(*out, "router", cert, conf->key_file ? key : cert, why)) != RC_OK)
             tls_ctx_free(out);
     }
     mem_free(ca);
@@ -47,7 +50,9 @@ static enum rc tls_open(struct daemon_run *run, const struct router_conf *conf, 
 
 static enum rc open_one(struct router *r, const char *address, uint16_t port, struct why *why)
 {
-    struct listen_conf lc = { .address = address, .port = port, .mode = 0660, .on_accept = peer_accept, .ctx = r };
+    struct listen_conf lc = {
+        .address = address, .port = port, .mode = 0660, .on_accept = peer_accept, .ctx = r
+    };
     enum rc rc = listen_open(r->run->loop, &lc, &r->conn_conf, &r->listeners[r->n_listeners], why);
     r->n_listeners += rc == RC_OK;
     return rc;
@@ -101,8 +106,11 @@ static enum rc start(struct daemon_run *run, struct why *why)
     r->work = work_pool_new(run->loop, 1, WORK_MAX);
     r->nobody = nobody_new();
     secret_random(r->salt, sizeof r->salt);
-    r->limits = (struct xmlin_limits){ .stanza_bytes = r->conf->stanza_bytes, .depth = 64, .elements = 20000, .attrs = 128 };
-    r->conn_conf = (struct conn_conf){ .ops = peer_conn_ops(), .out_full = r->conf->queue_bytes, .totals = &r->totals };
+    r->limits = (struct xmlin_limits){
+        .stanza_bytes = r->conf->stanza_bytes, .depth = 64, .elements = 20000, .attrs = 128
+    };
+    r->conn_conf =
+        (struct conn_conf){ .ops = peer_conn_ops(), .out_full = r->conf->queue_bytes, .totals = &r->totals };
     enum rc rc = tls_open(run, r->conf, &r->tls, why);
     if (rc == RC_OK)
         rc = listeners_open(r, why);
@@ -151,11 +159,13 @@ static void status_peer(const struct peer *p, struct buf *json)
     json_string(json, slice_cstr(p->name));
     BUF_LIT(json, ",\"instance\":");
     json_string(json, slice_cstr(p->instance));
-    buf_fmt(json, ",\"role\":\"%s\",\"level\":%d,\"ip\":\"%s\",\"tls\":%s,\"queue_bytes\":%zu,\"in\":%llu,\"out\":%llu,"
-            "\"in_bytes\":%llu,\"out_bytes\":%llu,\"names\":[",
-            node_role_name(p->role), (int)p->level, p->ip, p->secure ? "true" : "false", conn_waiting(p->conn),
-            (unsigned long long)p->in_count, (unsigned long long)p->out_count, (unsigned long long)p->in_bytes,
-            (unsigned long long)p->out_bytes);
+    buf_fmt(
+        json,
+        ",\"role\":\"%s\",\"level\":%d,\"ip\":\"%s\",\"tls\":%s,\"queue_bytes\":%zu,\"in\":%llu,\"out\":%llu,"
+        "\"in_bytes\":%llu,\"out_bytes\":%llu,\"names\":[",
+        node_role_name(p->role), (int)p->level, p->ip, p->secure ? "true" : "false", conn_waiting(p->conn),
+        (unsigned long long)p->in_count, (unsigned long long)p->out_count, (unsigned long long)p->in_bytes,
+        (unsigned long long)p->out_bytes);
     for (size_t i = 0; i < p->n_names; i++) {
         if (i)
             buf_byte(json, ',');

@@ -9,8 +9,8 @@
 struct names;
 struct names *names_new(void);
 void names_free(struct names **n);
-/* by_hash: the owner of a key is found by rendezvous hash of the instances, once one of them asks for it; else in
- * turns. instance is borrowed until the unbinding. Binding twice is once. */
+/* by_hash: the owner of a key is found by rendezvous hash of the instances, once one of them asks for it;
+ * else in turns. instance is borrowed until the unbinding. Binding twice is once. */
 void names_bind(struct names *n, struct slice name, void *who, struct slice instance, bool by_hash);
 void names_unbind(struct names *n, struct slice name, const void *who);
 /* key: the bare JID addressed. NULL: nobody has bound name. */

@@ -171,7 +171,8 @@ static size_t bound_at(const struct peer *p, struct slice name)
     return i;
 }
 
-/* XEP-0225 4: <bind/> and <unbind/>; a hostname is a domain, without the resource that the XEP leaves open. */
+/* XEP-0225 4: <bind/> and <unbind/>; a hostname is a domain, without the resource that the XEP leaves
+ * open. */
 static bool on_bind(struct peer *p, struct arena *a, const struct stanza *st)
 {
     bool unbind = node_is(st->payload, "unbind", NS_COMPONENT);
@@ -196,7 +197,8 @@ static bool on_bind(struct peer *p, struct arena *a, const struct stanza *st)
         return iq_error(p, a, st, COND_CONFLICT);
     struct node *reply = stanza_reply(a, st);
     if (!unbind)
-        node_add_text(a, node_add(a, node_add(a, reply, "bind", NS_COMPONENT), "hostname", NS_COMPONENT), name);
+        node_add_text(a, node_add(a, node_add(a, reply, "bind", NS_COMPONENT), "hostname", NS_COMPONENT),
+                      name);
     answer_iq(p, reply);
     return true;
 }
@@ -208,7 +210,8 @@ static bool on_frames(struct peer *p, const struct node *n)
     struct slice instance = node_attr(n, "instance");
     enum node_role role;
     if (slice_u64(node_attr(n, "version"), UINT32_MAX, &version) != RC_OK || version != FRAME_PROTOCOL) {
-        LOG_WARN(&log, "frames_version", F_SLICE("theirs", node_attr(n, "version")), F_UINT("ours", FRAME_PROTOCOL));
+        LOG_WARN(&log, "frames_version", F_SLICE("theirs", node_attr(n, "version")),
+                 F_UINT("ours", FRAME_PROTOCOL));
         return refuse(p, STREAM_UNSUPPORTED_VERSION, "another version of the frame protocol");
     }
     if (hex_u64(node_attr(n, "node"), &node) != RC_OK || !node || node == p->r->node || !instance.len ||
@@ -238,13 +241,16 @@ static const struct step {
     enum peer_state state;
     const char *ns, *name;
     bool (*fn)(struct peer *p, struct arena *a, struct node *n);
-} steps[] = { /* what a component may send when */
+} steps[] = {
+    /* clang-format off */
+    /* what a component may send when */
     { PEER_HANDSHAKE, NS_COMPONENT_ACCEPT, "handshake", on_handshake },
     { PEER_PLAIN,     NS_TLS,              "starttls",  on_starttls },
     { PEER_PLAIN,     NS_SASL,             "auth",      on_auth },
     { PEER_SASL,      NS_SASL,             "response",  on_auth },
     { PEER_SASL,      NS_SASL,             "abort",     on_auth },
     { PEER_OPEN,      NULL,                NULL,        on_open },
+    /* clang-format on */
 };
 
 bool negotiate_element(struct peer *p, struct arena *a, struct node *n)

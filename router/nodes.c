@@ -5,7 +5,9 @@
 #include "common/link/control.h"
 #include "router/switch.h"
 
-static const struct xmlin_limits limits = { .stanza_bytes = FRAME_MAX, .depth = 4, .elements = CONTROL_NAMES_MAX + 8, .attrs = 16 };
+static const struct xmlin_limits limits = {
+    .stanza_bytes = FRAME_MAX, .depth = 4, .elements = CONTROL_NAMES_MAX + 8, .attrs = 16
+};
 
 static void describe(const struct peer *p, struct buf *out)
 {
@@ -62,8 +64,8 @@ void nodes_leave(struct peer *p)
     buf_fini(&out);
 }
 
-/* The names it has from now on: all of them. A sessman that hosts a domain which is also a component's goes without
- * that one; whoever may bind nothing at all is not who it says it is. */
+/* The names it has from now on: all of them. A sessman that hosts a domain which is also a component's goes
+ * without that one; whoever may bind nothing at all is not who it says it is. */
 static enum rc rebind(struct peer *p, const struct slice *names, size_t n, struct why *why)
 {
     while (p->n_names)

@@ -1,4 +1,5 @@
-/* router/nodes.h - what the router tells daemons of each other: node-up, node-down; what they tell it: names */
+/* router/nodes.h - what the router tells daemons of each other: node-up, node-down; what they tell it: names
+ */
 #ifndef ROUTER_NODES_H
 #define ROUTER_NODES_H
 

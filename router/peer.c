@@ -12,11 +12,14 @@
 
 enum { END_MS = 2000 };
 
-static const struct xmlin_limits early_limits = { .stanza_bytes = 8192, .depth = 8, .elements = 32, .attrs = 32 };
+static const struct xmlin_limits early_limits = {
+    .stanza_bytes = 8192, .depth = 8, .elements = 32, .attrs = 32
+};
 
 struct log_ctx peer_log(const struct peer *p, const char *doing)
 {
-    return (struct log_ctx){ .log = p->r->run->log, .sub = LOG_LINK, .conn = p->id, .ip = p->ip, .doing = doing };
+    return (
+        struct log_ctx){ .log = p->r->run->log, .sub = LOG_LINK, .conn = p->id, .ip = p->ip, .doing = doing };
 }
 
 /* --- names --- */
@@ -33,7 +36,8 @@ enum rc peer_bind(struct peer *p, struct slice name)
     }
     p->names = mem_resize(p->names, (p->n_names + 1) * sizeof *p->names);
     p->names[p->n_names++] = mem_copy(name);
-    names_bind(p->r->names, name, p, slice_cstr(p->instance), p->role == ROLE_SESSMAN || (s && s->spread_hash));
+    names_bind(p->r->names, name, p, slice_cstr(p->instance),
+               p->role == ROLE_SESSMAN || (s && s->spread_hash));
     return RC_OK;
 }
 
@@ -102,8 +106,9 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     struct peer *p = owner;
     struct router *r = p->r;
     struct log_ctx log = peer_log(p, "closing");
-    LOG_AT(&log, p->name && cause != CONN_BY_OWNER && cause != CONN_BY_PEER ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "peer_down",
-           F_STR("name", p->name ? p->name : ""), F_STR("cause", conn_cause_name(cause)), F_WHY(why));
+    LOG_AT(&log, p->name && cause != CONN_BY_OWNER && cause != CONN_BY_PEER ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+           "peer_down", F_STR("name", p->name ? p->name : ""), F_STR("cause", conn_cause_name(cause)),
+           F_WHY(why));
     p->conn = NULL;
     leave(p);
     auth_drop(p);
@@ -152,8 +157,8 @@ static bool feed(struct peer *p, struct slice bytes)
     return rc == RC_OK && !p->going;
 }
 
-/* Before login input is fed up to each '>', so that nothing behind <starttls/> or <frames/> is taken for XML of this
- * stream. */
+/* Before login input is fed up to each '>', so that nothing behind <starttls/> or <frames/> is taken for XML
+ * of this stream. */
 static void early_input(struct peer *p, struct slice bytes)
 {
     p->rest_void = false;
@@ -288,10 +293,11 @@ void peer_frames_up(struct peer *p, uint64_t node, struct slice instance)
     mem_free(p->instance);
     p->instance = mem_copy(instance);
     xmlin_fini(&p->in);
-    buf_fmt(conn_out(p->conn), "<frames xmlns='" NS_FRAMES "' node='%016llx' version='%d'/>", (unsigned long long)r->node,
-            FRAME_PROTOCOL);
+    buf_fmt(conn_out(p->conn), "<frames xmlns='" NS_FRAMES "' node='%016llx' version='%d'/>",
+            (unsigned long long)r->node, FRAME_PROTOCOL);
     conn_wrote(p->conn);
-    LOG_INFO(&log, "node_up", F_HEX("node", node), F_STR("instance", p->instance), F_STR("role", node_role_name(p->role)));
+    LOG_INFO(&log, "node_up", F_HEX("node", node), F_STR("instance", p->instance),
+             F_STR("role", node_role_name(p->role)));
     loop_timer(r->run->loop, &p->timer, r->conf->silence_ms / 4, on_silent);
     nodes_enter(p);
 }

@@ -22,33 +22,33 @@ enum { PEER_PIECES = 64 };
 struct auth;
 struct peer {
     struct router *r;
-    struct link all;        /* router.peers */
+    struct link all; /* router.peers */
     struct conn *conn;
-    uint64_t id;            /* node id, or a number of our own */
+    uint64_t id; /* node id, or a number of our own */
     enum peer_level level;
     enum peer_state state;
     enum node_role role;
-    char *name_asked;       /* XEP-0114: the stream is to this */
-    char *name;             /* its section, once authenticated */
-    char *instance;         /* "c2s-1", or name and number */
+    char *name_asked; /* XEP-0114: the stream is to this */
+    char *name;       /* its section, once authenticated */
+    char *instance;   /* "c2s-1", or name and number */
     char stream_id[33];
     char ip[46];
     bool secure, tcp, loopback;
-    bool rest_void;         /* what was read behind the element just handled is not XML of this stream */
-    bool going;             /* being ended: takes no part any more */
-    bool admin_named;       /* names[0] is the bare JID that an admin's tool speaks from */
+    bool rest_void;   /* what was read behind the element just handled is not XML of this stream */
+    bool going;       /* being ended: takes no part any more */
+    bool admin_named; /* names[0] is the bare JID that an admin's tool speaks from */
     unsigned tries;
     struct xmlin in;
-    struct auth *auth;      /* within an exchange */
-    char **names;           /* bound; prepared domains */
+    struct auth *auth; /* within an exchange */
+    char **names;      /* bound; prepared domains */
     size_t n_names;
-    struct timer timer;     /* login; then silence */
-    struct timer full;      /* runs while it does not take what waits for it */
+    struct timer timer;      /* login; then silence */
+    struct timer full;       /* runs while it does not take what waits for it */
     struct peer *blocked_on; /* reading is paused until that one has room */
     /* the frame level */
     struct framein frames;
-    uint64_t heard_ms;      /* when it last said something */
-    uint64_t last_dst;      /* where the last frame went, and who that was */
+    uint64_t heard_ms; /* when it last said something */
+    uint64_t last_dst; /* where the last frame went, and who that was */
     struct peer *last_peer;
     struct link touched;
     struct slice out[PEER_PIECES]; /* of the reader's buffer, to be written at the end of its turn */
@@ -61,7 +61,7 @@ void peer_accept(void *router, struct conn *c); /* listen_conf.on_accept */
 void peer_end(struct peer *p);                  /* closes, having flushed */
 /* Ends the stream with an error, after a header of ours if none was sent. text may be NULL. */
 void peer_stream_error(struct peer *p, enum stream_cond cond, const char *text);
-void peer_stop(struct peer *p);                 /* the router ends */
+void peer_stop(struct peer *p); /* the router ends */
 struct log_ctx peer_log(const struct peer *p, const char *doing);
 /* The login has succeeded. */
 void peer_authenticated(struct peer *p, const struct section *s);

@@ -14,19 +14,19 @@
 #include "router/conf.h"
 #include "router/names.h"
 
-#define ROUTER_METRICS(X)                                                                              \
-    X(PEERS, GAUGE, "peers", "connections, logged in or not")                                          \
-    X(LOGINS, COUNTER, "logins", "components and daemons that have logged in")                         \
-    X(AUTH_FAILED, COUNTER, "auth_failed", "wrong handshakes, SASL failures, names that may not be bound") \
-    X(FRAMES, COUNTER, "frames", "frames taken from daemons")                                          \
-    X(STANZAS, COUNTER, "stanzas", "stanzas taken from components")                                    \
-    X(BOUNCED, COUNTER, "bounced", "frames and stanzas that could not be delivered and went back")     \
+#define ROUTER_METRICS(X)                                                                                    \
+    X(PEERS, GAUGE, "peers", "connections, logged in or not")                                                \
+    X(LOGINS, COUNTER, "logins", "components and daemons that have logged in")                               \
+    X(AUTH_FAILED, COUNTER, "auth_failed", "wrong handshakes, SASL failures, names that may not be bound")   \
+    X(FRAMES, COUNTER, "frames", "frames taken from daemons")                                                \
+    X(STANZAS, COUNTER, "stanzas", "stanzas taken from components")                                          \
+    X(BOUNCED, COUNTER, "bounced", "frames and stanzas that could not be delivered and went back")           \
     X(DROPPED, COUNTER, "dropped", "numbered frames to a daemon that is not there; its sender repeats them") \
-    X(REFUSED, COUNTER, "refused", "frames that their sender may not send; its link is closed")       \
-    X(PAUSES, COUNTER, "pauses", "times that reading stopped because a destination was full")         \
-    X(FULL_CLOSED, COUNTER, "full_closed", "peers closed because they did not read for too long")     \
-    X(STREAM_ERRORS, COUNTER, "stream_errors", "streams ended with an error of ours")                 \
-    X(BYTES_IN, COUNTER, "in_bytes", "bytes read")                                                     \
+    X(REFUSED, COUNTER, "refused", "frames that their sender may not send; its link is closed")              \
+    X(PAUSES, COUNTER, "pauses", "times that reading stopped because a destination was full")                \
+    X(FULL_CLOSED, COUNTER, "full_closed", "peers closed because they did not read for too long")            \
+    X(STREAM_ERRORS, COUNTER, "stream_errors", "streams ended with an error of ours")                        \
+    X(BYTES_IN, COUNTER, "in_bytes", "bytes read")                                                           \
     X(BYTES_OUT, COUNTER, "out_bytes", "bytes written")
 enum router_metric {
 #define X(id, kind, name, help) METRIC_##id,
@@ -39,26 +39,26 @@ struct key_cache;
 struct router {
     struct daemon_run *run;
     const struct router_conf *conf;
-    uint64_t node;             /* ours */
-    struct link peers;         /* struct peer.all; owns them */
+    uint64_t node;     /* ours */
+    struct link peers; /* struct peer.all; owns them */
     unsigned n_peers;
-    struct idmap *nodes;       /* struct peer by node id: those at the frame level */
-    struct names *names;       /* bound names → struct peer */
-    unsigned n_admins;         /* peers of role admin: replies to them are found by their whole bare JID */
-    struct link touched;       /* struct peer.touched: pieces wait for the end of this read */
+    struct idmap *nodes; /* struct peer by node id: those at the frame level */
+    struct names *names; /* bound names → struct peer */
+    unsigned n_admins;   /* peers of role admin: replies to them are found by their whole bare JID */
+    struct link touched; /* struct peer.touched: pieces wait for the end of this read */
     struct arena_pool *arenas;
     struct xmlin_pool *xml;
     struct work_pool *work;
-    struct key_cache *keys;    /* SCRAM keys of the secrets, as they are needed */
-    struct section *nobody;    /* stands for names that are not configured */
-    uint8_t salt[16];          /* of the SCRAM keys, for this run */
+    struct key_cache *keys; /* SCRAM keys of the secrets, as they are needed */
+    struct section *nobody; /* stands for names that are not configured */
+    uint8_t salt[16];       /* of the SCRAM keys, for this run */
     struct listener **listeners;
     size_t n_listeners;
-    struct tls_ctx *tls;       /* NULL: no certificate */
+    struct tls_ctx *tls; /* NULL: no certificate */
     struct conn_conf conn_conf;
     struct conn_totals totals;
     struct xmlin_limits limits; /* after login */
-    uint64_t next_number;      /* of peers that are no nodes */
+    uint64_t next_number;       /* of peers that are no nodes */
     bool stopping;
 };
 

@@ -19,7 +19,8 @@ static bool refuse(struct peer *p, enum stream_cond cond, const char *text)
     return false;
 }
 
-/* An admin's tool is known by the bare JID that it speaks from, so that several at once get their own answers. */
+/* An admin's tool is known by the bare JID that it speaks from, so that several at once get their own
+ * answers. */
 static void admin_speaks(struct peer *p, const struct jid *from)
 {
     struct slice bare = jid_bare(from);

@@ -1,4 +1,5 @@
-/* router/stanzas.h - stanzas of components at level 1 and 2: addresses checked, written canonically, routed by name
+/* router/stanzas.h - stanzas of components at level 1 and 2: addresses checked, written canonically, routed
+ * by name
  *
  * Looks at nothing below the top element. */
 #ifndef ROUTER_STANZAS_H

@@ -101,7 +101,9 @@ static void write_frame(struct peer *to, const struct frame *f)
 
 void switch_control(struct peer *p, struct slice element)
 {
-    struct frame f = { .kind = FRAME_CONTROL, .len = (uint32_t)element.len, .dst = p->id, .payload = element };
+    struct frame f = {
+        .kind = FRAME_CONTROL, .len = (uint32_t)element.len, .dst = p->id, .payload = element
+    };
     write_frame(p, &f);
 }
 

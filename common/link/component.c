@@ -11,7 +11,16 @@
 #include <gnutls/crypto.h>
 
 enum { LOGIN_ARENA = 4096, LOGIN_ARENA_MAX = 1 << 20 };
-enum state { AT_HEADER, AT_HANDSHAKE, AT_FEATURES, AT_PROCEED, AT_CHALLENGE, AT_DERIVED, AT_SUCCESS, AT_FRAMES };
+enum state {
+    AT_HEADER,
+    AT_HANDSHAKE,
+    AT_FEATURES,
+    AT_PROCEED,
+    AT_CHALLENGE,
+    AT_DERIVED,
+    AT_SUCCESS,
+    AT_FRAMES
+};
 
 struct slice component_digest(struct arena *a, struct slice stream_id, struct slice secret)
 {
@@ -36,7 +45,8 @@ void component_login_fini(struct component_login *l)
 
 void component_login_open(struct component_login *l, struct buf *out)
 {
-    /* XEP-0114 3: `to` is the component's own name. XEP-0225 3: a client's stream, `from` is the default hostname. */
+    /* XEP-0114 3: `to` is the component's own name. XEP-0225 3: a client's stream, `from` is the default
+     * hostname. */
     struct stream_open h = { .content_ns = NS_CLIENT, .from = l->name, .version_1 = true };
     if (l->level == COMPONENT_0114)
         h = (struct stream_open){ .content_ns = NS_COMPONENT_ACCEPT, .to = l->name };
@@ -50,8 +60,8 @@ static enum component_do failed(struct why *why, const char *text)
     return COMPONENT_FAILED;
 }
 
-enum component_do component_login_header(struct component_login *l, const struct node *header, struct buf *out,
-                                         struct why *why)
+enum component_do component_login_header(struct component_login *l, const struct node *header,
+                                         struct buf *out, struct why *why)
 {
     if (l->state != AT_HEADER || !node_is(header, "stream", NS_STREAM))
         return failed(why, "not a stream header");
@@ -74,7 +84,8 @@ enum component_do component_login_header(struct component_login *l, const struct
 static bool offers(const struct node *features, const char *mechanism)
 {
     const struct node *list = node_find(features, "mechanisms", NS_SASL);
-    for (const struct node *m = node_find(list, "mechanism", NS_SASL); m; m = node_find_next(m, "mechanism", NS_SASL)) {
+    for (const struct node *m = node_find(list, "mechanism", NS_SASL); m;
+         m = node_find_next(m, "mechanism", NS_SASL)) {
         if (m->first && slice_is(m->first->text, mechanism))
             return true;
     }
@@ -90,10 +101,12 @@ static void put_auth(struct component_login *l, struct buf *out, const char *mec
     BUF_LIT(out, "</auth>");
 }
 
-static enum component_do begin_scram(struct component_login *l, enum scram_hash hash, bool plus, struct buf *out)
+static enum component_do begin_scram(struct component_login *l, enum scram_hash hash, bool plus,
+                                     struct buf *out)
 {
     const struct sasl_cb *cb = plus ? &l->cb : NULL;
-    struct slice first = scram_client_first(l->a, &l->scram, hash, cb, l->name, secret_token(l->a, SCRAM_NONCE_BYTES));
+    struct slice first =
+        scram_client_first(l->a, &l->scram, hash, cb, l->name, secret_token(l->a, SCRAM_NONCE_BYTES));
     put_auth(l, out, scram_name(hash, plus), first);
     l->state = AT_CHALLENGE;
     return COMPONENT_WAIT;
@@ -124,7 +137,8 @@ static enum component_do begin_auth(struct component_login *l, const struct node
     return failed(why, "the router offers no mechanism that we know");
 }
 
-static enum component_do on_features(struct component_login *l, const struct node *n, struct buf *out, struct why *why)
+static enum component_do on_features(struct component_login *l, const struct node *n, struct buf *out,
+                                     struct why *why)
 {
     if (!node_is(n, "features", NS_STREAM))
         return failed(why, "no stream features");
@@ -154,7 +168,8 @@ static enum component_do on_features(struct component_login *l, const struct nod
 
 static enum component_do on_challenge(struct component_login *l, const struct node *n, struct why *why)
 {
-    if (!node_is(n, "challenge", NS_SASL) || base64_decode(l->a, arena_copy(l->a, node_text(l->a, n)), &l->challenge) != RC_OK)
+    if (!node_is(n, "challenge", NS_SASL) ||
+        base64_decode(l->a, arena_copy(l->a, node_text(l->a, n)), &l->challenge) != RC_OK)
         return failed(why, "a bad challenge");
     l->state = AT_DERIVED;
     return COMPONENT_DERIVE;
@@ -200,7 +215,8 @@ static enum component_do refused(struct component_login *l, const struct node *n
 {
     const struct node *cond = node_child(n);
     struct slice text = node_child_text(l->a, n, "text", cond ? arena_cstr(l->a, cond->ns) : NULL);
-    why_set(why, "the router says %s: " SLICE_FMT "%s" SLICE_FMT, node_is(n, "error", NS_STREAM) ? "stream error" : "failure",
+    why_set(why, "the router says %s: " SLICE_FMT "%s" SLICE_FMT,
+            node_is(n, "error", NS_STREAM) ? "stream error" : "failure",
             SLICE_ARG(cond ? cond->name : SLICE_NONE), text.len ? ", " : "", SLICE_ARG(text));
     return COMPONENT_FAILED;
 }

@@ -11,7 +11,7 @@ static const struct {
     enum control_kind kind;
     const char *name;
 } kinds[] = {
-#define X(id, name) {CONTROL_##id, name},
+#define X(id, name) { CONTROL_##id, name },
     CONTROL_KINDS(X)
 #undef X
 };
@@ -352,7 +352,7 @@ static enum rc get_data(struct arena *a, const struct node *n, bool *has, struct
 enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out,
                              struct why *why)
 {
-    struct control_node_up c = {.instance = node_attr(n, "instance")};
+    struct control_node_up c = { .instance = node_attr(n, "instance") };
     enum rc rc = get_node(n, &c.node, why);
     if (rc != RC_OK)
         return rc;
@@ -397,10 +397,10 @@ static enum rc get_binding(struct arena *a, const struct node *n, const char *na
 
 enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why)
 {
-    struct control_open c = {.domain = node_attr(n, "domain"),
-                             .ip = node_attr(n, "ip"),
-                             .mechanisms = node_attr(n, "mechanisms"),
-                             .bindings = node_attr(n, "bindings")};
+    struct control_open c = { .domain = node_attr(n, "domain"),
+                              .ip = node_attr(n, "ip"),
+                              .mechanisms = node_attr(n, "mechanisms"),
+                              .bindings = node_attr(n, "bindings") };
     enum rc rc = check_domain(a, n, c.domain, "domain", why);
     if (rc == RC_OK && !c.ip.len)
         rc = bad(n, "ip", why);
@@ -423,7 +423,7 @@ enum rc control_read_open(struct arena *a, const struct node *n, struct control_
 
 enum rc control_read_auth(struct arena *a, const struct node *n, struct control_auth *out, struct why *why)
 {
-    struct control_auth c = {.mechanism = node_attr(n, "mechanism")};
+    struct control_auth c = { .mechanism = node_attr(n, "mechanism") };
     if (!c.mechanism.len)
         return bad(n, "mechanism", why);
     enum rc rc = get_data(a, n, &c.has_initial, &c.initial, why);
@@ -441,7 +441,7 @@ enum rc control_read_data(struct arena *a, const struct node *n, struct slice *o
 enum rc control_read_success(struct arena *a, const struct node *n, struct control_success *out,
                              struct why *why)
 {
-    struct control_success c = {.user = node_attr(n, "user")};
+    struct control_success c = { .user = node_attr(n, "user") };
     struct jid jid;
     if (jid_parse(a, c.user, &jid, NULL) != RC_OK || !jid.local.len || jid.resource.len)
         return bad(n, "user", why);
@@ -455,7 +455,7 @@ enum rc control_read_success(struct arena *a, const struct node *n, struct contr
 enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out,
                              struct why *why)
 {
-    struct control_failure c = {.text = node_text(a, n)};
+    struct control_failure c = { .text = node_text(a, n) };
     if (sasl_fail_parse(node_attr(n, "cond"), &c.cond) != RC_OK)
         return bad(n, "cond", why);
     *out = c;
@@ -486,7 +486,7 @@ enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct 
     struct slice name = node_attr(n, "cond");
     for (int c = 0; c <= COND_UNEXPECTED_REQUEST; c++) {
         if (slice_is(name, stanza_cond_name((enum stanza_cond)c))) {
-            *out = (struct control_bind_refused){(enum stanza_cond)c, node_text(a, n)};
+            *out = (struct control_bind_refused){ (enum stanza_cond)c, node_text(a, n) };
             return RC_OK;
         }
     }
@@ -500,7 +500,7 @@ enum rc control_read_gone(const struct node *n, bool *lost, struct why *why)
 
 enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why)
 {
-    struct control_close c = {.text = node_text(a, n)};
+    struct control_close c = { .text = node_text(a, n) };
     if (stream_cond_parse(node_attr(n, "cond"), &c.cond) != RC_OK)
         return bad(n, "cond", why);
     *out = c;

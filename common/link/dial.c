@@ -8,7 +8,8 @@ static bool host_port(const char *s, struct dial_address *out)
     const char *colon = strrchr(s, ':');
     size_t len = colon ? (size_t)(colon - s) : 0;
     uint64_t port;
-    if (!len || len >= sizeof out->host || slice_u64(slice_cstr(colon + 1), UINT16_MAX, &port) != RC_OK || !port)
+    if (!len || len >= sizeof out->host || slice_u64(slice_cstr(colon + 1), UINT16_MAX, &port) != RC_OK ||
+        !port)
         return false;
     bool bracket = *s == '[' && s[len - 1] == ']' && len > 2;
     snprintf(out->host, sizeof out->host, "%.*s", (int)(len - (bracket ? 2 : 0)), s + bracket);
@@ -34,8 +35,8 @@ enum rc dial_parse(const char *text, struct dial_address *out, struct why *why)
     return RC_SYNTAX;
 }
 
-struct conn *dial_open(struct loop *loop, const struct dial_address *to, const char *dir, const struct conn_conf *conf,
-                       void *owner)
+struct conn *dial_open(struct loop *loop, const struct dial_address *to, const char *dir,
+                       const struct conn_conf *conf, void *owner)
 {
     if (to->kind != DIAL_UNIX)
         return conn_dial_host(loop, to->host, to->port, conf, owner);

@@ -13,7 +13,7 @@ struct dial_address {
 };
 MUST_USE enum rc dial_parse(const char *text, struct dial_address *out, struct why *why);
 /* dir: what a relative path is relative to; NULL: the working directory. */
-struct conn *dial_open(struct loop *loop, const struct dial_address *to, const char *dir, const struct conn_conf *conf,
-                       void *owner);
+struct conn *dial_open(struct loop *loop, const struct dial_address *to, const char *dir,
+                       const struct conn_conf *conf, void *owner);
 
 #endif

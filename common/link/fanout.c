@@ -43,7 +43,7 @@ enum rc fanout_read(struct slice payload, struct fanout *out, struct why *why)
         why_set(why, "fan-out without a place for its address");
         return RC_SYNTAX;
     }
-    *out = (struct fanout){n, at, payload.p + HEAD, stanza};
+    *out = (struct fanout){ n, at, payload.p + HEAD, stanza };
     return RC_OK;
 }
 

@@ -15,9 +15,9 @@ enum {
 
 const char *frame_kind_name(enum frame_kind kind)
 {
-    static const char *const names[FRAME_KIND_COUNT] = {[FRAME_NONE] = "?",
+    static const char *const names[FRAME_KIND_COUNT] = { [FRAME_NONE] = "?",
 #define X(id, name) [FRAME_##id] = name,
-                                                        FRAME_KINDS(X)
+                                                         FRAME_KINDS(X)
 #undef X
     };
     return (unsigned)kind < FRAME_KIND_COUNT ? names[kind] : "?";
@@ -78,15 +78,15 @@ enum rc frame_decode(struct slice bytes, struct frame *out, size_t *used, size_t
     *need = FRAME_HEAD;
     if (bytes.len < FRAME_HEAD)
         return RC_AGAIN;
-    f = (struct frame){.len = load32(p + AT_LEN),
-                       .kind = (uint8_t)p[AT_KIND],
-                       .flags = (uint8_t)p[AT_FLAGS],
-                       .name_len = load16(p + AT_NAME_LEN),
-                       .dst = load64(p + AT_DST),
-                       .src = load64(p + AT_SRC),
-                       .session = load64(p + AT_SESSION),
-                       .seq = load64(p + AT_SEQ),
-                       .ack = load64(p + AT_ACK)};
+    f = (struct frame){ .len = load32(p + AT_LEN),
+                        .kind = (uint8_t)p[AT_KIND],
+                        .flags = (uint8_t)p[AT_FLAGS],
+                        .name_len = load16(p + AT_NAME_LEN),
+                        .dst = load64(p + AT_DST),
+                        .src = load64(p + AT_SRC),
+                        .session = load64(p + AT_SESSION),
+                        .seq = load64(p + AT_SEQ),
+                        .ack = load64(p + AT_ACK) };
     enum rc rc = head_check(&f, why);
     if (rc != RC_OK)
         return rc;

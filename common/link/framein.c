@@ -15,7 +15,8 @@ static void take(struct framein *in, struct slice *rest, size_t need)
 }
 
 /* The frame that an earlier read began. */
-static enum rc complete(struct framein *in, struct slice *rest, struct frame *out, struct slice *raw, struct why *why)
+static enum rc complete(struct framein *in, struct slice *rest, struct frame *out, struct slice *raw,
+                        struct why *why)
 {
     enum rc rc;
     size_t used = 0, need = FRAME_HEAD;
@@ -31,7 +32,8 @@ static enum rc complete(struct framein *in, struct slice *rest, struct frame *ou
     return rc;
 }
 
-enum rc framein_next(struct framein *in, struct slice *rest, struct frame *out, struct slice *raw, struct why *why)
+enum rc framein_next(struct framein *in, struct slice *rest, struct frame *out, struct slice *raw,
+                     struct why *why)
 {
     size_t used = 0, need;
     if (in->part.len && !in->given)

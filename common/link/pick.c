@@ -5,7 +5,8 @@
 
 uint64_t pick_weight(struct slice instance, struct slice key)
 {
-    static const unsigned char first_key[crypto_shorthash_KEYBYTES] = "bulkhead shards"; /* part of the protocol */
+    static const unsigned char first_key[crypto_shorthash_KEYBYTES] =
+        "bulkhead shards"; /* part of the protocol */
     unsigned char second_key[crypto_shorthash_KEYBYTES] = { 0 };
     unsigned char out[crypto_shorthash_BYTES];
     uint64_t weight;

@@ -15,13 +15,15 @@ enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 10000,
     BACKOFF_UNIX_MS = 500, /* a local socket costs nothing to try */
-    LOGIN_MS = 30000,  /* from dialling to the first frame */
-    PING_MS = 15000,   /* a head-only frame to the router, which answers it */
+    LOGIN_MS = 30000,      /* from dialling to the first frame */
+    PING_MS = 15000,       /* a head-only frame to the router, which answers it */
     SILENCE_MS = 45000,
     CLOSE_MS = 2000,
 };
 
-static const struct xmlin_limits login_limits = { .stanza_bytes = 65536, .depth = 8, .elements = 64, .attrs = 32 };
+static const struct xmlin_limits login_limits = {
+    .stanza_bytes = 65536, .depth = 8, .elements = 64, .attrs = 32
+};
 
 struct rconn {
     const struct rconn_shared *sh;
@@ -31,14 +33,14 @@ struct rconn {
     struct xmlin in;               /* while logging in */
     struct component_login *login; /* while logging in; owned by `job` while that runs */
     struct derive_job *job;
-    struct arena *cb_arena;        /* channel-binding data of the login */
+    struct arena *cb_arena; /* channel-binding data of the login */
     struct framein frames;
     bool up, stopped;
-    bool rest_void;                /* what was read behind the element just handled is not XML of this stream */
+    bool rest_void; /* what was read behind the element just handled is not XML of this stream */
     struct dial_address to;
     uint64_t router, heard_ms;
     uint32_t backoff_ms;
-    struct timer timer;            /* back-off, the login's limit, pings: never two at once */
+    struct timer timer; /* back-off, the login's limit, pings: never two at once */
 };
 
 struct derive_job {
@@ -229,8 +231,8 @@ static void on_stream_end(void *owner)
     conn_close(rc->conn, CONN_BY_PEER);
 }
 
-/* Fed up to each '>', so that it is known where the XML ends and the frames begin: no value in what a router sends
- * before holds a '>', and if one did, a piece would end early, which does no harm. */
+/* Fed up to each '>', so that it is known where the XML ends and the frames begin: no value in what a router
+ * sends before holds a '>', and if one did, a piece would end early, which does no harm. */
 static void login_input(struct rconn *rc, struct slice bytes)
 {
     static const struct xmlin_events events = { on_header, on_element, on_stream_end };
@@ -307,7 +309,8 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
         return;
     LOG_AT(&log, was_up ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "router_down", F_STR("router", rc->address),
            F_STR("cause", conn_cause_name(cause)), F_WHY(why), F_UINT("again_ms", rc->backoff_ms));
-    loop_timer(rc->sh->loop, &rc->timer, rc->backoff_ms / 2 + secret_random_below(rc->backoff_ms / 2 + 1), on_backoff);
+    loop_timer(rc->sh->loop, &rc->timer, rc->backoff_ms / 2 + secret_random_below(rc->backoff_ms / 2 + 1),
+               on_backoff);
     uint32_t most = rc->to.kind == DIAL_UNIX ? BACKOFF_UNIX_MS : BACKOFF_MAX_MS;
     rc->backoff_ms = rc->backoff_ms < most / 2 ? rc->backoff_ms * 2 : most;
     if (was_up)
@@ -328,7 +331,9 @@ static const struct conn_ops conn_ops = {
     .on_input = on_input,
     .on_closed = on_closed,
 };
-static const struct conn_conf conn_conf = { .ops = &conn_ops }; /* what waits is bounded by the channels' windows */
+static const struct conn_conf conn_conf = {
+    .ops = &conn_ops
+}; /* what waits is bounded by the channels' windows */
 
 static void login_begin(struct rconn *rc, enum component_tls tls)
 {
@@ -357,7 +362,9 @@ static void dial(struct rconn *rc)
         return;
     }
     static const enum component_tls tls[] = {
-        [DIAL_UNIX] = COMPONENT_TLS_NEVER, [DIAL_TCP] = COMPONENT_TLS_OFFERED, [DIAL_TLS] = COMPONENT_TLS_REQUIRED,
+        [DIAL_UNIX] = COMPONENT_TLS_NEVER,
+        [DIAL_TCP] = COMPONENT_TLS_OFFERED,
+        [DIAL_TLS] = COMPONENT_TLS_REQUIRED,
     };
     login_begin(rc, tls[rc->to.kind]);
     rc->conn = dial_open(rc->sh->loop, &rc->to, rc->sh->conf->dir, &conn_conf, rc);

@@ -1,4 +1,5 @@
-/* common/link/rconn.h - a connection to one router: dial, log in, frames; back off and dial again. For rlink.c only
+/* common/link/rconn.h - a connection to one router: dial, log in, frames; back off and dial again. For
+ * rlink.c only
  *
  * Lives as long as the rlink, whatever becomes of its sockets. */
 #ifndef LINK_RCONN_H
@@ -16,14 +17,14 @@ struct rconn_ops {
     void (*on_down)(void *owner, struct rconn *rc); /* of one that was up */
     void (*on_frame)(void *owner, struct rconn *rc, const struct frame *f);
 };
-struct rconn_shared {          /* one per rlink */
+struct rconn_shared { /* one per rlink */
     struct loop *loop;
     struct log *log;
     const struct rlink_conf *conf;
     uint64_t node;
     struct xmlin_pool *xml;
     struct work_pool *work;
-    struct tls_ctx *tls;       /* NULL: no address wants it, or it cannot be had (why) */
+    struct tls_ctx *tls; /* NULL: no address wants it, or it cannot be had (why) */
     struct why tls_why;
     const struct rconn_ops *ops;
     void *owner;
@@ -38,7 +39,8 @@ uint64_t rconn_router(const struct rconn *rc); /* the router's node */
 const char *rconn_address(const struct rconn *rc);
 /* Nothing happens where it is not up. */
 void rconn_send(struct rconn *rc, struct slice bytes);
-void rconn_send_pieces(struct rconn *rc, struct frame *f, const struct slice *pieces, size_t n); /* f->len is set here */
+void rconn_send_pieces(struct rconn *rc, struct frame *f, const struct slice *pieces,
+                       size_t n); /* f->len is set here */
 size_t rconn_waiting(const struct rconn *rc);
 
 #endif

@@ -1,7 +1,8 @@
 /* common/link/rlink.c - nodes and their channels; a connection to a router is in rconn.c
  *
- * A node is reached over one router at a time (`via`). Whenever that changes, both ends tell each other by SYNC what
- * they have; until the other's SYNC has come, frames wait in the channel, so nothing overtakes a replay. */
+ * A node is reached over one router at a time (`via`). Whenever that changes, both ends tell each other by
+ * SYNC what they have; until the other's SYNC has come, frames wait in the channel, so nothing overtakes a
+ * replay. */
 #include "common/link/rlink.h"
 
 #include "common/base/list.h"
@@ -24,17 +25,19 @@ enum {
     CONTROL_ARENA_MAX = 8 << 20,
 };
 
-static const struct xmlin_limits control_limits = { .stanza_bytes = FRAME_MAX, .depth = 8, .elements = 4096, .attrs = 32 };
+static const struct xmlin_limits control_limits = {
+    .stanza_bytes = FRAME_MAX, .depth = 8, .elements = 4096, .attrs = 32
+};
 
 struct rnode_link {
     struct rnode node; /* what the owner sees */
     struct rlink *rl;
     struct channel *ch;
-    struct rconn *via; /* NULL: no router has it */
-    uint32_t on;       /* bit i: router i has it */
+    struct rconn *via;   /* NULL: no router has it */
+    uint32_t on;         /* bit i: router i has it */
     uint32_t own, other; /* incarnations of this channel; other 0: not heard yet */
-    bool synced;       /* the other end's SYNC has come over the present way: frames flow */
-    bool gap_told;     /* SYNC was sent for a gap, and nothing has come since */
+    bool synced;         /* the other end's SYNC has come over the present way: frames flow */
+    bool gap_told;       /* SYNC was sent for a gap, and nothing has come since */
     bool was_full, again;
     struct timer ack, grace;
 };
@@ -61,10 +64,12 @@ static struct log_ctx log_of(const struct rlink *rl)
 
 /* --- what is said to a node outside its channel --- */
 
-static void send_head(struct rnode_link *l, struct rconn *via, enum frame_kind kind, uint8_t flags, uint64_t session,
-                      uint64_t ack)
+static void send_head(struct rnode_link *l, struct rconn *via, enum frame_kind kind, uint8_t flags,
+                      uint64_t session, uint64_t ack)
 {
-    struct frame f = { .kind = (uint8_t)kind, .flags = flags, .dst = l->node.id, .session = session, .ack = ack };
+    struct frame f = {
+        .kind = (uint8_t)kind, .flags = flags, .dst = l->node.id, .session = session, .ack = ack
+    };
     uint8_t head[FRAME_HEAD];
     frame_head_write(head, &f);
     rconn_send(via, slice_of((char *)head, sizeof head));
@@ -448,7 +453,8 @@ static void drop_const(const char *s)
 
 static void conf_drop(struct rlink_conf *c)
 {
-    const char *const strings[] = { c->dir, c->name, c->secret, c->instance, c->ca_file, c->cert_file, c->key_file };
+    const char *const strings[] = { c->dir,     c->name,      c->secret,  c->instance,
+                                    c->ca_file, c->cert_file, c->key_file };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         drop_const(strings[i]);
 }
@@ -470,8 +476,8 @@ static void tls_prepare(struct rlink *rl)
     }
 }
 
-struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
-                        void *owner)
+struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf,
+                        const struct rlink_ops *ops, void *owner)
 {
     struct rlink *rl = mem_new(sizeof *rl);
     bool tls = false;
@@ -481,7 +487,8 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
     conf_copy(&rl->conf, conf);
     rl->nodes = idmap_new();
     rl->arenas = arena_pool_new(CONTROL_ARENA, CONTROL_ARENA_MAX, 2);
-    rl->shared = (struct rconn_shared){ .loop = loop, .log = log, .conf = &rl->conf, .ops = &rconn_ops, .owner = rl };
+    rl->shared =
+        (struct rconn_shared){ .loop = loop, .log = log, .conf = &rl->conf, .ops = &rconn_ops, .owner = rl };
     rl->shared.xml = xmlin_pool_new(NS_CLIENT, rl->arenas);
     rl->shared.work = work_pool_new(loop, 1, WORK_MAX);
     do
@@ -600,8 +607,8 @@ struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct sli
     return best;
 }
 
-void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
-                size_t n)
+void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
+                const struct slice *pieces, size_t n)
 {
     struct rnode_link *l = to->link;
     struct frame f = { .kind = (uint8_t)kind, .dst = to->id, .session = session };
@@ -663,8 +670,8 @@ static void status_node(const struct rnode_link *l, struct buf *json)
 {
     buf_fmt(json, "{\"node\":\"%016llx\",\"instance\":", (unsigned long long)l->node.id);
     json_string(json, slice_cstr(l->node.instance));
-    buf_fmt(json, ",\"role\":\"%s\",\"reachable\":%s,\"unacked_bytes\":%zu,\"names\":[", node_role_name(l->node.role),
-            l->node.reachable ? "true" : "false", channel_unacked(l->ch));
+    buf_fmt(json, ",\"role\":\"%s\",\"reachable\":%s,\"unacked_bytes\":%zu,\"names\":[",
+            node_role_name(l->node.role), l->node.reachable ? "true" : "false", channel_unacked(l->ch));
     for (size_t i = 0; i < l->node.n_names; i++) {
         if (i)
             buf_byte(json, ',');
@@ -681,8 +688,8 @@ void rlink_status(const struct rlink *rl, struct buf *json)
         bool comma = false;
         BUF_LIT(json, "{\"router\":");
         json_string(json, slice_cstr(rconn_address(rl->routers[i])));
-        buf_fmt(json, ",\"up\":%s,\"waiting_bytes\":%zu,\"nodes\":[", rconn_up(rl->routers[i]) ? "true" : "false",
-                rconn_waiting(rl->routers[i]));
+        buf_fmt(json, ",\"up\":%s,\"waiting_bytes\":%zu,\"nodes\":[",
+                rconn_up(rl->routers[i]) ? "true" : "false", rconn_waiting(rl->routers[i]));
         for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
             if (!(l->on & 1u << i))
                 continue;

@@ -66,7 +66,8 @@ void service_result(struct service *s, struct arena *a, const struct stanza *st,
     service_send(s, n);
 }
 
-void service_error(struct service *s, struct arena *a, const struct stanza *st, enum stanza_cond cond, const char *text)
+void service_error(struct service *s, struct arena *a, const struct stanza *st, enum stanza_cond cond,
+                   const char *text)
 {
     struct node *n = stanza_error(a, st, cond, text);
     if (n)

@@ -1,4 +1,5 @@
-/* common/link/service.h - a component in C: a table of handlers, run as a process of its own or within another
+/* common/link/service.h - a component in C: a table of handlers, run as a process of its own or within
+ * another
  *
  * The same table and the same few functions serve both ways:
  *
@@ -15,13 +16,14 @@
  *     static const struct service_def hello = { .title = "Hello", .category = "component", .type = "generic",
  *                                               .handlers = handlers };
  *
- * Out of process: service_run(&hello, &conf, &why) connects to the router by XEP-0114, answers, connects again when
- * the router was gone, and returns after SIGTERM or SIGINT. Several processes may run under one name: the router spreads stanzas
- * over them and takes the others when one dies. In process: service_new with the host's way of sending, and
- * service_take for each stanza that is addressed to the service's name.
+ * Out of process: service_run(&hello, &conf, &why) connects to the router by XEP-0114, answers, connects
+ * again when the router was gone, and returns after SIGTERM or SIGINT. Several processes may run under one
+ * name: the router spreads stanzas over them and takes the others when one dies. In process: service_new with
+ * the host's way of sending, and service_take for each stanza that is addressed to the service's name.
  *
- * Of itself it answers disco#info (XEP-0030) from the table, ping (XEP-0199), and every request that no handler takes
- * with <service-unavailable/> (RFC 6120 8.4). A program is linked with libcommon.a; common/tools/echo.c is an example. */
+ * Of itself it answers disco#info (XEP-0030) from the table, ping (XEP-0199), and every request that no
+ * handler takes with <service-unavailable/> (RFC 6120 8.4). A program is linked with libcommon.a;
+ * common/tools/echo.c is an example. */
 #ifndef LINK_SERVICE_H
 #define LINK_SERVICE_H
 
@@ -36,20 +38,23 @@ struct service_handler {
     void (*fn)(struct service *s, struct arena *a, const struct stanza *st);
 };
 struct service_def {
-    const char *title, *category, *type;     /* its identity in service discovery */
-    const char *const *features;             /* more than the namespaces of its iq handlers; NULL-terminated or NULL */
-    const struct service_handler *handlers;  /* terminated by on 0; the first that fits takes it */
-    void *ctx;                               /* the caller's: service_ctx */
+    const char *title, *category, *type; /* its identity in service discovery */
+    const char *const *features; /* more than the namespaces of its iq handlers; NULL-terminated or NULL */
+    const struct service_handler *handlers; /* terminated by on 0; the first that fits takes it */
+    void *ctx;                              /* the caller's: service_ctx */
 };
 
 /* --- within handlers --- */
 void *service_ctx(const struct service *s);
-struct slice service_name(const struct service *s);            /* the domain it answers for */
-void service_send(struct service *s, struct node *n);          /* with `from` in its domain; without: its name is put */
-struct node *service_answer(struct arena *a, const struct stanza *st); /* the same kind and type back to the sender */
+struct slice service_name(const struct service *s); /* the domain it answers for */
+void service_send(struct service *s,
+                  struct node *n); /* with `from` in its domain; without: its name is put */
+struct node *service_answer(struct arena *a,
+                            const struct stanza *st); /* the same kind and type back to the sender */
 /* The iq result, with payload (NULL: none). */
 void service_result(struct service *s, struct arena *a, const struct stanza *st, struct node *payload);
-void service_error(struct service *s, struct arena *a, const struct stanza *st, enum stanza_cond cond, const char *text);
+void service_error(struct service *s, struct arena *a, const struct stanza *st, enum stanza_cond cond,
+                   const char *text);
 
 /* --- in process --- */
 /* send gets trees that live until it returns. name is copied, def borrowed. */
@@ -61,12 +66,13 @@ void service_take(struct service *s, struct arena *a, struct node *n);
 /* --- as a process --- */
 struct service_conf {
     const char *name, *secret; /* the [component NAME] section of router.conf */
-    const char *address;       /* "unix:run/router.sock", "tcp:127.0.0.1:5347", "tls:router.example.net:5347" (XEP-0225) */
-    const char *ca_file;       /* tls: PEM authorities; NULL: known by the channel binding of the secret */
-    const char *log_levels;    /* "info"; NULL: warnings only, on stderr */
+    const char
+        *address; /* "unix:run/router.sock", "tcp:127.0.0.1:5347", "tls:router.example.net:5347" (XEP-0225) */
+    const char *ca_file;    /* tls: PEM authorities; NULL: known by the channel binding of the secret */
+    const char *log_levels; /* "info"; NULL: warnings only, on stderr */
 };
-/* RC_OK: stopped by a signal. RC_SYNTAX: the address. RC_DENIED: the router knows no such name or secret (asked once more would
- * not help). All other trouble is tried again, for ever. */
+/* RC_OK: stopped by a signal. RC_SYNTAX: the address. RC_DENIED: the router knows no such name or secret
+ * (asked once more would not help). All other trouble is tried again, for ever. */
 MUST_USE enum rc service_run(const struct service_def *def, const struct service_conf *conf, struct why *why);
 
 #endif

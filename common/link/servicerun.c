@@ -17,7 +17,9 @@
 
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000, END_MS = 2000, OUT_MAX = 64 << 20 };
 
-static const struct xmlin_limits limits = { .stanza_bytes = 1 << 20, .depth = 100, .elements = 50000, .attrs = 256 };
+static const struct xmlin_limits limits = {
+    .stanza_bytes = 1 << 20, .depth = 100, .elements = 50000, .attrs = 256
+};
 
 struct run {
     const struct service_conf *conf;

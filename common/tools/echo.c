@@ -1,9 +1,10 @@
-/* common/tools/echo.c - bulkhead-echo: sends back what it is sent; the example of a component in C (common/link/service.h)
+/* common/tools/echo.c - bulkhead-echo: sends back what it is sent; the example of a component in C
+ * (common/link/service.h)
  *
  *     bulkhead-echo NAME SECRET_FILE [ADDRESS]
  *
- * NAME and the secret are those of a [component NAME] section in router.conf; ADDRESS is tcp:127.0.0.1:5347 where none is
- * given. Run it twice, and the two share the work. */
+ * NAME and the secret are those of a [component NAME] section in router.conf; ADDRESS is tcp:127.0.0.1:5347
+ * where none is given. Run it twice, and the two share the work. */
 #include "common/link/service.h"
 #include <stdio.h>
 

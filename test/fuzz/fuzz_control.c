@@ -1,4 +1,5 @@
-/* test/fuzz/fuzz_control.c - payloads of control frames, as a router or another daemon that lies would send them */
+/* test/fuzz/fuzz_control.c - payloads of control frames, as a router or another daemon that lies would send
+ * them */
 #include "common/link/control.h"
 #include "common/link/frame.h"
 #include "common/xmpp/xmlin.h"
@@ -24,23 +25,38 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     struct control_domain *domains;
     size_t count;
     switch (control_kind_of(n)) {
-    case CONTROL_NODE_UP: return control_read_node_up(a, n, &out.up, why);
-    case CONTROL_NODE_DOWN: return control_read_node_down(n, &out.node, why);
-    case CONTROL_NAMES: return control_read_names(a, n, &names, &count, why);
-    case CONTROL_OPEN: return control_read_open(a, n, &out.open, why);
-    case CONTROL_AUTH: return control_read_auth(a, n, &out.auth, why);
+    case CONTROL_NODE_UP:
+        return control_read_node_up(a, n, &out.up, why);
+    case CONTROL_NODE_DOWN:
+        return control_read_node_down(n, &out.node, why);
+    case CONTROL_NAMES:
+        return control_read_names(a, n, &names, &count, why);
+    case CONTROL_OPEN:
+        return control_read_open(a, n, &out.open, why);
+    case CONTROL_AUTH:
+        return control_read_auth(a, n, &out.auth, why);
     case CONTROL_CHALLENGE:
-    case CONTROL_RESPONSE: return control_read_data(a, n, &out.s, why);
-    case CONTROL_SUCCESS: return control_read_success(a, n, &out.success, why);
-    case CONTROL_FAILURE: return control_read_failure(a, n, &out.failure, why);
-    case CONTROL_BOUND: return control_read_bound(a, n, &out.jid, why);
-    case CONTROL_BIND: return control_read_bind(a, n, &out.s, why);
-    case CONTROL_BIND_REFUSED: return control_read_bind_refused(a, n, &out.refused, why);
-    case CONTROL_GONE: return control_read_gone(n, &out.lost, why);
-    case CONTROL_CLOSE: return control_read_close(a, n, &out.close, why);
-    case CONTROL_DOMAINS: return control_read_domains(a, n, &domains, &count, why);
+    case CONTROL_RESPONSE:
+        return control_read_data(a, n, &out.s, why);
+    case CONTROL_SUCCESS:
+        return control_read_success(a, n, &out.success, why);
+    case CONTROL_FAILURE:
+        return control_read_failure(a, n, &out.failure, why);
+    case CONTROL_BOUND:
+        return control_read_bound(a, n, &out.jid, why);
+    case CONTROL_BIND:
+        return control_read_bind(a, n, &out.s, why);
+    case CONTROL_BIND_REFUSED:
+        return control_read_bind_refused(a, n, &out.refused, why);
+    case CONTROL_GONE:
+        return control_read_gone(n, &out.lost, why);
+    case CONTROL_CLOSE:
+        return control_read_close(a, n, &out.close, why);
+    case CONTROL_DOMAINS:
+        return control_read_domains(a, n, &domains, &count, why);
     case CONTROL_ABORT:
-    case CONTROL_NONE: break;
+    case CONTROL_NONE:
+        break;
     }
     return RC_UNSUPPORTED;
 }

@@ -1,5 +1,6 @@
-/* test/fuzz/fuzz_frame.c - bytes of a link: cut into frames in pieces of a size that the input chooses, as a router and an rlink
- * do, and through a channel; fan-outs too. Whatever comes, the same bytes in other pieces are the same frames. */
+/* test/fuzz/fuzz_frame.c - bytes of a link: cut into frames in pieces of a size that the input chooses, as a
+ * router and an rlink do, and through a channel; fan-outs too. Whatever comes, the same bytes in other pieces
+ * are the same frames. */
 #include "common/link/channel.h"
 #include "common/link/fanout.h"
 #include "common/link/framein.h"

@@ -1,7 +1,7 @@
 /* test/unit/test_channel.c - channel.c: every frame arrives once and in order, whatever the link does
  *
- * Two channels and a link that loses, doubles and is cut, as rlink drives them; all from one seed, so a failure can be
- * run again. */
+ * Two channels and a link that loses, doubles and is cut, as rlink drives them; all from one seed, so a
+ * failure can be run again. */
 #include "common/base/mem.h"
 #include "common/link/channel.h"
 /* cmocka wants these before it */

@@ -1,4 +1,5 @@
-/* test/unit/test_control.c - control.c: what a writer writes its reader reads, and lies are refused by name */
+/* test/unit/test_control.c - control.c: what a writer writes its reader reads, and lies are refused by name
+ */
 #include "common/link/control.h"
 #include "common/xmpp/ns.h"
 #include "common/xmpp/xmlin.h"
@@ -84,14 +85,22 @@ static void an_opening_comes_back(void **state)
 {
     struct fixture *f = *state;
     struct slice jids[1] = { SLICE("romeo@im.example") };
-    struct control_open in = { .domain = SLICE("im.example"), .ip = SLICE("2001:db8::1"), .secure = true,
-                               .offered_plus = true, .mechanisms = SLICE("SCRAM-SHA-1 PLAIN"), .bindings = SLICE("tls-exporter"),
-                               .cb = { SLICE("\x00\xff\x80"), SLICE("end") }, .cert_jids = jids, .n_cert_jids = 1 }, out;
+    struct control_open in = { .domain = SLICE("im.example"),
+                               .ip = SLICE("2001:db8::1"),
+                               .secure = true,
+                               .offered_plus = true,
+                               .mechanisms = SLICE("SCRAM-SHA-1 PLAIN"),
+                               .bindings = SLICE("tls-exporter"),
+                               .cb = { SLICE("\x00\xff\x80"), SLICE("end") },
+                               .cert_jids = jids,
+                               .n_cert_jids = 1 },
+                        out;
     control_write_open(&f->b, &in);
     assert_int_equal(control_read_open(f->a, written(f, CONTROL_OPEN), &out, &f->why), RC_OK);
-    assert_true(slice_eq(out.domain, in.domain) && slice_eq(out.ip, in.ip) && slice_eq(out.mechanisms, in.mechanisms) &&
-                slice_eq(out.bindings, in.bindings) && slice_eq(out.cb.exporter, in.cb.exporter) &&
-                slice_eq(out.cb.end_point, in.cb.end_point) && slice_eq(out.cert_jids[0], jids[0]));
+    assert_true(slice_eq(out.domain, in.domain) && slice_eq(out.ip, in.ip) &&
+                slice_eq(out.mechanisms, in.mechanisms) && slice_eq(out.bindings, in.bindings) &&
+                slice_eq(out.cb.exporter, in.cb.exporter) && slice_eq(out.cb.end_point, in.cb.end_point) &&
+                slice_eq(out.cert_jids[0], jids[0]));
     assert_true(out.secure && out.offered_plus && !out.trusted_plain && out.n_cert_jids == 1);
 }
 
@@ -141,12 +150,14 @@ static void outcomes_come_back(void **state)
     bool lost;
     control_write_success(&f->b, &success);
     assert_int_equal(control_read_success(f->a, written(f, CONTROL_SUCCESS), &success_out, &f->why), RC_OK);
-    assert_true(success_out.has_data && slice_eq(success_out.data, success.data) && slice_eq(success_out.user, success.user));
+    assert_true(success_out.has_data && slice_eq(success_out.data, success.data) &&
+                slice_eq(success_out.user, success.user));
     control_write_failure(&f->b, &failure);
     assert_int_equal(control_read_failure(f->a, written(f, CONTROL_FAILURE), &failure_out, &f->why), RC_OK);
     assert_true(failure_out.cond == SASL_ACCOUNT_DISABLED && slice_eq(failure_out.text, failure.text));
     control_write_bind_refused(&f->b, &refused);
-    assert_int_equal(control_read_bind_refused(f->a, written(f, CONTROL_BIND_REFUSED), &refused_out, &f->why), RC_OK);
+    assert_int_equal(control_read_bind_refused(f->a, written(f, CONTROL_BIND_REFUSED), &refused_out, &f->why),
+                     RC_OK);
     assert_int_equal(refused_out.cond, COND_CONFLICT);
     control_write_close(&f->b, &close);
     assert_int_equal(control_read_close(f->a, written(f, CONTROL_CLOSE), &close_out, &f->why), RC_OK);
@@ -167,10 +178,12 @@ static void outcomes_come_back(void **state)
 static void domains_keep_their_features(void **state)
 {
     struct fixture *f = *state;
-    struct slice features = SLICE("<ver xmlns='urn:xmpp:features:rosterver'/><c xmlns='http://jabber.org/protocol/caps' "
-                                  "node='http://x.example/?a&amp;b' ver='q=='/>");
+    struct slice features =
+        SLICE("<ver xmlns='urn:xmpp:features:rosterver'/><c xmlns='http://jabber.org/protocol/caps' "
+              "node='http://x.example/?a&amp;b' ver='q=='/>");
     struct control_domain in[2] = { { SLICE("im.example"), true, SLICE("SCRAM-SHA-1 PLAIN"), features },
-                                    { SLICE("two.example"), false, SLICE("PLAIN"), SLICE_NONE } }, *out;
+                                    { SLICE("two.example"), false, SLICE("PLAIN"), SLICE_NONE } },
+                          *out;
     size_t n;
     control_write_domains(&f->b, in, 2);
     assert_int_equal(control_read_domains(f->a, written(f, CONTROL_DOMAINS), &out, &n, &f->why), RC_OK);
@@ -196,21 +209,36 @@ static enum rc read_any(struct fixture *f, struct node *n)
     size_t count;
     bool lost;
     switch (control_kind_of(n)) {
-    case CONTROL_NODE_UP: return control_read_node_up(f->a, n, &up, &f->why);
-    case CONTROL_NODE_DOWN: return control_read_node_down(n, &node, &f->why);
-    case CONTROL_NAMES: return control_read_names(f->a, n, &names, &count, &f->why);
-    case CONTROL_OPEN: return control_read_open(f->a, n, &open, &f->why);
-    case CONTROL_AUTH: return control_read_auth(f->a, n, &auth, &f->why);
-    case CONTROL_RESPONSE: return control_read_data(f->a, n, &s, &f->why);
-    case CONTROL_SUCCESS: return control_read_success(f->a, n, &success, &f->why);
-    case CONTROL_FAILURE: return control_read_failure(f->a, n, &failure, &f->why);
-    case CONTROL_BOUND: return control_read_bound(f->a, n, &jid, &f->why);
-    case CONTROL_BIND: return control_read_bind(f->a, n, &s, &f->why);
-    case CONTROL_BIND_REFUSED: return control_read_bind_refused(f->a, n, &refused, &f->why);
-    case CONTROL_GONE: return control_read_gone(n, &lost, &f->why);
-    case CONTROL_CLOSE: return control_read_close(f->a, n, &close, &f->why);
-    case CONTROL_DOMAINS: return control_read_domains(f->a, n, &domains, &count, &f->why);
-    default: return RC_UNSUPPORTED;
+    case CONTROL_NODE_UP:
+        return control_read_node_up(f->a, n, &up, &f->why);
+    case CONTROL_NODE_DOWN:
+        return control_read_node_down(n, &node, &f->why);
+    case CONTROL_NAMES:
+        return control_read_names(f->a, n, &names, &count, &f->why);
+    case CONTROL_OPEN:
+        return control_read_open(f->a, n, &open, &f->why);
+    case CONTROL_AUTH:
+        return control_read_auth(f->a, n, &auth, &f->why);
+    case CONTROL_RESPONSE:
+        return control_read_data(f->a, n, &s, &f->why);
+    case CONTROL_SUCCESS:
+        return control_read_success(f->a, n, &success, &f->why);
+    case CONTROL_FAILURE:
+        return control_read_failure(f->a, n, &failure, &f->why);
+    case CONTROL_BOUND:
+        return control_read_bound(f->a, n, &jid, &f->why);
+    case CONTROL_BIND:
+        return control_read_bind(f->a, n, &s, &f->why);
+    case CONTROL_BIND_REFUSED:
+        return control_read_bind_refused(f->a, n, &refused, &f->why);
+    case CONTROL_GONE:
+        return control_read_gone(n, &lost, &f->why);
+    case CONTROL_CLOSE:
+        return control_read_close(f->a, n, &close, &f->why);
+    case CONTROL_DOMAINS:
+        return control_read_domains(f->a, n, &domains, &count, &f->why);
+    default:
+        return RC_UNSUPPORTED;
     }
 }
 

@@ -1,4 +1,5 @@
-/* test/unit/test_frame.c - frame.c, framein.c, fanout.c: heads there and back, what is refused, bytes in any pieces */
+/* test/unit/test_frame.c - frame.c, framein.c, fanout.c: heads there and back, what is refused, bytes in any
+ * pieces */
 #include "common/link/fanout.h"
 #include "common/link/framein.h"
 /* cmocka wants these before it */
@@ -29,8 +30,14 @@ static enum rc decode(struct slice bytes, struct frame *f)
 static void every_field_comes_back(void **state)
 {
     struct buf b = BUF_INIT(0);
-    struct frame in = { .kind = FRAME_CONTROL, .flags = FRAME_F_ADMIN, .dst = 0x1122334455667788, .src = ~0ull,
-                        .session = 3, .seq = 1ull << 40, .ack = 7 }, f;
+    struct frame in = { .kind = FRAME_CONTROL,
+                        .flags = FRAME_F_ADMIN,
+                        .dst = 0x1122334455667788,
+                        .src = ~0ull,
+                        .session = 3,
+                        .seq = 1ull << 40,
+                        .ack = 7 },
+                 f;
     size_t used, need, size = put(&b, in, SLICE_NONE, SLICE("<x/>"));
     (void)state;
     buf_byte(&b, 'y');
@@ -59,13 +66,15 @@ static void changes_in_place_touch_one_field(void **state)
     struct buf b = BUF_INIT(0);
     struct frame f;
     (void)state;
-    put(&b, (struct frame){ .kind = FRAME_SYNC, .flags = 0xff, .session = 9, .seq = 8 }, SLICE_NONE, SLICE_NONE);
+    put(&b, (struct frame){ .kind = FRAME_SYNC, .flags = 0xff, .session = 9, .seq = 8 }, SLICE_NONE,
+        SLICE_NONE);
     frame_set_src(b.p, 5);
     frame_set_dst(b.p, 6);
     frame_set_ack(b.p, 7);
     frame_set_flags(b.p, FRAME_F_ASK);
     assert_int_equal(decode(buf_get(&b), &f), RC_OK);
-    assert_true(f.src == 5 && f.dst == 6 && f.ack == 7 && f.flags == FRAME_F_ASK && f.session == 9 && f.seq == 8);
+    assert_true(f.src == 5 && f.dst == 6 && f.ack == 7 && f.flags == FRAME_F_ASK && f.session == 9 &&
+                f.seq == 8);
     buf_fini(&b);
 }
 
@@ -73,7 +82,8 @@ static void cut_short_asks_for_the_rest(void **state)
 {
     struct buf b = BUF_INIT(0);
     struct frame f;
-    size_t used, need, size = put(&b, (struct frame){ .kind = FRAME_STANZA, .dst = 1 }, SLICE_NONE, SLICE("<presence/>"));
+    size_t used, need,
+        size = put(&b, (struct frame){ .kind = FRAME_STANZA, .dst = 1 }, SLICE_NONE, SLICE("<presence/>"));
     (void)state;
     for (size_t n = 0; n < size; n++) {
         assert_int_equal(frame_decode(slice_to(buf_get(&b), n), &f, &used, &need, NULL), RC_AGAIN);
@@ -96,8 +106,8 @@ static enum rc with_byte(size_t at, uint8_t value)
 static void lies_are_refused(void **state)
 {
     (void)state;
-    assert_int_equal(with_byte(0, 0x7f), RC_LIMIT);              /* length of gigabytes: said before it is waited for */
-    assert_int_equal(with_byte(4, 0), RC_SYNTAX);                /* no kind */
+    assert_int_equal(with_byte(0, 0x7f), RC_LIMIT); /* length of gigabytes: said before it is waited for */
+    assert_int_equal(with_byte(4, 0), RC_SYNTAX);   /* no kind */
     assert_int_equal(with_byte(4, FRAME_KIND_COUNT), RC_SYNTAX); /* a kind we do not know */
     assert_int_equal(with_byte(4, FRAME_ACK), RC_SYNTAX);        /* an ack with a payload */
     assert_int_equal(with_byte(6, 0xff), RC_LIMIT);              /* a name longer than any */
@@ -112,7 +122,8 @@ static void bytes_in_any_pieces_are_the_same_frames(void **state)
     for (uint64_t i = 1; i <= 40; i++) {
         char payload[200];
         memset(payload, 'a' + (int)(i % 26), sizeof payload);
-        put(&b, (struct frame){ .kind = FRAME_STANZA, .dst = i, .seq = i }, SLICE_NONE, slice_of(payload, i * 5));
+        put(&b, (struct frame){ .kind = FRAME_STANZA, .dst = i, .seq = i }, SLICE_NONE,
+            slice_of(payload, i * 5));
     }
     for (size_t step = 1; step < 600; step += step < 60 ? 1 : 37) {
         struct framein in = { 0 };

@@ -82,7 +82,8 @@ static void by_hash_an_account_stays_where_it_is(void **state)
     names_free(&n);
 }
 
-static void weights_are_part_of_the_protocol(void **state) /* routers and daemons of different builds must agree */
+static void
+weights_are_part_of_the_protocol(void **state) /* routers and daemons of different builds must agree */
 {
     (void)state;
     assert_true(pick_weight(SLICE("sessman-1"), SLICE("romeo@im.example")) == 0x6d354e9541b223f2);
