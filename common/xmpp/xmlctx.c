@@ -566,6 +566,8 @@ void xmlctx_push(struct xmlin_ctx *ctx, struct slice bytes)
     parse(ctx, slice_to(bytes, whole));
     if (bad && !ctx->stopped && !ctx->dropped)
         xmlctx_fail(ctx, RC_SYNTAX, "not UTF-8, or a character that XML excludes");
-    if (ctx->rc == RC_OK && !ctx->stopped && xmlctx_rest(ctx).len > XMLCTX_TOKEN_MAX)
+    size_t held = ctx->rc == RC_OK && !ctx->stopped ? xmlctx_rest(ctx).len : 0;
+    ctx->grown |= held > XMLCTX_PIECE;
+    if (held > XMLCTX_TOKEN_MAX)
         xmlctx_fail(ctx, RC_LIMIT, "a tag longer than the limit");
 }

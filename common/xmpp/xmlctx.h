@@ -1,7 +1,8 @@
 /* common/xmpp/xmlctx.h - one libxml2 push parser: checked bytes in, trees out. Internal to xmlin.
  *
- * A context is made blank (a stream header comes first) or primed with the usual header, so that the next thing it
- * takes is a stanza. While `busy` libxml2 is on the call stack: it is freed only afterwards (xmlin.c). */
+ * A context is made blank (a stream header comes first) or primed with the usual header, so that the next
+ * thing it takes is a stanza. While `busy` libxml2 is on the call stack: it is freed only afterwards
+ * (xmlin.c). */
 #ifndef XMPP_XMLCTX_H
 #define XMPP_XMLCTX_H
 
@@ -11,11 +12,12 @@
 #include <libxml/parser.h>
 
 enum {
-    XMLCTX_NAMES_KEEP = 2048, /* distinct names in a dictionary; with more the context is thrown away */
-    XMLCTX_NAMES_NEW = 1024,  /* new ones that one stanza may bring */
-    XMLCTX_TOKEN_MAX = 16384, /* bytes of one tag: libxml2's check for duplicate attributes is quadratic */
-    XMLCTX_PIECE = 8192,      /* bytes given to libxml2 at once */
-    XMLCTX_CACHE = 128,       /* names whose length is known without looking */
+    XMLCTX_NAMES_KEEP = 2048,    /* distinct names in a dictionary; with more the context is thrown away */
+    XMLCTX_NAMES_BYTES = 131072, /* of those names; likewise */
+    XMLCTX_NAMES_NEW = 1024,     /* new ones that one stanza may bring */
+    XMLCTX_TOKEN_MAX = 16384,    /* bytes of one tag: libxml2's check for duplicate attributes is quadratic */
+    XMLCTX_PIECE = 8192,         /* bytes given to libxml2 at once */
+    XMLCTX_CACHE = 128,          /* names whose length is known without looking */
 };
 
 struct xmlin_pool {
@@ -52,6 +54,7 @@ struct xmlin_ctx {
     char *header;    /* custom streams: a header with the same declarations, to prime another context */
     uint8_t tail_len;
     char tail[4]; /* the start of a character whose rest is still to come */
+    bool grown;   /* libxml2's buffer had to grow for a long tag, and does not shrink */
     bool busy, stopped, dropped, priming, cr;
     struct xmlctx_name cache[XMLCTX_CACHE];
 };

@@ -8,7 +8,7 @@
 #include <libxml/dict.h>
 
 enum {
-    POOL_KEEP = 16,         /* idle contexts; about 20 KiB each */
+    POOL_KEEP = 8,          /* idle contexts; about 20 KiB each */
     TEXT_KEEP_BYTES = 8192, /* of a context's text buffer */
 };
 
@@ -58,25 +58,33 @@ static struct xmlin_ctx *pool_take(struct xmlin_pool *pool)
     return ctx;
 }
 
-static bool names_over(const struct xmlin_ctx *ctx)
+/* Memory that libxml2 does not give back goes with the context. */
+static bool is_used_up(const struct xmlin_ctx *ctx)
 {
-    return xmlDictSize(ctx->xml->dict) > XMLCTX_NAMES_KEEP;
+    return ctx->grown || xmlDictSize(ctx->xml->dict) > XMLCTX_NAMES_KEEP ||
+           xmlDictGetUsage(ctx->xml->dict) > XMLCTX_NAMES_BYTES;
+}
+
+/* Forgets what is left of a complete stanza. */
+static void tidy(struct xmlin_ctx *ctx)
+{
+    if (ctx->text.cap > TEXT_KEEP_BYTES)
+        buf_fini(&ctx->text);
+    xmlctx_tidy(ctx);
 }
 
 /* Takes a context back that holds nothing, and is primed or came to the same by a usual header. */
 static void pool_give(struct xmlin_ctx *ctx)
 {
     struct xmlin_pool *pool = ctx->pool;
-    bool renew = names_over(ctx);
+    bool renew = is_used_up(ctx);
     assert(ctx->xml->instate == XML_PARSER_CONTENT && xmlctx_rest(ctx).len == 0);
     if (renew || pool->stats.idle >= POOL_KEEP) {
         pool->stats.renewed += renew;
         xmlctx_free(&ctx);
         return;
     }
-    if (ctx->text.cap > TEXT_KEEP_BYTES)
-        buf_fini(&ctx->text);
-    xmlctx_tidy(ctx);
+    tidy(ctx);
     ctx->x = NULL;
     ctx->ev = NULL;
     ctx->result = NULL;
@@ -140,8 +148,8 @@ static struct xmlin_ctx *attach(struct xmlin *x, const struct xmlin_events *ev, 
 static void custom_tidy(struct xmlin *x)
 {
     struct xmlin_ctx *ctx = x->ctx;
-    if (!names_over(ctx)) {
-        xmlctx_tidy(ctx);
+    if (!is_used_up(ctx)) {
+        tidy(ctx);
         return;
     }
     x->ctx = xmlctx_new(x->pool, ctx->header);

@@ -254,6 +254,32 @@ static void new_names_are_limited_and_contexts_renewed(void **state) /* libxml2'
         assert_true(stats.contexts <= 2);
         record_free(r);
     }
+}
+
+static void long_names_renew_a_context_sooner(void **state)
+{
+    (void)state;
+    struct record *r = record_new(usual);
+    struct buf b = BUF_INIT(0);
+    enum rc rc = record_feed(r, SLICE(HEADER));
+    r->limits.stanza_bytes = 20000;
+    for (unsigned i = 0; i < 500 && rc == RC_OK; i++) {
+        buf_reset(&b);
+        buf_fmt(&b, "<n%u", i);
+        repeat(&b, "x", i % 2 ? 3000 : 10000); /* the long ones make libxml2's buffer grow */
+        BUF_LIT(&b, "/>");
+        rc = record_feed(r, buf_get(&b));
+        buf_reset(&r->said);
+    }
+    assert_int_equal(rc, RC_OK);
+    assert_true(xmlin_pool_stats(r->pool).renewed >= 10);
+    buf_fini(&b);
+    record_free(r);
+}
+
+static void one_stanza_brings_few_new_names(void **state)
+{
+    (void)state;
     struct record *r = record_new(usual);
     struct buf b = BUF_INIT(0);
     r->limits.stanza_bytes = 1 << 20;
@@ -440,6 +466,8 @@ int main(void)
         cmocka_unit_test(attributes_and_declarations_count_together),
         cmocka_unit_test(a_stanza_of_exactly_the_limit_passes),
         cmocka_unit_test(new_names_are_limited_and_contexts_renewed),
+        cmocka_unit_test(long_names_renew_a_context_sooner),
+        cmocka_unit_test(one_stanza_brings_few_new_names),
         cmocka_unit_test(an_idle_stream_owns_no_context),
         cmocka_unit_test(many_streams_share_a_few_contexts),
         cmocka_unit_test(what_follows_a_refusal_is_dropped),
