@@ -28,8 +28,9 @@ static void incoming_end(struct incoming *in)
         return;
     struct sessman *sm = in->sm;
     struct arena *a = in->a;
-    if (in->session && in->ticket > in->session->ticket)
-        in->session->ticket = in->ticket;
+    uint64_t *source = in->session ? &in->session->ticket : in->from_session ? NULL : &sm->routed_ticket;
+    if (source && in->ticket > *source)
+        *source = in->ticket;
     if (in->edge_id)
         in->edge = edge_find(sm, in->edge_id);
     if (in->edge)
@@ -261,6 +262,7 @@ void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
     struct node *n;
     struct why why;
     enum stanza_cond cond;
+    in->ticket = sm->routed_ticket; /* RFC 6120 10.1: nothing overtakes what waits for a commit */
     enum rc rc = xmlin_parse(sm->xml, in->a, f->payload, &sm->xml_limits, &n, &why);
     if (rc != RC_OK) {
         bad_frame(sm, &why);

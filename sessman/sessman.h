@@ -72,6 +72,7 @@ struct sessman {
     struct link accounts_idle;       /* loaded and unused, the longest first */
     size_t accounts_idle_n;
     struct out *out;                 /* what waits for a commit */
+    uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct module_index *modules;
     struct adhoc_sessions *adhoc;
     size_t sessions_bound;
