@@ -21,6 +21,7 @@ struct replay {
     int64_t last_pos;       /* of the page that is on its way */
     uint64_t last_seq;      /* number of its last frame in the edge's channel */
     size_t n;               /* rows of it */
+    size_t appended;        /* since the page was asked for: it may lack them */
     bool fetching;
 };
 
@@ -60,6 +61,8 @@ void journal_store(struct incoming *in)
         return;
     }
     a->offline_n++;
+    if (a->replay)
+        a->replay->appended++;
     metric_add(sm->metrics, M_OFFLINE_STORED, 1);
     buf_reset(&sm->scratch);
     xmlout_node(&sm->scratch, in->st.node, NS_CLIENT);
@@ -104,6 +107,10 @@ static void on_page(void *ctx, const struct store_result *res)
         replay_end(r);
         return;
     }
+    if (!res->rows && r->appended) {
+        fetch(r);
+        return;
+    }
     if (!res->rows) {
         r->a->offline_n = 0;
         replay_end(r);
@@ -123,6 +130,7 @@ static void on_page(void *ctx, const struct store_result *res)
 static void fetch(struct replay *r)
 {
     r->fetching = true;
+    r->appended = 0;
     store_run(r->sm->store, STMT_JOURNAL_AFTER,
               STORE_VALUES(STORE_I(r->a->id), STORE_I(r->a->delivered), STORE_I(PAGE_ROWS)), on_page, r);
 }
