@@ -381,6 +381,16 @@ class Client(Stream):
     def subscription(self, type, to):
         self.send("<presence type='%s' to='%s'/>" % (type, to))
 
+    def flush(self):
+        """Everything up to a message that the client, which has the highest priority, sends to its account now: it
+        comes behind those that were kept (which the answer to a ping may overtake). The inbox is empty after it."""
+        id = "flush-" + next_id()
+        self.message(self.bare, "flush", id=id)
+        self.expect("message", id=id)
+        got = [el for el in self.inbox if not (el.get("id") or "").startswith("flush-")]
+        self.inbox.clear()
+        return got
+
     def message(self, to, body, type="chat", id=None):
         self.send("<message to='%s' type='%s' id='%s'><body>%s</body></message>" % (to, type, id or next_id(), body))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from client import Client, Stream
+from client import Client, Stream, next_id
 
 NS_COMPONENT = "urn:xmpp:component:0"
 
@@ -22,6 +22,18 @@ class Component(Stream):
         self.send("<handshake>%s</handshake>" % self.digest(secret))
         self.expect("handshake")
         return self
+
+    def mark(self, client):
+        """Waits until all that was sent so far has come to a client, by a message behind it (RFC 6120 10.1)."""
+        id = next_id()
+        self.send("<message id='%s' type='headline' from='mark@%s' to='%s'/>" % (id, self.jid, client.jid))
+        client.expect("message", id=id)
+
+    def wait_for(self, client):
+        """Waits until all that a client sent so far has come here, likewise."""
+        id = next_id()
+        client.send("<message id='%s' type='headline' to='mark@%s'/>" % (id, self.jid))
+        self.expect("message", id=id)
 
     def digest(self, secret):
         return hashlib.sha1((self.header["id"] + secret).encode()).hexdigest()

@@ -3,6 +3,7 @@
 import pytest
 
 from client import NS_TLS, Closed, error_of, local, q
+from test_component_0114 import gather
 from component import NS_COMPONENT, Component225
 
 CHAT, FILES = "chat.im.example", "files.im.example"
@@ -116,5 +117,5 @@ def test_old_and_new_handshake_share_one_name(joined, component, person):
     for n in range(10):
         his.message("x@" + CHAT, str(n), id=str(n))
     his.settle()
-    first, second = ([el.get("id") for el in it.sync()] for it in (new, old))
+    first, second = gather([new, old], 10)
     assert first and second and sorted(first + second, key=int) == [str(n) for n in range(10)]

@@ -68,7 +68,7 @@ class Scene:
         """Whether the message waits for the addressee's next resource."""
         late = self.juliet.login("late")
         late.send("<presence><priority>10</priority></presence>")
-        return bool([el for el in late.sync() if el.get("id") == "m"])
+        return bool([el for el in late.flush() if el.get("id") == "m"])
 
 
 ROWS = [(to, type, situation) for to, type in RULES for situation in SITUATIONS]

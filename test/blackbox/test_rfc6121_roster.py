@@ -82,7 +82,7 @@ def test_removing_what_is_not_there(romeo):
 @pytest.mark.parametrize("items, errors", [
     ([], ["bad-request"]),
     ([item(NURSE), item("friar@im.example")], ["bad-request"]),
-    (["<item name='nobody'/>"], ["bad-request"]),
+    (["<item name='nobody'/>"], ["bad-request", "jid-malformed"]),
     ([item("")], ["bad-request", "jid-malformed"]),
     ([item("a@b@c")], ["bad-request", "jid-malformed"]),
     ([item(NURSE, groups=["Same", "Same"])], ["bad-request"]),

@@ -94,15 +94,15 @@ class Scene:
 
     def user_sends(self, kind):
         self.user.subscription(kind, CONTACT)
-        self.user.settle()
+        self.far.wait_for(self.user)
 
     def far_sends(self, kind, contact=CONTACT):
         self.far.send("<presence type='%s' from='%s' to='%s'/>" % (kind, contact, self.person.jid))
-        self.far.settle()
+        self.far.mark(self.user)
 
     def meanwhile(self):
         """(what the user, what the far server has got) since the last time."""
-        self.user.settle(), self.far.settle()
+        self.far.wait_for(self.user), self.far.mark(self.user), self.far.wait_for(self.user)
         return self.user.sync(), self.far.sync()
 
     def look(self):
@@ -193,7 +193,6 @@ def test_request_carries_what_the_asker_wrote(person, component):
     scene = Scene(person, component)
     scene.far.send("<presence type='subscribe' from='%s' to='%s' id='s1'><status>It is I</status>"
                    "<nick xmlns='http://jabber.org/protocol/nick'>Juliet</nick></presence>" % (CONTACT, scene.person.jid))
-    scene.far.sync()
 
     def checked(client):
         el = client.expect("presence", type="subscribe", from_=CONTACT)
