@@ -33,6 +33,11 @@ PROGRAMS    := $(B)/bulkhead $(B)/bulkhead-echo $(patsubst %,$(B)/bulkhead-%,$(D
 ifneq ($(wildcard common/net/tls.c),)
 PROGRAMS    += $(B)/bulkheadctl
 endif
+# V=1 shows the commands whole.
+ifeq ($(V),)
+Q  := @
+say = $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,@echo "  $(1) $@")
+endif
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 no_main = $(filter-out %/main.o,$(call obj,$(1)))
 
@@ -42,9 +47,12 @@ all: $(PROGRAMS) $(B)/libcommon.a
 
 define archive
 @rm -f $@; mkdir -p $(@D)
-$(AR) rcs $@ $^
+$(Q)$(AR) rcs $@ $^
 endef
-link = $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+define link
+$(call say,link)
+$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+endef
 
 $(B)/libcommon.a: $(call obj,$(COMMON_SRC))
 	$(archive)
@@ -71,7 +79,8 @@ $(B)/bulkheadctl: $(call obj,$(CTL_SRC)) $(B)/libsessman.a $(B)/libcommon.a
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,cc  )
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # --- tests ---
 
