@@ -10,6 +10,8 @@
 struct state {
     struct sessman *sm;
     struct link creating; /* jobs; by name: one at a time */
+    unsigned jobs;        /* under way; the last frees a state that was closed */
+    bool closed;
 };
 
 /* A password on its way through the work pool, and what comes before and after it. */
@@ -34,6 +36,7 @@ static struct job *job_new(struct state *st, const struct jid *user, struct slic
                            void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct job *j = mem_new(sizeof *j);
+    st->jobs++;
     j->st = st;
     j->a = arena_new(256, 0);
     j->user = jid_copy(j->a, user);
@@ -49,7 +52,10 @@ static void job_done(struct job *j, enum rc rc)
 {
     void (*done)(void *ctx, enum rc rc) = j->done;
     void *ctx = j->ctx;
+    struct state *st = j->st;
     list_unlink(&j->creating);
+    if (--st->jobs == 0 && st->closed)
+        mem_free(st);
     secret_wipe(j->password, j->password_len);
     mem_free(j->password);
     arena_free(&j->a);
@@ -67,7 +73,8 @@ static void job_work(struct job *j, void (*run)(struct work *w), void (*done)(st
 {
     j->work.run = run;
     j->work.done = done;
-    if (work_run(j->st->sm->work, &j->work) != RC_OK)
+    struct work_pool *pool = j->st->sm->work; /* NULL: the process ends */
+    if (!pool || work_run(pool, &j->work) != RC_OK)
         job_done(j, RC_TIMEOUT); /* more logins than the machine has time for: try again later */
 }
 
@@ -289,7 +296,11 @@ static enum rc open_state(struct sessman *sm, void **state, struct why *why)
 
 static void close_state(void **state)
 {
-    MEM_FREE(state);
+    struct state *st = *state;
+    st->closed = true;
+    if (st->jobs == 0)
+        mem_free(st);
+    *state = NULL;
 }
 
 const struct auth_backend auth_store = {

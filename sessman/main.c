@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "common/xmpp/ns.h"
 #include "sessman/account.h"
+#include "sessman/adhoc.h"
 #include "sessman/auth.h"
 #include "sessman/auth_backend.h"
 #include "sessman/conf.h"
@@ -126,7 +127,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     sm->out = out_new();
     sm->modules = module_index_new();
     sm->work = work_pool_new(run->loop, WORK_THREADS, WORK_MAX);
-    sm->auth_backend = &auth_store;
+    sm->auth_backend = sm->conf->auth_kind == AUTH_SCRIPT ? &auth_script : &auth_store;
     enum rc rc = open_store(sm, why);
     if (rc == RC_OK)
         rc = sm->auth_backend->open(sm, &sm->auth_state, why);
@@ -144,6 +145,7 @@ static void stop(struct daemon_run *run)
         edges_close(sm);
         rlink_close(sm->rlink);
     }
+    adhoc_fini(sm);
     auth_fini(sm);
     if (sm->auth_state)
         sm->auth_backend->close(&sm->auth_state);

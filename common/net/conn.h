@@ -41,6 +41,10 @@ struct conn *conn_dial_tcp(struct loop *loop, const struct sockaddr *to, const s
 struct conn *conn_dial_unix(struct loop *loop, const char *path, const struct conn_conf *conf, void *owner);
 /* Resolves host (thread pool) and tries its addresses in turn. */
 struct conn *conn_dial_host(struct loop *loop, const char *host, uint16_t port, const struct conn_conf *conf, void *owner);
+/* A connected socket (accepted, or shared with a child process) becomes a conn; it reads after conn_begin. The conn owns fd, also when it
+ * cannot be used: then the conn is closing. */
+struct conn *conn_adopt(struct loop *loop, int fd, bool is_unix, const struct conn_conf *conf, void *owner);
+void conn_begin(struct conn *c);
 
 void conn_owner_set(struct conn *c, const struct conn_conf *conf, void *owner); /* hands it to another owner */
 void conn_write(struct conn *c, struct slice bytes);                  /* copies; nothing happens on a closing conn */

@@ -101,10 +101,6 @@ struct conn {
 struct conn *conn_new(struct loop *loop, const struct conn_conf *conf, void *owner);
 void conn_init_tcp(struct conn *c);
 void conn_init_pipe(struct conn *c);
-/* A connected socket becomes a conn; it reads after conn_begin. The conn owns fd, also when it
- * cannot be used: then the conn is closing. */
-struct conn *conn_adopt(struct loop *loop, int fd, bool is_unix, const struct conn_conf *conf, void *owner);
-void conn_begin(struct conn *c);
 void conn_feed(struct conn *c, struct slice bytes); /* as if read from the socket just now */
 void conn_eof(struct conn *c);        /* the peer sends no more */
 void conn_fail(struct conn *c, enum conn_cause cause, const char *fmt, ...) PRINTF_LIKE(3, 4);
