@@ -408,6 +408,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     if (c->state != CLIENT_CLOSED)
         over(c, true);
     esession_gone(d->edge, &c->session, true); /* what it owned */
+    pending_over(c);
     nego_free(c);
     timer_stop(&c->timer);
     xmlin_fini(&c->xml);
