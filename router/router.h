@@ -61,5 +61,6 @@ struct router {
     uint64_t next_number;       /* of peers that are no nodes */
     bool stopping;
 };
+extern const struct daemon router_daemon;
 
 #endif

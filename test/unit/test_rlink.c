@@ -1,0 +1,618 @@
+/* test/unit/test_rlink.c - rlink.c, rconn.c, component.c and the router, in one process on one loop: logins
+ * by every mechanism, frames there and back, names, bounces, what a router's restart and a long silence do
+ *
+ * A scene is a list of steps: what must have come about, and what is done then. The clock only ends what
+ * hangs. */
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "common/link/rlink.h"
+#include "router/peer.h"
+/* cmocka wants these before it */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 20000, LOOK_MS = 2, BATCH = 500 };
+
+struct world;
+struct step {
+    bool (*when)(struct world *w); /* NULL: at once */
+    void (*then)(struct world *w); /* NULL: nothing */
+};
+struct side {
+    struct world *w;
+    struct rlink *rl;
+    struct rnode *other; /* the one node of the other role */
+    unsigned ups, downs, links, bounced;
+    uint64_t sent, got; /* numbered payloads */
+    uint8_t bounce_flags, name_flags;
+    char by_name[256];
+};
+struct certs { /* files: the router's certificate and the edge's */
+    char router[96], router_key[96], edge[96], edge_key[96], address[64];
+};
+struct world {
+    struct certs certs;
+    char dir[64];
+    struct loop *loop;
+    struct timer look;
+    uint64_t deadline_ms;
+    const struct step *step;
+    bool late;
+    struct router_conf conf;
+    struct daemon_run run;
+    bool router_on;
+    struct side edge, sess;
+    uint32_t grace_ms;
+};
+
+/* --- the router --- */
+
+static void on_ready(struct daemon_run *run)
+{
+    (void)run;
+}
+
+static void router_start(struct world *w)
+{
+    struct why why = { "" };
+    w->run = (struct daemon_run){
+        .dir = w->dir,
+        .instance = "router-1",
+        .loop = w->loop,
+        .metrics = metrics_new(router_daemon.metrics, router_daemon.n_metrics),
+        .conf = &w->conf,
+        .ready = on_ready,
+    };
+    if (router_daemon.start(&w->run, &why) != RC_OK)
+        fail_msg("%s", why.text);
+    w->router_on = true;
+}
+
+static struct router *router_of(struct world *w)
+{
+    return w->run.ctx;
+}
+
+static void router_stop(struct world *w)
+{
+    router_daemon.stop(&w->run);
+}
+
+static bool router_empty(struct world *w)
+{
+    return router_of(w)->n_peers == 0;
+}
+
+static void router_gone(struct world *w)
+{
+    router_daemon.fini(&w->run);
+    metrics_free(&w->run.metrics);
+    w->router_on = false;
+}
+
+/* --- the two ends --- */
+
+static void on_node(void *owner, struct rnode *node, bool up)
+{
+    struct side *s = owner;
+    s->ups += up;
+    s->downs += !up;
+    s->other = up ? node : NULL;
+}
+
+static void on_frame(void *owner, struct rnode *from, const struct frame *f)
+{
+    struct side *s = owner;
+    char expected[32];
+    if (!from || !f->seq) {
+        s->name_flags = f->flags;
+        snprintf(s->by_name, sizeof s->by_name, SLICE_FMT " " SLICE_FMT, SLICE_ARG(f->name),
+                 SLICE_ARG(f->payload));
+        return;
+    }
+    snprintf(expected, sizeof expected, "<n i='%llu'/>", (unsigned long long)++s->got);
+    if (!slice_is(f->payload, expected))
+        fail_msg("frame %llu is " SLICE_FMT, (unsigned long long)s->got, SLICE_ARG(f->payload));
+    rlink_done(s->rl, from, f->seq);
+}
+
+static void on_bounce(void *owner, const struct frame *f)
+{
+    struct side *s = owner;
+    s->bounced++;
+    s->bounce_flags = f->flags;
+}
+
+static void on_link(void *owner, bool up)
+{
+    struct side *s = owner;
+    s->links += up;
+}
+
+static const struct rlink_ops ops = {
+    .on_node = on_node, .on_frame = on_frame, .on_bounce = on_bounce, .on_link = on_link
+};
+
+static void link_open(struct side *s, const char *address, struct rlink_conf conf)
+{
+    const char *routers[] = { address, NULL };
+    conf.routers = routers;
+    conf.dir = s->w->dir;
+    conf.node_grace_ms = s->w->grace_ms;
+    conf.ack_ms = 1;
+    s->rl = rlink_new(s->w->loop, NULL, &conf, &ops, s);
+}
+
+static void sess_open(struct world *w, const char *address)
+{
+    struct slice name = SLICE("im.example");
+    link_open(&w->sess, address,
+              (struct rlink_conf){
+                  .name = "sessman", .secret = "s1", .instance = "sessman-1", .role = ROLE_SESSMAN });
+    rlink_names(w->sess.rl, &name, 1);
+}
+
+static void edge_open(struct world *w, const char *address)
+{
+    link_open(&w->edge, address,
+              (struct rlink_conf){ .name = "c2s", .secret = "s2", .instance = "c2s-1", .role = ROLE_EDGE });
+}
+
+static void both_open(struct world *w)
+{
+    sess_open(w, "unix:r.sock");
+    edge_open(w, "unix:r.sock");
+}
+
+static void send_batch(struct side *s)
+{
+    char text[32];
+    for (int i = 0; i < BATCH; i++) {
+        struct slice p = slice_of(
+            text, (size_t)snprintf(text, sizeof text, "<n i='%llu'/>", (unsigned long long)++s->sent));
+        rlink_send(s->rl, s->other, FRAME_STANZA, 1, &p, 1);
+    }
+}
+
+static void send_both(struct world *w)
+{
+    send_batch(&w->edge);
+    send_batch(&w->sess);
+}
+
+static bool see_each_other(struct world *w)
+{
+    return w->edge.other && w->sess.other && w->edge.other->n_names == 1 && w->edge.other->reachable &&
+           w->sess.other->reachable;
+}
+
+static bool all_arrived(struct world *w)
+{
+    return w->edge.got == w->sess.sent && w->sess.got == w->edge.sent &&
+           rlink_acked(w->edge.rl, w->edge.other) == rlink_sent(w->edge.rl, w->edge.other) &&
+           rlink_acked(w->sess.rl, w->sess.other) == rlink_sent(w->sess.rl, w->sess.other);
+}
+
+/* --- a scene --- */
+
+static void finish(struct world *w)
+{
+    if (w->edge.rl)
+        rlink_close(w->edge.rl);
+    if (w->sess.rl)
+        rlink_close(w->sess.rl);
+    if (w->router_on)
+        router_daemon.stop(&w->run);
+    loop_stop(w->loop);
+}
+
+static void on_look(struct timer *t)
+{
+    struct world *w = CONTAINER(t, struct world, look);
+    while (w->step->when || w->step->then) {
+        if (w->step->when && !w->step->when(w))
+            break;
+        if (w->step->then)
+            w->step->then(w);
+        w->step++;
+    }
+    w->late = clock_mono_ms() > w->deadline_ms;
+    if (w->late || (!w->step->when && !w->step->then))
+        finish(w);
+    else
+        loop_timer(w->loop, t, LOOK_MS, on_look);
+}
+
+static int setup(void **state)
+{
+    struct world *w = mem_new(sizeof *w);
+    struct why why = { "" };
+    static const char conf[] =
+        "[listen]\nunix = r.sock\nport = 0\n[component sessman]\nrole = sessman\nsecret = s1\n"
+        "[component c2s]\nrole = edge\nsecret = s2\n[component echo.example]\nsecret = s3\n";
+    if (secret_init(&why) != RC_OK)
+        return -1;
+    snprintf(w->dir, sizeof w->dir, "/tmp/bulkhead-rlink-XXXXXX");
+    if (!mkdtemp(w->dir) || conf_read_text(&router_conf_table, slice_cstr(conf), &w->conf, &why) != RC_OK)
+        return -1;
+    w->loop = loop_new();
+    w->edge.w = w->sess.w = w;
+    w->grace_ms = 60000;
+    router_start(w);
+    *state = w;
+    return 0;
+}
+
+static int on_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    rlink_free(&w->edge.rl);
+    rlink_free(&w->sess.rl);
+    if (w->router_on)
+        router_gone(w);
+    loop_free(&w->loop);
+    conf_clear(&router_conf_table, &w->conf);
+    nftw(w->dir, on_entry, 8, FTW_DEPTH);
+    mem_free(w);
+    return 0;
+}
+
+static void play(struct world *w, const struct step *steps)
+{
+    w->step = steps;
+    w->deadline_ms = clock_mono_ms() + PATIENCE_MS;
+    loop_timer(w->loop, &w->look, LOOK_MS, on_look);
+    loop_run(w->loop);
+    if (w->late)
+        fail_msg("step %td did not come about", w->step - steps);
+}
+
+/* --- scenes --- */
+
+static void frames_arrive_once_and_in_order(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open }, { see_each_other, send_both }, { all_arrived, send_both }, { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->sess.got, 2 * BATCH);
+    assert_true(slice_is(SLICE("im.example"), w->edge.other->names[0]));
+    assert_ptr_equal(rlink_pick(w->edge.rl, SLICE("im.example"), SLICE("a@im.example")), w->edge.other);
+    assert_null(rlink_pick(w->edge.rl, SLICE("other.example"), SLICE("a@other.example")));
+}
+
+static bool both_down(struct world *w)
+{
+    return !rlink_up(w->edge.rl) && !rlink_up(w->sess.rl) && router_empty(w);
+}
+
+static void router_again(struct world *w)
+{
+    router_gone(w);
+    send_both(w); /* while there is no router: they wait */
+    router_start(w);
+}
+
+static void send_and_stop(struct world *w)
+{
+    send_both(w);
+    router_stop(w);
+}
+
+static void a_router_that_restarts_loses_nothing(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, send_and_stop },
+        { both_down, router_again },
+        { see_each_other, send_both },
+        { all_arrived, send_and_stop },
+        { both_down, router_again },
+        { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.got, 5 * BATCH);
+    assert_int_equal(w->sess.got, 5 * BATCH);
+    assert_int_equal(w->edge.downs + w->sess.downs, 0);
+    assert_int_equal(w->edge.links, 3);
+}
+
+static bool edge_lost(struct world *w)
+{
+    return w->sess.downs == 1 && !w->sess.other;
+}
+
+static void edge_cut(struct world *w) /* the router forgets the edge; the edge knows nothing of it yet */
+{
+    struct router *r = router_of(w);
+    LIST_EACH(&r->peers, at) {
+        struct peer *p = CONTAINER(at, struct peer, all);
+        if (p->role == ROLE_EDGE)
+            conn_close(p->conn, CONN_BY_OWNER);
+    }
+}
+
+static bool new_channels_work(struct world *w)
+{
+    return w->sess.ups >= 2 && w->edge.downs == 1 && w->edge.other && w->sess.other;
+}
+
+static void count_anew(struct world *w)
+{
+    w->edge.sent = w->edge.got = w->sess.sent = w->sess.got = 0;
+    send_both(w);
+}
+
+static void an_edge_that_was_given_up_begins_anew(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open }, { see_each_other, send_both },     { all_arrived, edge_cut },
+        { edge_lost, NULL }, { new_channels_work, count_anew }, { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    w->grace_ms = 20; /* shorter than the edge takes to dial again */
+    play(w, steps);
+}
+
+static void send_by_name(struct world *w)
+{
+    struct slice p = SLICE("<message to='a@nobody.example'/>");
+    assert_int_equal(rlink_send_name(w->sess.rl, SLICE("a@nobody.example"), &p, 1), RC_OK);
+}
+
+static bool bounced(struct world *w)
+{
+    return w->sess.bounced == 1;
+}
+
+static void what_nobody_has_bound_bounces(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, send_by_name },
+        { bounced, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->sess.bounce_flags, FRAME_F_NO_NAME);
+}
+
+static void edge_speaks_by_name(struct world *w)
+{
+    struct slice p = SLICE("<message from='admin@im.example' to='a@im.example'/>");
+    assert_int_equal(rlink_send_name(w->edge.rl, SLICE("a@im.example"), &p, 1), RC_OK);
+}
+
+static bool edge_was_closed(struct world *w)
+{
+    return w->edge.links == 2; /* and has dialled again */
+}
+
+static void an_edge_may_not_address_by_name(void **state) /* DESIGN 1: it stamps no `from` */
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, edge_speaks_by_name },
+        { edge_was_closed, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_string_equal(w->sess.by_name, "");
+}
+
+static void wrong_secret(struct world *w)
+{
+    sess_open(w, "unix:r.sock");
+    link_open(&w->edge, "unix:r.sock",
+              (struct rlink_conf){ .name = "c2s", .secret = "s1", .instance = "c2s-1", .role = ROLE_EDGE });
+}
+
+static bool refused_thrice(struct world *w)
+{
+    return metric_value(w->run.metrics, METRIC_AUTH_FAILED) >= 3;
+}
+
+static void a_wrong_secret_gets_nowhere(void **state)
+{
+    static const struct step steps[] = { { NULL, wrong_secret }, { refused_thrice, NULL }, { NULL, NULL } };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.links, 0);
+    assert_int_equal(w->sess.ups, 0);
+}
+
+static void wrong_role(struct world *w)
+{
+    link_open(
+        &w->edge, "unix:r.sock",
+        (struct rlink_conf){ .name = "c2s", .secret = "s2", .instance = "c2s-1", .role = ROLE_SESSMAN });
+}
+
+static bool turned_away(struct world *w)
+{
+    return metric_value(w->run.metrics, METRIC_STREAM_ERRORS) >= 1;
+}
+
+static void a_role_is_not_for_the_asking(void **state)
+{
+    static const struct step steps[] = { { NULL, wrong_role }, { turned_away, NULL }, { NULL, NULL } };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.links, 0);
+}
+
+/* --- between hosts --- */
+
+static void fingerprint_of(const char *file, char out[65])
+{
+    struct tls_cert_info info;
+    struct why why = { "" };
+    assert_int_equal(tls_cert_info(file, &info, &why), RC_OK);
+    memcpy(out, info.fingerprint, 65);
+}
+
+static void make_certs(struct world *w)
+{
+    static const char *const router[] = { "localhost" }, *const edge[] = { "c2s" };
+    struct why why = { "" };
+    snprintf(w->certs.router, sizeof w->certs.router, "%s/router.pem", w->dir);
+    snprintf(w->certs.router_key, sizeof w->certs.router_key, "%s/router.key", w->dir);
+    snprintf(w->certs.edge, sizeof w->certs.edge, "%s/edge.pem", w->dir);
+    snprintf(w->certs.edge_key, sizeof w->certs.edge_key, "%s/edge.key", w->dir);
+    assert_int_equal(tls_make_self_signed(router, 1, w->certs.router, w->certs.router_key, &why), RC_OK);
+    assert_int_equal(tls_make_self_signed(edge, 1, w->certs.edge, w->certs.edge_key, &why), RC_OK);
+}
+
+static unsigned free_port(void)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof in;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+    close(fd);
+    return ntohs(in.sin_port);
+}
+
+/* The world's router goes, one with TLS comes. The edge logs in by certificate where with_cert. */
+static void router_of_another_host(struct world *w, bool with_cert)
+{
+    char text[1024], fingerprint[65], how[100] = "secret = s2";
+    struct why why = { "" };
+    unsigned port = free_port();
+    make_certs(w);
+    fingerprint_of(w->certs.edge, fingerprint);
+    if (with_cert)
+        snprintf(how, sizeof how, "fingerprint = %s", fingerprint);
+    snprintf(text, sizeof text,
+             "[listen]\nunix =\naddress = 127.0.0.1\nport = %u\n[tls]\ncert = router.pem\nkey = router.key\n"
+             "[component sessman]\nrole = sessman\nsecret = s1\n[component c2s]\nrole = edge\n%s\n",
+             port, how);
+    conf_clear(&router_conf_table, &w->conf);
+    assert_int_equal(conf_read_text(&router_conf_table, slice_cstr(text), &w->conf, &why), RC_OK);
+    snprintf(w->certs.address, sizeof w->certs.address, "tls:localhost:%u", port);
+    router_start(w);
+}
+
+static void by_secret(struct world *w)
+{
+    sess_open(w, w->certs.address);
+    edge_open(w, w->certs.address);
+}
+
+static void by_cert(struct world *w)
+{
+    sess_open(w, w->certs.address);
+    link_open(&w->edge, w->certs.address,
+              (struct rlink_conf){ .name = "c2s",
+                                   .instance = "c2s-1",
+                                   .role = ROLE_EDGE,
+                                   .ca_file = w->certs.router,
+                                   .cert_file = w->certs.edge,
+                                   .key_file = w->certs.edge_key });
+}
+
+static void tls_and_secret(struct world *w)
+{
+    router_of_another_host(w, false);
+    by_secret(w);
+}
+
+static void tls_and_cert(struct world *w)
+{
+    router_of_another_host(w, true);
+    by_cert(w);
+}
+
+static bool all_secure(struct world *w)
+{
+    bool secure = all_arrived(w);
+    LIST_EACH(&router_of(w)->peers, at)
+        secure = secure && CONTAINER(at, struct peer, all)->secure;
+    return secure;
+}
+
+static void over_tls_the_secret_binds_the_channel(void **state) /* RFC 5802 6: no CA is needed */
+{
+    static const struct step steps[] = {
+        { NULL, router_stop },         { router_empty, router_gone }, { NULL, tls_and_secret },
+        { see_each_other, send_both }, { all_secure, NULL },          { NULL, NULL },
+    };
+    play(*state, steps);
+}
+
+static void over_tls_a_certificate_will_do(void **state) /* XEP-0225 3, EXTERNAL */
+{
+    static const struct step steps[] = {
+        { NULL, router_stop },         { router_empty, router_gone }, { NULL, tls_and_cert },
+        { see_each_other, send_both }, { all_secure, NULL },          { NULL, NULL },
+    };
+    play(*state, steps);
+}
+
+static void strange_ca(struct world *w)
+{
+    router_of_another_host(w, false);
+    link_open(&w->edge, w->certs.address,
+              (struct rlink_conf){ .name = "c2s",
+                                   .secret = "s2",
+                                   .instance = "c2s-1",
+                                   .role = ROLE_EDGE,
+                                   .ca_file = w->certs.edge }); /* not who signed the router's */
+}
+
+static bool tried_thrice(struct world *w)
+{
+    return router_of(w)->next_number >= 3;
+}
+
+static void a_router_with_another_certificate_gets_no_login(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, router_stop }, { router_empty, router_gone }, { NULL, strange_ca }, { tried_thrice, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.links, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(frames_arrive_once_and_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_router_that_restarts_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_edge_that_was_given_up_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_has_bound_bounces, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_edge_may_not_address_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_secret_gets_nowhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_role_is_not_for_the_asking, setup, teardown),
+        cmocka_unit_test_setup_teardown(over_tls_the_secret_binds_the_channel, setup, teardown),
+        cmocka_unit_test_setup_teardown(over_tls_a_certificate_will_do, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_router_with_another_certificate_gets_no_login, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
