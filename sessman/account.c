@@ -144,6 +144,15 @@ void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *c
     *end = w;
 }
 
+void accounts_shrink(struct sessman *sm, size_t keep)
+{
+    while (sm->accounts_idle_n > keep) {
+        struct account *oldest = CONTAINER(sm->accounts_idle.next, struct account, idle);
+        sm->accounts_idle_n--;
+        account_free(sm, oldest);
+    }
+}
+
 void account_release(struct sessman *sm, struct account *a)
 {
     assert(a->refs > 0);
@@ -155,11 +164,7 @@ void account_release(struct sessman *sm, struct account *a)
     }
     list_append(&sm->accounts_idle, &a->idle);
     sm->accounts_idle_n++;
-    while (sm->accounts_idle_n > sm->conf->accounts_idle_max) {
-        struct account *oldest = CONTAINER(sm->accounts_idle.next, struct account, idle);
-        sm->accounts_idle_n--;
-        account_free(sm, oldest);
-    }
+    accounts_shrink(sm, sm->conf->accounts_idle_max);
 }
 
 struct session *account_session(const struct account *a, struct slice resource)

@@ -47,6 +47,8 @@ static inline void account_hold(struct account *a)
 {
     a->refs++;
 }
+/* Frees the longest unused until at most `keep` unused ones are left in memory. */
+void accounts_shrink(struct sessman *sm, size_t keep);
 void account_release(struct sessman *sm, struct account *a);
 /* The row was deleted: closes its sessions (not-authorized), forgets it. */
 void account_deleted(struct sessman *sm, struct slice bare);

@@ -141,6 +141,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
 static void stop(struct daemon_run *run)
 {
     struct sessman *sm = run->ctx;
+    timer_stop(&sm->release);
     if (sm->rlink) {
         edges_close(sm);
         rlink_close(sm->rlink);

@@ -5,11 +5,19 @@
 
 #include <stdlib.h>
 
+static void item_free(const struct roster *r, struct roster_item *item)
+{
+    const char *p = (const char *)item;
+    if (!r->block || p < r->block || p >= r->block + r->block_len)
+        mem_free(item);
+}
+
 void roster_fini(struct roster *r)
 {
     for (uint32_t i = 0; i < r->n; i++)
-        mem_free(r->items[i]);
+        item_free(r, r->items[i]);
     mem_free(r->items);
+    mem_free(r->block);
     *r = (struct roster){ 0 };
 }
 
@@ -46,10 +54,17 @@ uint8_t roster_state(const struct roster *r, struct slice jid)
     return item ? item->state : 0;
 }
 
-static struct roster_item *item_new(struct slice jid, struct slice name, struct slice groups, struct slice request,
-                                    uint8_t state)
+static size_t item_size(struct slice jid, struct slice name, struct slice groups, struct slice request)
 {
-    struct roster_item *item = mem_new(sizeof *item + jid.len + name.len + groups.len + request.len);
+    size_t size = sizeof(struct roster_item) + jid.len + name.len + groups.len + request.len;
+    return (size + _Alignof(struct roster_item) - 1) & ~(_Alignof(struct roster_item) - 1);
+}
+
+/* In memory of item_size bytes. */
+static struct roster_item *item_write(void *at, struct slice jid, struct slice name, struct slice groups,
+                                      struct slice request, uint8_t state)
+{
+    struct roster_item *item = at;
     item->state = state;
     item->jid_len = (uint16_t)jid.len;
     item->name_len = (uint16_t)name.len;
@@ -65,12 +80,18 @@ static struct roster_item *item_new(struct slice jid, struct slice name, struct 
     return item;
 }
 
+static struct roster_item *item_new(struct slice jid, struct slice name, struct slice groups, struct slice request,
+                                    uint8_t state)
+{
+    return item_write(mem_new(item_size(jid, name, groups, request)), jid, name, groups, request, state);
+}
+
 static void roster_put(struct roster *r, struct roster_item *item)
 {
     bool found;
     uint32_t at = roster_at(r, roster_item_jid(item), &found);
     if (found) {
-        mem_free(r->items[at]);
+        item_free(r, r->items[at]);
         r->items[at] = item;
         return;
     }
@@ -89,7 +110,7 @@ static void roster_take_out(struct roster *r, struct slice jid)
     uint32_t at = roster_at(r, jid, &found);
     if (!found)
         return;
-    mem_free(r->items[at]);
+    item_free(r, r->items[at]);
     memmove(r->items + at, r->items + at + 1, (r->n - at - 1) * sizeof(struct roster_item *));
     r->n--;
 }
@@ -111,8 +132,15 @@ void roster_load(struct roster *r, const struct store_result *rows)
     r->cap = (uint32_t)rows->rows;
     for (size_t i = 0; i < rows->rows; i++) {
         const struct store_value *v = store_row(rows, i);
-        struct slice jid = slice_to(v[0].s, JID_MAX);
-        r->items[r->n++] = item_new(jid, column(&v[1]), column(&v[3]), column(&v[4]), (uint8_t)(v[2].i & 0x3f));
+        r->block_len += item_size(slice_to(v[0].s, JID_MAX), column(&v[1]), column(&v[3]), column(&v[4]));
+    }
+    r->block = r->block_len ? mem_new(r->block_len) : NULL;
+    char *at = r->block;
+    for (size_t i = 0; i < rows->rows; i++) {
+        const struct store_value *v = store_row(rows, i);
+        struct slice jid = slice_to(v[0].s, JID_MAX), name = column(&v[1]), groups = column(&v[3]), request = column(&v[4]);
+        r->items[r->n++] = item_write(at, jid, name, groups, request, (uint8_t)(v[2].i & 0x3f));
+        at += item_size(jid, name, groups, request);
     }
     if (r->n)
         qsort(r->items, r->n, sizeof(struct roster_item *), item_cmp);

@@ -1,6 +1,6 @@
 /* sessman/roster.h - a roster in memory and its rows (RFC 6121 2, 3; appendix A)
  *
- * Compact: one block an item. Changes go to memory at once and to the store as statements; the ticket says when they are durable. */
+ * Compact: loaded items share one block, changed ones have their own. Changes go to memory at once and to the store as statements; the ticket says when they are durable. */
 #ifndef SESSMAN_ROSTER_H
 #define SESSMAN_ROSTER_H
 
@@ -39,6 +39,8 @@ static inline struct slice roster_item_request(const struct roster_item *i)
 }
 struct roster {
     struct roster_item **items; /* sorted by JID */
+    char *block;                /* the items as loaded, one behind the other; changed ones have blocks of their own */
+    size_t block_len;
     uint32_t n, cap;
     uint64_t version;           /* RFC 6121 2.6 */
 };

@@ -309,6 +309,25 @@ void session_unstall(struct sessman *sm, struct session *s)
 
 /* --- the end --- */
 
+#define RELEASE_LEAST 500     /* sessions that have ended, before giving memory back is worth a walk over the heap */
+#define RELEASE_AFTER_MS 2000
+
+static void on_release(struct timer *t)
+{
+    struct sessman *sm = CONTAINER(t, struct sessman, release);
+    sm->sessions_gone = 0;
+    accounts_shrink(sm, 0); /* each would hold a page */
+    mem_release();
+}
+
+/* When as many have ended as are left: what they used goes back to the system. */
+static void release_later(struct sessman *sm)
+{
+    sm->sessions_gone++;
+    if (sm->sessions_gone >= RELEASE_LEAST && sm->sessions_gone >= sm->sessions_bound && !timer_running(&sm->release))
+        loop_timer(sm->loop, &sm->release, RELEASE_AFTER_MS, on_release);
+}
+
 void session_end(struct sessman *sm, struct session *s)
 {
     struct edge *e = s->edge;
@@ -322,6 +341,7 @@ void session_end(struct sessman *sm, struct session *s)
             if (modules[i]->session_end)
                 modules[i]->session_end(sm, s);
         metric_set(sm->metrics, M_SESSIONS, (int64_t)--sm->sessions_bound);
+        release_later(sm);
     }
     LIST_EACH(&s->incoming, it) {
         list_unlink(it);

@@ -76,6 +76,8 @@ struct sessman {
     struct module_index *modules;
     struct adhoc_sessions *adhoc;
     size_t sessions_bound;
+    size_t sessions_gone;            /* since memory was last given back */
+    struct timer release;
     uint8_t secret[32];              /* of this installation (meta row "secret"): fake salts */
     bool names_known;                /* the domains have been read: they are bound at the routers */
     struct buf scratch;              /* for writing one stanza; never held across a call into a module */
