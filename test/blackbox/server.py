@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from client import PATIENCE, Client
+from client import PATIENCE, Client, Closed
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BULKHEAD_BUILD", "build")
@@ -128,7 +128,7 @@ class Server:
         def answering():
             if self.process.poll() is not None:
                 return "dead"
-            with contextlib.suppress(OSError, AssertionError, Exception):
+            with contextlib.suppress(OSError, AssertionError, Closed):
                 return self.serves()
         ok = poll("the server to answer", answering) != "dead"
         self.pids = self.daemons()
@@ -205,7 +205,8 @@ class Server:
         return found
 
     def kill_daemon(self, name):
-        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them."""
+        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them and newcomers are
+        served: administration through the router, and clients."""
         victims = [pid for pid, daemon in self.daemons().items() if name in daemon]
         assert victims, "no %s among %s" % (name, self.daemons())
         for pid in victims:
@@ -215,6 +216,11 @@ class Server:
             now = [pid for pid, daemon in self.daemons().items() if name in daemon]
             return len(now) >= len(victims) and not set(now) & set(victims)
         poll("a new " + name, replaced)
+
+        def answering():
+            with contextlib.suppress(OSError, AssertionError, Closed):
+                return self.run("users", self.domain, check=False).returncode == 0 and self.serves()
+        poll("the server to answer", answering)
         self.pids = self.daemons()
 
     def log_files(self):

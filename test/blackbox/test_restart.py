@@ -116,7 +116,7 @@ def test_nothing_acknowledged_is_lost_with_sessman(server, people):
     assert set(items_of(fetch(again))) == {"friend%d@im.example" % n for n in range(30)}
     hers = logged_in_again(server, juliet, "chamber")
     hers.send("<presence/>")
-    assert numbers_in(hers.sync()) == list(range(30))
+    assert numbers_in(hers.flush()) == list(range(30))
 
 
 def test_subscriptions_and_passwords_survive_sessman(server, people):
