@@ -243,8 +243,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
             c->conf->totals->in_bytes += (size_t)n;
             c->conf->totals->in_calls++;
         }
-        if (!c->finishing)
-            conn_feed(c, slice_of(buf->base, (size_t)n));
+        conn_feed(c, slice_of(buf->base, (size_t)n));
     }
 }
 

@@ -12,7 +12,8 @@ struct listen_conf {
     unsigned mode;        /* unix socket's permission bits */
     const struct net_list *proxy_from; /* peers in it must start with a PROXY header; others are taken as they are */
     uint32_t proxy_ms;    /* how long the header may take */
-    /* A new connection: the callback gives it an owner by conn_owner_set, or closes it. The conn reads only after. */
+    /* A new connection: the callback gives it an owner by conn_owner_set, or closes it. The conn reads only after;
+     * it may start TLS inside, but not pause (what came behind a PROXY header is delivered right after). */
     void (*on_accept)(void *ctx, struct conn *c);
     void *ctx;
 };

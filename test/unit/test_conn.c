@@ -237,6 +237,17 @@ static void finishing_takes_no_input(void **state)
     world_free(w);
 }
 
+static void finishing_while_paused_sees_the_peer_close(void **state)
+{
+    (void)state;
+    struct world *w = world_new("127.0.0.1", NULL);
+    world_meet(w);
+    conn_pause(w->server.conn);
+    conn_finish(w->server.conn, 10 * PATIENCE_MS);
+    UNTIL(w, w->server.closed && w->client.closed);
+    world_free(w);
+}
+
 static void close_now(struct side *s)
 {
     conn_close(s->conn, CONN_BY_OWNER);
@@ -382,6 +393,7 @@ int main(void)
         cmocka_unit_test(finish_sends_everything),
         cmocka_unit_test(finish_does_not_wait_for_ever),
         cmocka_unit_test(finishing_takes_no_input),
+        cmocka_unit_test(finishing_while_paused_sees_the_peer_close),
         cmocka_unit_test(closing_inside_every_callback),
         cmocka_unit_test(paused_means_no_input),
         cmocka_unit_test(written_before_connected_arrives),
