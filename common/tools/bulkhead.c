@@ -252,6 +252,23 @@ static void supervise(struct super *s)
     }
 }
 
+/* Ports that another server has: our daemons would not notice, since several may share one (SO_REUSEPORT). */
+static bool ports_free(const struct super *s)
+{
+    char program[PATH_MAX + 16];
+    int status = 0;
+    snprintf(program, sizeof program, "%s/bulkheadctl", s->programs);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        execl(program, program, "-d", s->dir, "check", "--ports", (char *)NULL);
+        _exit(0); /* not installed here */
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 /* Folder, lock, logs, sockets: what is needed before the first daemon. Returns an exit code, 0: all is there.
  */
 static int prepare(struct super *s, struct why *why)
@@ -266,6 +283,10 @@ static int prepare(struct super *s, struct why *why)
         return EXIT_FAILURE;
     if (conf_load(s->dir, &s->conf, why) != RC_OK)
         return EXIT_CONF;
+    if (!ports_free(s)) {
+        why_set(why, "%s: a port is in use", s->dir);
+        return EXIT_FAILURE;
+    }
     snprintf(path, sizeof path, "%s/log", s->dir);
     mkdir(path, 0750);
     snprintf(path, sizeof path, "%s/log/bulkhead.log", s->dir);

@@ -10,6 +10,7 @@ struct check {
     struct tool *tool;
     struct buf json;   /* the findings so far, comma-separated */
     unsigned counts[3]; /* by enum finding */
+    bool terse;        /* only what is wrong */
     bool running;      /* a supervisor runs here */
     struct slice *domains; /* of the store */
     size_t n_domains;
@@ -17,8 +18,9 @@ struct check {
 /* One line: what was looked at, and what is right or wrong with it and how to change that. */
 void check_say(struct check *c, enum finding finding, const char *subject, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* ctl_check_conf.c: files, certificate, ports. */
+/* ctl_check_conf.c: files, certificate, ports; the ports alone. */
 void check_files(struct check *c);
+void check_ports(struct check *c);
 /* ctl_check_store.c: also fills domains. */
 void check_store(struct check *c);
 /* ctl_check_host.c: limits, kernel settings, randomness, clock. */

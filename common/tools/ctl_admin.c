@@ -30,9 +30,9 @@ static const struct option options[] = {
     OPTION_STRING("router", "name", struct admin_conf, name, "admin", RESTART),
     OPTION_STRING("router", "secret", struct admin_conf, secret, "", RESTART),
 };
-static const struct conf_table table = {
-    .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct admin_conf)
-};
+static const struct conf_table table = { .options = options,
+                                         .n = sizeof options / sizeof options[0],
+                                         .size = sizeof(struct admin_conf) };
 static const struct xmlin_limits limits = { STANZA_MOST, 64, 1000000, 64 };
 
 struct admin {
@@ -46,9 +46,9 @@ struct admin {
     bool logged_in, failed;
     struct buf out;
     struct why why;
-    char id[16];           /* of the iq that is answered next */
+    char id[16]; /* of the iq that is answered next */
     unsigned asked;
-    struct node *answer;   /* in the tool's arena; NULL: not yet */
+    struct node *answer; /* in the tool's arena; NULL: not yet */
 };
 
 /* --- the connection --- */
@@ -286,8 +286,8 @@ static enum rc refusal(struct admin *ad, struct slice domain, struct why *why)
     return slice_is(name, "item-not-found") ? RC_NOTFOUND : RC_DENIED;
 }
 
-enum rc admin_run(struct admin *ad, struct slice domain, const char *command, struct node *form, struct node **out,
-                  struct why *why)
+enum rc admin_run(struct admin *ad, struct slice domain, const char *command, struct node *form,
+                  struct node **out, struct why *why)
 {
     struct arena *a = ad->tool->arena;
     struct node *iq = node_new(a, "iq", NS_COMPONENT_ACCEPT);

@@ -18,6 +18,8 @@ void check_say(struct check *c, enum finding finding, const char *subject, const
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     c->counts[finding]++;
+    if (c->terse && finding == CHECK_OK)
+        return;
     if (!c->tool->json) {
         printf("%-4s  %s: %s\n", finding_names[finding], subject, text);
         return;
@@ -40,19 +42,25 @@ static bool supervised(struct tool *t)
 
 int ctl_check(struct tool *t, int argc, char **argv)
 {
-    struct check c = { .tool = t, .json = BUF_INIT(0), .running = supervised(t) };
-    (void)argc, (void)argv;
+    bool ports_only = argc == 1 && strcmp(argv[0], "--ports") == 0;
+    struct check c = { .tool = t, .json = BUF_INIT(0), .terse = ports_only, .running = supervised(t) };
+    if (argc && !ports_only)
+        return tool_usage("check: there is only --ports");
     if (access(tool_path(t, "bulkhead.conf"), R_OK) < 0)
         return tool_fail(
             TOOL_FAILED,
             "%s: no bulkhead.conf to be read here; make one with: bulkheadctl -d %s init --domain ...",
             t->dir, t->dir);
-    check_store(&c);
-    check_files(&c);
-    check_host(&c);
+    if (ports_only) {
+        check_ports(&c);
+    } else {
+        check_store(&c);
+        check_files(&c);
+        check_host(&c);
+    }
     if (t->json)
         printf("[" SLICE_FMT "]\n", SLICE_ARG(buf_get(&c.json)));
-    else
+    else if (!c.terse)
         printf("%u fine, %u to think about, %u wrong\n", c.counts[CHECK_OK], c.counts[CHECK_WARN],
                c.counts[CHECK_FAIL]);
     buf_fini(&c.json);

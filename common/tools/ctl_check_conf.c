@@ -166,8 +166,6 @@ static void check_port(struct check *c, const char *daemon, const char *address,
 static void check_listeners(struct check *c, const char *daemon, const struct options *o)
 {
     static const char *const ports[] = { "port", "port_tls" };
-    if (c->running)
-        return;
     for (size_t i = 0; i < 2; i++) {
         const char *port = option(o, "listen", ports[i], 0), *address;
         for (size_t nth = 0; port && (address = option(o, "listen", "address", nth)); nth++) {
@@ -176,6 +174,20 @@ static void check_listeners(struct check *c, const char *daemon, const struct op
                 check_port(c, daemon, arena_cstr(c->tool->arena, slice_trim(one)), port);
         }
     }
+}
+
+/* The options in effect, as the daemon prints them; mem_free them. */
+static struct options *options_of(struct check *c, const char *program)
+{
+    struct buf out = BUF_INIT(OUTPUT_MOST);
+    struct options *o = mem_new(sizeof *o);
+    o->arena = c->tool->arena;
+    if (run_program(program, c->tool->dir, "--dump-config", false, &out) == 0) {
+        buf_byte(&out, '\0');
+        ini_parse_string(out.p, on_option, o);
+    }
+    buf_fini(&out);
+    return o;
 }
 
 /* Whether the program understands its configuration. */
@@ -194,39 +206,50 @@ static bool check_conf(struct check *c, const char *program, const char *name)
     return status == 0;
 }
 
+/* Daemons with no configuration here run on another host. */
+static bool is_here(struct check *c, const char *daemon)
+{
+    return access(tool_path(c->tool, arena_fmt(c->tool->arena, "%s.conf", daemon).p), F_OK) == 0;
+}
+
 static void check_daemon(struct check *c, const char *daemon)
 {
     const char *program = program_of(c, daemon), *name = arena_fmt(c->tool->arena, "%s.conf", daemon).p;
-    struct buf out = BUF_INIT(OUTPUT_MOST);
-    struct options *o = mem_new(sizeof *o);
-    const char *cert;
-    o->arena = c->tool->arena;
-    if (access(tool_path(c->tool, name), F_OK) < 0)
-        goto out; /* runs on another host */
     check_mode(c, name);
     if (!check_conf(c, program, name))
-        goto out;
-    if (run_program(program, c->tool->dir, "--dump-config", false, &out) == 0) {
-        buf_byte(&out, '\0');
-        ini_parse_string(out.p, on_option, o);
-    }
-    if ((cert = option(o, "tls", "cert", 0)) && *cert && strcmp(daemon, "c2s") == 0)
+        return;
+    struct options *o = options_of(c, program);
+    const char *cert = option(o, "tls", "cert", 0);
+    if (cert && *cert && strcmp(daemon, "c2s") == 0)
         check_certificate(c, below_dir(c, cert));
-    check_listeners(c, daemon, o);
-out:
+    if (!c->running)
+        check_listeners(c, daemon, o);
     mem_free(o);
-    buf_fini(&out);
 }
+
+static const char *const daemons[] = { "router", "c2s", "s2s", "sessman", "httpgw" };
 
 void check_files(struct check *c)
 {
-    static const char *const daemons[] = { "router", "c2s", "s2s", "sessman", "httpgw" };
     size_t longest = strlen(tool_path(c->tool, "run/bulkhead.notify"));
     if (longest >= sizeof((struct sockaddr_un *)0)->sun_path)
         check_say(c, CHECK_FAIL, "folder", "%s: too long for the sockets in it; use a shorter path",
                   c->tool->dir);
     check_conf(c, program_of(c, NULL), "bulkhead.conf");
     check_mode(c, "bulkheadctl.conf");
-    for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++)
-        check_daemon(c, daemons[i]);
+    for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++) {
+        if (is_here(c, daemons[i]))
+            check_daemon(c, daemons[i]);
+    }
+}
+
+void check_ports(struct check *c)
+{
+    for (size_t i = 0; i < sizeof daemons / sizeof daemons[0]; i++) {
+        if (!is_here(c, daemons[i]))
+            continue;
+        struct options *o = options_of(c, program_of(c, daemons[i]));
+        check_listeners(c, daemons[i], o);
+        mem_free(o);
+    }
 }

@@ -52,7 +52,7 @@ static int exit_of(enum rc rc)
 /* --- one change, either way --- */
 
 struct change {
-    const char *command;  /* of XEP-0133 */
+    const char *command; /* of XEP-0133 */
     const char *jid_field;
     struct jid jid;
     struct slice password;
@@ -113,7 +113,8 @@ static int change_offline(struct tool *t, const struct change *c)
         rc = c->offline(store, c, iterations, &why);
     store_close(&store);
     if (rc != RC_OK)
-        return tool_fail(rc == RC_CONFLICT ? TOOL_UNREACHABLE : TOOL_FAILED, SLICE_FMT ": %s", SLICE_ARG(c->jid.full), why.text);
+        return tool_fail(rc == RC_CONFLICT ? TOOL_UNREACHABLE : TOOL_FAILED, SLICE_FMT ": %s",
+                         SLICE_ARG(c->jid.full), why.text);
     return TOOL_OK;
 }
 
@@ -136,17 +137,20 @@ static int change(struct tool *t, const struct change *c)
     return rc == RC_OK ? TOOL_OK : tool_fail(exit_of(rc), SLICE_FMT ": %s", SLICE_ARG(c->jid.full), why.text);
 }
 
-static enum rc create_offline(struct store *store, const struct change *c, uint32_t iterations, struct why *why)
+static enum rc create_offline(struct store *store, const struct change *c, uint32_t iterations,
+                              struct why *why)
 {
     return users_create_now(store, &c->jid, c->password, false, iterations, why);
 }
 
-static enum rc password_offline(struct store *store, const struct change *c, uint32_t iterations, struct why *why)
+static enum rc password_offline(struct store *store, const struct change *c, uint32_t iterations,
+                                struct why *why)
 {
     return users_password_now(store, &c->jid, c->password, iterations, why);
 }
 
-static enum rc remove_offline(struct store *store, const struct change *c, uint32_t iterations, struct why *why)
+static enum rc remove_offline(struct store *store, const struct change *c, uint32_t iterations,
+                              struct why *why)
 {
     (void)iterations;
     return users_remove_now(store, &c->jid, why);
@@ -195,8 +199,8 @@ int ctl_kick(struct tool *t, int argc, char **argv)
 struct listing {
     struct tool *tool;
     struct buf json;
-    struct slice domain;  /* that is asked */
-    struct slice only;    /* the sessions of this one; empty: all */
+    struct slice domain; /* that is asked */
+    struct slice only;   /* the sessions of this one; empty: all */
     struct slice last;
 };
 
@@ -322,7 +326,8 @@ int ctl_users(struct tool *t, int argc, char **argv)
 static void sessions_page(struct listing *l, const struct node *form)
 {
     struct arena *a = l->tool->arena;
-    for (const struct node *item = node_find(form, "item", NS_FORM); item; item = node_find_next(item, "item", NS_FORM)) {
+    for (const struct node *item = node_find(form, "item", NS_FORM); item;
+         item = node_find_next(item, "item", NS_FORM)) {
         struct slice jid = form_get(a, item, "jid"), priority = form_get(a, item, "priority");
         bool available = slice_is(form_get(a, item, "available"), "1");
         list_comma(l);
@@ -331,12 +336,14 @@ static void sessions_page(struct listing *l, const struct node *form)
         buf_fmt(&l->json, ", \"available\": %s, \"priority\": " SLICE_FMT "}", available ? "true" : "false",
                 SLICE_ARG(priority));
         if (!l->tool->json)
-            printf(SLICE_FMT "  %s  " SLICE_FMT "\n", SLICE_ARG(jid), available ? "available" : "-", SLICE_ARG(priority));
+            printf(SLICE_FMT "  %s  " SLICE_FMT "\n", SLICE_ARG(jid), available ? "available" : "-",
+                   SLICE_ARG(priority));
         l->last = jid;
     }
 }
 
-/* A hosted domain to ask: any will do, the command lists the sessions of all. Read beside the running server. */
+/* A hosted domain to ask: any will do, the command lists the sessions of all. Read beside the running server.
+ */
 static struct slice any_domain(struct tool *t)
 {
     struct sessman_file file = { 0 };
@@ -375,7 +382,8 @@ int ctl_sessions(struct tool *t, int argc, char **argv)
     list_begin(&l);
     if (!l.domain.len) {
         admin_close(&ad);
-        return list_end(&l, tool_fail(TOOL_FAILED, "no session manager on this host: name a DOMAIN that it serves"));
+        return list_end(
+            &l, tool_fail(TOOL_FAILED, "no session manager on this host: name a DOMAIN that it serves"));
     }
     rc = list_pages(&l, ad, SESSIONS, sessions_page, &why);
     admin_close(&ad);
