@@ -27,10 +27,16 @@ class Messenger(slixmpp.ClientXMPP):
             self.register_plugin(plugin)
         self.auto_authorize, self.auto_subscribe = True, True
         self.add_event_handler("session_start", lambda _: self.started.done() or self.started.set_result(True))
-        self.add_event_handler("failed_auth", lambda _: self.failed.done() or self.failed.set_result(True))
+        # The library tries one mechanism after the other; those with a binding it does not have on TLS 1.3 fail first.
+        for over in ("failed_all_auth", "disconnected"):
+            self.add_event_handler(over, lambda _: self.failed.done() or self.failed.set_result(True))
         self.add_event_handler("message", self.messages.put_nowait)
         self.add_event_handler("presence_available", self.seen.put_nowait)
         self.add_event_handler("presence_unavailable", self.seen.put_nowait)
+        if mechanism:
+            # It knows no binding but tls-unique, which TLS 1.3 does not have, and would say that it does (flag y).
+            sasl = self["feature_mechanisms"]
+            sasl.sasl_callback = lambda *wanted: {**sasl._default_credentials(*wanted), "channel_binding": None}
         if register:
             self.register_plugin("xep_0077")
             self._always_send_everything = True    # this version of the library holds back what precedes the login
