@@ -21,8 +21,9 @@ enum {
 static struct node *ask_form(struct adhoc *c, const char *title)
 {
     struct arena *a = adhoc_arena(c);
-    struct node *form = form_new(a, NULL, FORM_FORM, NS_ADMIN);
-    node_add_text(a, node_add(a, form, "title", NULL), slice_cstr(title));
+    struct node *form = form_new(a, NULL, FORM_FORM, NULL);
+    node_add_text(a, node_add(a, form, "title", NULL), slice_cstr(title)); /* XEP-0004 3.1: before the fields */
+    form_field(a, form, "FORM_TYPE", "hidden", NULL, SLICE(NS_ADMIN));
     return form;
 }
 
@@ -447,6 +448,8 @@ static void on_domain(void *ctx, enum rc rc)
         why_set(&why, "the domain still has accounts");
     else if (rc == RC_EXISTS)
         why_set(&why, "the domain is hosted already");
+    else if (rc == RC_NOTFOUND)
+        why_set(&why, "the domain is not hosted here");
     fail(c, rc, &why);
 }
 
