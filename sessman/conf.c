@@ -23,6 +23,7 @@ static const struct option options[] = {
     OPTION_UINT("limits", "directed_presences", struct sessman_conf, directed_max, "500", "10", "100000", RELOAD),
     OPTION_UINT("limits", "accounts_idle", struct sessman_conf, accounts_idle_max, "200", "0", "1000000", RELOAD),
     OPTION_BYTES("limits", "stanza_size", struct sessman_conf, stanza_max, "1m", "10000", "16m", RESTART),
+    OPTION_BYTES("limits", "edge_backlog", struct sessman_conf, edge_backlog_max, "64m", "8m", "64g", RELOAD),
     OPTION_ENUM("session", "conflict", struct sessman_conf, conflict, "replace", "replace|refuse|rename", RELOAD),
     OPTION_LIST("contact", "abuse", struct sessman_conf, contact_abuse, "", RELOAD),
     OPTION_LIST("contact", "admin", struct sessman_conf, contact_admin, "", RELOAD),

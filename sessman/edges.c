@@ -90,13 +90,51 @@ void edge_frame_wait(struct edge *e, uint64_t seq)
         ack_put(e, seq, UINT64_MAX);
 }
 
+static void end_all(struct edge *e)
+{
+    size_t at = 0;
+    for (struct session *s; (s = idmap_next(e->sessions, &at)) != NULL; at = 0)
+        session_end(e->sm, s); /* takes itself out of the table: begin again */
+    out_forget(e->sm, e);
+}
+
+static void on_overflow(struct turn *t)
+{
+    struct edge *e = CONTAINER(t, struct edge, end_sessions);
+    struct log_ctx log = sessman_log(e->sm, LOG_LINK);
+    LOG_ERROR(&log, "edge_overflow", F_STR("instance", e->node->instance), F_UINT("sessions", idmap_count(e->sessions)),
+              F_UINT("bytes", rlink_unacked(e->sm->rlink, e->node)));
+    metric_add(e->sm->metrics, M_EDGE_OVERFLOWS, 1);
+    end_all(e);
+    e->overflow = false;
+}
+
+void edge_check_backlog(struct edge *e)
+{
+    if (e->overflow || !idmap_count(e->sessions) ||
+        rlink_unacked(e->sm->rlink, e->node) <= e->sm->conf->edge_backlog_max)
+        return;
+    e->overflow = true; /* not now: the caller is in the middle of these sessions */
+    e->end_sessions.fn = on_overflow;
+    loop_at_turn_end(e->sm->loop, &e->end_sessions);
+}
+
+/* The session ended here, the edge does not know yet, or never heard of it (it was out of reach): now it does. */
+static void stray(struct edge *e, uint64_t id)
+{
+    struct buf b = BUF_INIT(0);
+    struct control_close c = { STREAM_RESET, SLICE("this session has ended") };
+    control_write_close(&b, &c);
+    struct slice element = buf_get(&b);
+    rlink_send(e->sm->rlink, e->node, FRAME_CONTROL, id, &element, 1);
+    buf_fini(&b);
+}
+
 static void edge_free(struct edge *e)
 {
     struct sessman *sm = e->sm;
-    size_t at = 0;
-    for (struct session *s; (s = idmap_next(e->sessions, &at)) != NULL; at = 0)
-        session_end(sm, s); /* takes itself out of the table: begin again */
-    out_forget(sm, e);
+    end_all(e);
+    loop_turn_drop(sm->loop, &e->end_sessions);
     acks_free(&e->acks);
     idmap_free(&e->sessions);
     e->node->user = NULL;
@@ -193,7 +231,9 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     } else {
         if (f->kind == FRAME_CONTROL)
             control_frame(sm, e, f);
-        else if (f->kind != FRAME_STANZA)
+        else if (f->kind == FRAME_STANZA)
+            stray(e, f->session);
+        else
             bad_frame(sm, from, "a frame of this kind");
         edge_frame_done(e, f->seq, 0);
     }

@@ -38,6 +38,7 @@ static const struct metric_def metrics[] = {
     [M_LIMIT_DIRECTED] = { "bulkhead_sessman_limit_directed", METRIC_COUNTER, "Directed presences refused: limit directed_presences" },
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
+    [M_EDGE_OVERFLOWS] = { "bulkhead_sessman_edge_overflows", METRIC_COUNTER, "Edges whose sessions were ended: limit edge_backlog" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */

@@ -79,6 +79,7 @@ static void to_session(struct sessman *sm, uint64_t ticket, const struct session
     metric_add(sm->metrics, M_STANZAS_OUT, kind == FRAME_STANZA);
     if (!hold(sm, ticket, s->edge, s->id, kind, SLICE_NONE, &bytes, 1))
         rlink_send(sm->rlink, s->edge->node, kind, s->id, &bytes, 1);
+    edge_check_backlog(s->edge);
 }
 
 void out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza)
@@ -102,6 +103,7 @@ static void fanout_to_edge(struct sessman *sm, uint64_t ticket, struct edge *e, 
     const struct slice pieces[] = { buf_get(b), stanza };
     if (!hold(sm, ticket, e, 0, FRAME_FANOUT, SLICE_NONE, pieces, 2))
         rlink_send(sm->rlink, e->node, FRAME_FANOUT, 0, pieces, 2);
+    edge_check_backlog(e);
     buf_fini(&head);
 }
 

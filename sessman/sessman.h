@@ -38,7 +38,7 @@ struct sessman_conf {
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */
-    size_t stanza_max;
+    size_t stanza_max, edge_backlog_max;
     uint32_t sessions_per_account, roster_items_max, offline_max, directed_max, accounts_idle_max;
     /* [session] */
     int conflict; /* enum conflict_policy */
@@ -102,7 +102,8 @@ void sessman_domains_announce(struct sessman *sm); /* to the routers and all edg
 enum sessman_metric {
     M_SESSIONS, M_ACCOUNTS_LOADED, M_LOGINS, M_AUTH_FAILED, M_STANZAS_IN, M_STANZAS_OUT, M_FANOUT_COPIES,
     M_ERRORS_SENT, M_OFFLINE_STORED, M_OFFLINE_DELIVERED, M_OFFLINE_REFUSED, M_BAD_FRAMES, M_REGISTERED,
-    M_LIMIT_ROSTER, M_LIMIT_SESSIONS, M_LIMIT_DIRECTED, M_BOUNCES, M_COMMITS, M_COMMIT_TIME, SESSMAN_METRICS
+    M_LIMIT_ROSTER, M_LIMIT_SESSIONS, M_LIMIT_DIRECTED, M_BOUNCES, M_COMMITS, M_COMMIT_TIME,
+    M_EDGE_OVERFLOWS, SESSMAN_METRICS
 };
 
 #endif

@@ -618,6 +618,12 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
         rconn_send(l->via, bytes);
 }
 
+size_t rlink_unacked(const struct rlink *rl, const struct rnode *to)
+{
+    (void)rl;
+    return channel_unacked(to->link->ch);
+}
+
 bool rlink_full(const struct rlink *rl, const struct rnode *to)
 {
     (void)rl;
