@@ -65,7 +65,16 @@ static void the_examples_of_the_rfc_hold(void **state) /* RFC 7622 3.5 */
                                        "henry\u2163@example.com",
                                        "\u265A@example.com",
                                        "juliet@",
-                                       "/foobar" };
+                                       "/foobar",
+                                       "@x",
+                                       "@x/y",
+                                       "x/",
+                                       "a@x/",
+                                       "",
+                                       "@",
+                                       "/",
+                                       "o\uFB03ce@x",
+                                       "a\u034Fb@x" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         refuses(state, slice_cstr(bad[i]), RC_SYNTAX);
 }

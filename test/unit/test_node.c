@@ -83,6 +83,9 @@ static void attributes_have_namespaces(void **state)
     assert_true(slice_is(node_attr_ns(n, "k", "urn:k"), "2"));
     node_set(*state, n, "e", SLICE(""));
     assert_true(node_has(n, "e"));
+    node_set(*state, n, "k", SLICE("4"));
+    node_unset(n, "k");
+    assert_true(slice_is(node_attr_ns(n, "k", "urn:k"), "2") && !node_has(n, "k"));
 }
 
 static void any_child_can_be_taken_out(void **state)

@@ -211,6 +211,27 @@ static void final_messages_are_read_strictly(void **state)
         assert_int_equal(scram_final(*state, &s, &keys, slice_cstr(bad[i].message), &out), bad[i].fail);
 }
 
+static void a_right_proof_over_something_else_is_refused(void **state)
+{
+    for (int what = 0; what < 3; what++) {
+        struct scram_client c;
+        struct scram_server s;
+        struct slice challenge, final, success;
+        const struct sasl_cb ours = { .exporter = SLICE("0123456789") },
+                             theirs = { .exporter = SLICE("9876543210") };
+        struct scram_keys keys = keys_of(state, SCRAM_SHA256, "QSXCR+Q6sek8bf92", "pencil");
+        struct slice message = scram_client_first(*state, &c, SCRAM_SHA256, what == 1 ? &theirs : &ours,
+                                                  SLICE("user"), client_nonce);
+        assert_int_equal(scram_first(*state, SCRAM_SHA256, true, true, message, &ours, &s), SASL_OK);
+        scram_challenge(*state, &s, server_nonce, &keys, SLICE_NONE, &challenge);
+        assert_int_equal(scram_client_final(*state, &c, SLICE("pencil"), challenge, &final, NULL), RC_OK);
+        if (what == 2)
+            s.nonce = arena_join(*state, s.nonce, SLICE("x"));
+        assert_int_equal(scram_final(*state, &s, &keys, final, &success),
+                         what == 0 ? SASL_OK : SASL_NOT_AUTHORIZED);
+    }
+}
+
 static void a_client_trusts_no_strange_server(void **state)
 {
     static const struct {
@@ -268,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(first_messages_are_read_strictly, setup, teardown),
         cmocka_unit_test_setup_teardown(a_binding_is_what_was_offered, setup, teardown),
         cmocka_unit_test_setup_teardown(final_messages_are_read_strictly, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_right_proof_over_something_else_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_trusts_no_strange_server, setup, teardown),
         cmocka_unit_test_setup_teardown(mechanisms_and_failures_have_names, setup, teardown),
     };

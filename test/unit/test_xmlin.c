@@ -447,6 +447,12 @@ static void memory_of_a_stanza_is_limited(void **state)
     repeat(&b, "<a/>", 500);
     BUF_LIT(&b, "</iq>");
     assert_int_equal(xmlin_parse(r->pool, a, buf_get(&b), &r->limits, &n, NULL), RC_LIMIT);
+    buf_reset(&b);
+    arena_reset(a);
+    BUF_LIT(&b, "<iq>");
+    repeat(&b, "text", 500);
+    BUF_LIT(&b, "</iq>");
+    assert_int_equal(xmlin_parse(r->pool, a, buf_get(&b), &r->limits, &n, NULL), RC_LIMIT);
     buf_fini(&b);
     arena_free(&a);
     record_free(r);

@@ -38,6 +38,41 @@ static void what_a_parser_would_change_is_escaped(void **state)
            "<m a='&lt;&gt;&amp;&apos;&quot;&#9;&#10;&#13; x'>&lt;&gt;&amp;'\"\t\n&#13;]]&gt;</m>");
 }
 
+static void every_place_of_a_long_text_is_looked_at(void **state)
+{
+    static const struct {
+        char c;
+        const char *text, *value;
+    } rows[] = {
+        { '&', "&amp;", "&amp;" },  { '<', "&lt;", "&lt;" }, { '>', "&gt;", "&gt;" },
+        { '\r', "&#13;", "&#13;" }, { '\'', "'", "&apos;" }, { '"', "\"", "&quot;" },
+        { '\n', "\n", "&#10;" },    { '\t', "\t", "&#9;" },
+    };
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        for (size_t at = 0; at < 40; at++) {
+            char text[40];
+            struct buf text_out = BUF_INIT(0), value_out = BUF_INIT(0), expected = BUF_INIT(0);
+            memset(text, 'x', sizeof text);
+            text[at] = rows[row].c;
+            xmlout_text(&text_out, slice_of(text, sizeof text));
+            xmlout_value(&value_out, slice_of(text, sizeof text));
+            buf_put(&expected, text, at);
+            buf_cstr(&expected, rows[row].text);
+            buf_put(&expected, text + at + 1, sizeof text - at - 1);
+            assert_true(slice_eq(buf_get(&text_out), buf_get(&expected)));
+            buf_reset(&expected);
+            buf_put(&expected, text, at);
+            buf_cstr(&expected, rows[row].value);
+            buf_put(&expected, text + at + 1, sizeof text - at - 1);
+            assert_true(slice_eq(buf_get(&value_out), buf_get(&expected)));
+            buf_fini(&text_out);
+            buf_fini(&value_out);
+            buf_fini(&expected);
+        }
+    }
+}
+
 static void a_namespace_is_declared_where_it_changes(void **state)
 {
     struct node *n = node_new(*state, "message", NS_CLIENT);
@@ -119,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_a_parser_would_change_is_escaped, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_place_of_a_long_text_is_looked_at, setup, teardown),
         cmocka_unit_test_setup_teardown(a_namespace_is_declared_where_it_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(content_namespaces_are_written_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(attributes_with_a_namespace_get_a_prefix, setup, teardown),
