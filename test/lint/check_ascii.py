@@ -6,7 +6,7 @@ import unicodedata
 from sources import code, files, report, text
 
 problems = []
-for name in files("*.c", "*.h", "*.conf", "Makefile", "*.service", "*.8", "*.5"):
+for name in files("common/", "router/", "c2s/", "s2s/", "sessman/", "httpgw/", "conf/"):
     for number, line in enumerate((code(name) if name[-2:] in (".c", ".h") else "").splitlines(), 1):
         if re.search(r"[^\x00-\x7f]", line):
             problems.append("%s:%d: not ASCII" % (name, number))
