@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_CONF = 3 };
+enum { EXIT_USAGE = 2, EXIT_CONF = 3, TWICE_MS = 1000 };
 
 struct bulkhead_conf {
     uint32_t counts[KINDS];
@@ -51,6 +51,7 @@ struct super {
     bool all_ready;                     /* has been so once */
     bool failed;                        /* the first start did not work out */
     bool stopping;
+    uint64_t stop_began_ms;
     uint64_t kill_at_ms;                  /* stopping: when the stage is over */
     uint64_t watchdog_ms, watchdog_at_ms; /* of systemd; 0: none */
 };
@@ -79,11 +80,12 @@ static void begin_stop(struct super *s)
         SAY(s, LOG_LEVEL_INFO, "stopping", F_STR("dir", s->dir));
         notify("STOPPING=1");
         s->stopping = true;
-        s->kill_at_ms = clock_mono_ms() + s->conf.stop_ms;
+        s->stop_began_ms = clock_mono_ms();
+        s->kill_at_ms = s->stop_began_ms + s->conf.stop_ms;
         procs_stop_stage(s->procs, false);
-    } else { /* asked twice: no more patience */
+    } else if (clock_mono_ms() - s->stop_began_ms >= TWICE_MS) { /* asked twice: no more patience */
         s->kill_at_ms = 0;
-    }
+    } /* else one Ctrl-C that came by two ways: from the terminal and from the parent */
 }
 
 /* Our own part; `bulkheadctl reload` asks the daemons by itself, for it shows their answers. */
