@@ -17,6 +17,18 @@ see_other_host = [2001:db8::1]:5222
 """}}
 
 
+def let_in(connect):
+    """A connection that gets an answer, as soon as its address has room for one."""
+    def attempt():
+        client = connect()
+        try:
+            client.begin()
+            return client
+        except (Closed, OSError):
+            return None
+    return poll("room for another connection", attempt)
+
+
 def test_connections_of_one_address_are_limited(server, connect):
     """DESIGN 11: the sixth that is not logged in is closed at once; one that ends makes room."""
     held = [connect() for _ in range(5)]
@@ -26,22 +38,12 @@ def test_connections_of_one_address_are_limited(server, connect):
     sixth.expect_eof()
     assert control.counter(server, "bulkhead_c2s_limit_address") >= 1
     held[0].end()
-
-    def room():
-        try:
-            client = connect()
-            client.begin()
-            return True
-        except (Closed, OSError):
-            return False
-    poll("room for another", room)
+    assert let_in(connect)
 
 
 def test_time_to_log_in_is_limited(connect):
     """DESIGN 11: <connection-timeout/> for who opens a stream and stays."""
-    client = connect()
-    client.begin()
-    client.expect_stream_error("connection-timeout")
+    let_in(connect).expect_stream_error("connection-timeout")
 
 
 def test_certificate_is_exchanged_without_a_drop(server, person):
