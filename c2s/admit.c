@@ -1,7 +1,7 @@
 /* c2s/admit.c - listeners, and who is let in when
  *
- * So many logins may be in progress; past that the rest waits in the kernel's backlog, where no clock of ours runs. Thus a
- * storm of reconnecting clients is let in at the pace at which logins are finished. */
+ * So many logins may be in progress; past that the rest waits in the kernel's backlog, where no clock of ours
+ * runs. Thus a storm of reconnecting clients is let in at the pace at which logins are finished. */
 #include "c2s/client.h"
 
 #include "common/base/mem.h"
@@ -23,7 +23,8 @@ static void on_accept(void *ctx, struct conn *conn)
         client_accept(l->d, conn, l->direct_tls);
 }
 
-MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t port, bool direct_tls, struct why *why)
+MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t port, bool direct_tls,
+                                   struct why *why)
 {
     if (port == 0)
         return RC_OK;
@@ -88,7 +89,8 @@ void admit_fini(struct c2s *d)
 /* Not before it is known for which domains; not while draining; not while so many log in. */
 void admit_balance(struct c2s *d)
 {
-    bool crowded = d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
+    bool crowded =
+        d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
     bool pause = crowded || d->draining || edge_domains(d->edge) == 0;
     if (crowded && !d->crowded)
         METRIC_INC(d->metrics, M_LIMIT_PENDING);
@@ -109,8 +111,7 @@ void admit_hurry(struct c2s *d)
     uint64_t now = loop_now_ms(d->loop);
     if (!d->crowded)
         return;
-    LIST_EACH(&d->pending, it)
-    {
+    LIST_EACH(&d->pending, it) {
         struct client *c = CONTAINER(it, struct nego, link)->client;
         bool its_turn = c->state == CLIENT_OPEN || c->state == CLIENT_STEP || c->state == CLIENT_AUTHED;
         if (!its_turn || now < c->last_in_ms + HURRY_MS || now < c->nego->accepted_ms + HURRY_MS)

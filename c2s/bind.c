@@ -63,7 +63,8 @@ void bind_bound(struct esession *s)
     xmlout_text(out, esession_jid(s));
     BUF_LIT(out, "</jid></bind></iq>");
     client_write(c, buf_get(out));
-    LOG_INFO(client_log(c, &log, LOG_XMPP, "bind"), "bound", F_SLICE("jid", esession_jid(s)), F_UINT("session", s->id));
+    LOG_INFO(client_log(c, &log, LOG_XMPP, "bind"), "bound", F_SLICE("jid", esession_jid(s)),
+             F_UINT("session", s->id));
     client_bound(c);
 }
 

@@ -10,7 +10,8 @@ enum { ARENA_CHUNK = 4096, ARENAS_KEPT = 16 };
 void c2s_take_conf(struct c2s *d, const struct c2s_conf *conf)
 {
     d->conf = conf;
-    d->pre_auth = (struct xmlin_limits){ conf->pre_auth_bytes, conf->depth, conf->pre_auth_elements, conf->attrs };
+    d->pre_auth =
+        (struct xmlin_limits){ conf->pre_auth_bytes, conf->depth, conf->pre_auth_elements, conf->attrs };
     d->bound = (struct xmlin_limits){ conf->stanza_bytes, conf->depth, conf->elements, conf->attrs };
     d->conn_conf.out_max = conf->output_bytes;
     d->auth_limit = (struct rate_limit){ conf->auth_failures_per_s, conf->auth_failures_burst };
@@ -41,8 +42,7 @@ void c2s_stop(struct c2s *d)
 {
     d->stopping = true;
     admit_close(d);
-    LIST_EACH(&d->clients, it)
-    {
+    LIST_EACH(&d->clients, it) {
         client_shutdown(CONTAINER(it, struct client, link));
     }
     if (d->n_clients == 0)

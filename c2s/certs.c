@@ -37,8 +37,8 @@ void certs_free(struct certs **certs)
     *certs = NULL;
 }
 
-MUST_USE static enum rc add(struct certs *to, const char *dir, const char *name, const char *cert, const char *key,
-                            struct why *why)
+MUST_USE static enum rc add(struct certs *to, const char *dir, const char *name, const char *cert,
+                            const char *key, struct why *why)
 {
     if (!cert || !key) {
         why_set(why, "[certificate %s]: cert and key are needed", name);
@@ -126,8 +126,8 @@ void certs_json(const struct certs *certs, struct buf *out)
         member(out, "sha256", c->info.fingerprint);
         BUF_LIT(out, ",\"expires\":");
         json_string(out, time_write(a, c->info.not_after_ms));
-        buf_fmt(out, ",\"days_left\":%lld,\"self_signed\":%s}", (long long)((c->info.not_after_ms - now) / 86400000),
-                c->info.self_signed ? "true" : "false");
+        buf_fmt(out, ",\"days_left\":%lld,\"self_signed\":%s}",
+                (long long)((c->info.not_after_ms - now) / 86400000), c->info.self_signed ? "true" : "false");
     }
     buf_byte(out, ']');
     arena_free(&a);

@@ -11,11 +11,13 @@ static const struct xmlin_events xml_events;
 
 const char *client_state_name(enum client_state s)
 {
-    static const char *const names[] = { "open", "asked", "step", "authenticated", "binding", "bound", "closed" };
+    static const char *const names[] = { "open",    "asked", "step",  "authenticated",
+                                         "binding", "bound", "closed" };
     return (size_t)s < sizeof names / sizeof *names ? names[s] : "?";
 }
 
-const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub, const char *doing)
+const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub,
+                                 const char *doing)
 {
     conn_peer(c->conn, &out->peer);
     out->ctx = (struct log_ctx){
@@ -181,7 +183,8 @@ static void refuse(struct client *c, const struct check *check)
 {
     struct client_log log;
     METRIC_INC(c->d->metrics, M_STANZA_ERRORS);
-    LOG_DEBUG(client_log(c, &log, LOG_XMPP, "stanza"), "stanza_refused", F_STR("cond", stanza_cond_name(check->cond)));
+    LOG_DEBUG(client_log(c, &log, LOG_XMPP, "stanza"), "stanza_refused",
+              F_STR("cond", stanza_cond_name(check->cond)));
     if (check->answer)
         client_write_node(c, check->answer);
 }
@@ -191,7 +194,8 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
 {
     struct c2s *d = c->d;
     struct check check;
-    const struct check_session who = { esession_jid(&c->session), c->session.bare_len, esession_lang(&c->session) };
+    const struct check_session who = { esession_jid(&c->session), c->session.bare_len,
+                                       esession_lang(&c->session) };
     uint32_t wait = rate_take(&c->stanzas, &d->stanza_limit, c->last_in_ms, 1);
     if (wait > c->rate_wait_ms)
         c->rate_wait_ms = wait;
@@ -208,7 +212,8 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
     case CHECK_PASS:
         break;
     }
-    if (check.stanza.kind == STANZA_IQ && (keepalive_takes(c, &check.stanza) || bind_late(c, a, &check.stanza)))
+    if (check.stanza.kind == STANZA_IQ &&
+        (keepalive_takes(c, &check.stanza) || bind_late(c, a, &check.stanza)))
         return;
     buf_reset(&d->scratch);
     xmlout_node(&d->scratch, n, NS_CLIENT);
@@ -362,7 +367,8 @@ static void fail(struct client *c, enum stream_cond cond, const char *text, stru
         return;
     struct client_log log;
     LOG_INFO(client_log(c, &log, LOG_XMPP, client_state_name(c->state)), "stream_error",
-             F_STR("cond", stream_cond_name(cond)), F_STR("text", text), F_SLICE("jid", esession_jid(&c->session)));
+             F_STR("cond", stream_cond_name(cond)), F_STR("text", text),
+             F_SLICE("jid", esession_jid(&c->session)));
     metric_add(c->d->metrics, M_STREAM_ERRORS + (unsigned)cond, 1);
     if (!c->handshaking) {
         negotiate_open_stream(c, SLICE_NONE, SLICE_NONE); /* RFC 6120 4.9.1.2 */
@@ -403,8 +409,9 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
         METRIC_INC(d->metrics, M_TLS_FAILED);
     if (cause == CONN_OVERFLOW)
         METRIC_INC(d->metrics, M_LIMIT_OUTPUT);
-    LOG_INFO(client_log(c, &log, LOG_NET, client_state_name(c->state)), "closed", F_STR("cause", conn_cause_name(cause)),
-             F_STR("why", why ? why->text : NULL), F_SLICE("jid", esession_jid(&c->session)));
+    LOG_INFO(client_log(c, &log, LOG_NET, client_state_name(c->state)), "closed",
+             F_STR("cause", conn_cause_name(cause)), F_STR("why", why ? why->text : NULL),
+             F_SLICE("jid", esession_jid(&c->session)));
     if (c->state != CLIENT_CLOSED)
         over(c, true);
     esession_gone(d->edge, &c->session, true); /* what it owned */
@@ -421,4 +428,6 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
         edge_close(d->edge);
 }
 
-const struct conn_ops client_conn_ops = { .on_secure = on_secure, .on_input = on_input, .on_closed = on_closed };
+const struct conn_ops client_conn_ops = { .on_secure = on_secure,
+                                          .on_input = on_input,
+                                          .on_closed = on_closed };

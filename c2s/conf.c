@@ -92,6 +92,9 @@ static const struct conf_named named[] = {
     { .kind = NULL },
 };
 const struct conf_table c2s_conf_table = {
-    .options = options, .n = sizeof options / sizeof *options, .named = named, .size = sizeof(struct c2s_conf),
+    .options = options,
+    .n = sizeof options / sizeof *options,
+    .named = named,
+    .size = sizeof(struct c2s_conf),
     .clear = sections_free,
 };

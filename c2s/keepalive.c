@@ -1,4 +1,5 @@
-/* c2s/keepalive.c - a client's one timer: time to log in, pauses of the rates, silence (RFC 6120 4.6, XEP-0199)
+/* c2s/keepalive.c - a client's one timer: time to log in, pauses of the rates, silence (RFC 6120 4.6,
+ * XEP-0199)
  *
  * The timer is set once and looks at the clock when it fires, so that input costs it nothing. */
 #include "c2s/client.h"

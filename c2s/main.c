@@ -26,8 +26,13 @@ static enum rc start(struct daemon_run *run, struct why *why)
         rc = certs_load(run->dir, d->conf, &d->certs, why);
     if (rc != RC_OK)
         return rc;
-    const struct edge_conf edge = { .loop = d->loop, .log = run->log, .arenas = d->arenas, .xml = d->xml,
-                                    .link = &link, .ops = &client_edge_ops, .owner = d };
+    const struct edge_conf edge = { .loop = d->loop,
+                                    .log = run->log,
+                                    .arenas = d->arenas,
+                                    .xml = d->xml,
+                                    .link = &link,
+                                    .ops = &client_edge_ops,
+                                    .owner = d };
     d->edge = edge_new(&edge);
     rc = admit_open(d, why);
     if (rc != RC_OK)

@@ -28,7 +28,8 @@ static void on_other(struct client *c, const struct node *n)
     struct check check;
     switch (check_kind(n, &check)) {
     case CHECK_PASS:
-        if (c->state != CLIENT_ASKED) /* behind the last step: the stream may be over with its answer (6.4.6) */
+        if (c->state !=
+            CLIENT_ASKED) /* behind the last step: the stream may be over with its answer (6.4.6) */
             client_fail(c, STREAM_NOT_AUTHORIZED, NULL);
         break;
     case CHECK_END:
@@ -63,7 +64,8 @@ const struct edge_domain *negotiate_domain(const struct client *c)
     return c->nego->domain ? edge_domain(c->d->edge, slice_cstr(c->nego->domain)) : NULL;
 }
 
-/* A header without `from` would be wrong (RFC 6120 4.7.1): where the client named none of our domains, any is as good. */
+/* A header without `from` would be wrong (RFC 6120 4.7.1): where the client named none of our domains, any is
+ * as good. */
 static struct slice some_domain(const struct client *c)
 {
     size_t at = 0;

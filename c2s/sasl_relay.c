@@ -1,7 +1,7 @@
 /* c2s/sasl_relay.c - SASL steps to the session manager and back (RFC 6120 6, XEP-0178, XEP-0440, XEP-0474)
  *
- * Nothing is decided here but what can be seen without an account: whether the mechanism was offered, whether the bytes
- * are base64, how many attempts there were. */
+ * Nothing is decided here but what can be seen without an account: whether the mechanism was offered, whether
+ * the bytes are base64, how many attempts there were. */
 #include "c2s/negotiate.h"
 
 #include "common/base/mem.h"

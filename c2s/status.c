@@ -22,8 +22,7 @@ static void drain_some(struct c2s *d)
     unsigned moved = 0;
     if (!d->draining || !d->conf->see_other_host)
         return;
-    LIST_EACH(&d->clients, it)
-    {
+    LIST_EACH(&d->clients, it) {
         struct client *c = CONTAINER(it, struct client, link);
         if (c->state == CLIENT_CLOSED)
             continue;
@@ -38,7 +37,8 @@ void status_tick(struct c2s *d)
     struct c2s_rates *r = &d->rates;
     uint64_t now = loop_now_ms(d->loop), span = now - r->at_ms;
     uint64_t seen[4] = { (uint64_t)metric_value(d->metrics, M_STANZAS_IN),
-                         (uint64_t)metric_value(d->metrics, M_STANZAS_OUT), d->totals.in_bytes, d->totals.out_bytes };
+                         (uint64_t)metric_value(d->metrics, M_STANZAS_OUT), d->totals.in_bytes,
+                         d->totals.out_bytes };
     if (span == 0)
         return;
     metric_add(d->metrics, M_BYTES_IN, seen[2] - r->last[2]);
@@ -83,10 +83,12 @@ void status_json(struct daemon_run *run, struct buf *json)
 {
     const struct c2s *d = run->ctx;
     struct xmlin_pool_stats xml = xmlin_pool_stats(d->xml);
-    buf_fmt(json, "\"connections\":%zu,\"pending\":%zu,\"sessions\":%zu,\"accepting\":%s,\"draining\":%s", d->n_clients,
-            d->n_pending, d->n_bound, d->paused ? "false" : "true", d->draining ? "true" : "false");
+    buf_fmt(json, "\"connections\":%zu,\"pending\":%zu,\"sessions\":%zu,\"accepting\":%s,\"draining\":%s",
+            d->n_clients, d->n_pending, d->n_bound, d->paused ? "false" : "true",
+            d->draining ? "true" : "false");
     states_json(d, json);
-    buf_fmt(json, ",\"per_second\":{\"stanzas_in\":%llu,\"stanzas_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}",
+    buf_fmt(json,
+            ",\"per_second\":{\"stanzas_in\":%llu,\"stanzas_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}",
             (unsigned long long)d->rates.per_s[0], (unsigned long long)d->rates.per_s[1],
             (unsigned long long)d->rates.per_s[2], (unsigned long long)d->rates.per_s[3]);
     buf_fmt(json, ",\"parsers\":{\"alive\":%u,\"idle\":%u},\"strays\":%llu", xml.contexts, xml.idle,
@@ -122,6 +124,7 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 
 const struct ctl_command c2s_commands[] = {
     { "certs", "certs: the certificates in use, with their expiry (JSON)", cmd_certs },
-    { "drain", "drain [off]: accept no more connections; with see_other_host, send clients there", cmd_drain },
+    { "drain", "drain [off]: accept no more connections; with see_other_host, send clients there",
+      cmd_drain },
     { NULL, NULL, NULL },
 };

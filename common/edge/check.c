@@ -34,14 +34,16 @@ struct slice check_domain(struct slice bare)
     return at < 0 ? bare : slice_from(bare, (size_t)at + 1);
 }
 
-/* RFC 6120 8.1.2.1: the full or the bare JID of the session. Compared as text first: nearly always that settles it. */
+/* RFC 6120 8.1.2.1: the full or the bare JID of the session. Compared as text first: nearly always that
+ * settles it. */
 static bool from_is_own(struct arena *a, struct slice from, const struct check_session *s)
 {
     struct slice bare = slice_to(s->full, s->bare_len);
     if (slice_eq(from, s->full) || slice_eq(from, bare))
         return true;
     struct jid jid;
-    return jid_parse(a, from, &jid, NULL) == RC_OK && (slice_eq(jid.full, s->full) || slice_eq(jid.full, bare));
+    return jid_parse(a, from, &jid, NULL) == RC_OK &&
+           (slice_eq(jid.full, s->full) || slice_eq(jid.full, bare));
 }
 
 static bool has_lang(const struct node *n)
@@ -60,13 +62,14 @@ static enum check_verdict answer(struct arena *a, struct check *out, const struc
     out->answer = stanza_error(a, &out->stanza, cond, NULL);
     if (out->answer) {
         node_set(a, out->answer, "to", s->full); /* RFC 6120 8.1.1.1 */
-        if (to_is_bad) /* nobody is there to answer: the server does */
+        if (to_is_bad)                           /* nobody is there to answer: the server does */
             node_set(a, out->answer, "from", check_domain(slice_to(s->full, s->bare_len)));
     }
     return CHECK_ANSWER;
 }
 
-enum check_verdict check_element(struct arena *a, struct node *n, const struct check_session *s, struct check *out)
+enum check_verdict check_element(struct arena *a, struct node *n, const struct check_session *s,
+                                 struct check *out)
 {
     *out = (struct check){ 0 };
     enum check_verdict kind = check_kind(n, out);

@@ -116,7 +116,8 @@ static void stray(struct edge *e, const struct rnode *from, const struct frame *
              F_UINT("session", f->session), F_STR("what", what), F_STR("why", why ? why->text : ""));
 }
 
-/* The session a frame is for. NULL: it has ended, which is normal, or the frame is not from its session manager. */
+/* The session a frame is for. NULL: it has ended, which is normal, or the frame is not from its session
+ * manager. */
 static struct esession *session_of(struct edge *e, const struct rnode *from, uint64_t id)
 {
     struct esession *s = idmap_get(e->sessions, id);
@@ -297,7 +298,11 @@ static void on_bounce(void *owner, const struct frame *f)
 }
 
 static const struct rlink_ops link_ops = {
-    .on_node = on_node, .on_frame = on_frame, .on_bounce = on_bounce, .on_room = on_room, .on_link = on_link,
+    .on_node = on_node,
+    .on_frame = on_frame,
+    .on_bounce = on_bounce,
+    .on_room = on_room,
+    .on_link = on_link,
 };
 
 /* --- the edge --- */

@@ -189,8 +189,8 @@ static struct slice local_of(struct arena *a, struct slice address)
     return jid_parse(a, address, &jid, NULL) == RC_OK ? jid.local : SLICE_NONE;
 }
 
-struct slice esession_key(struct arena *a, struct slice mechanism, struct slice initial, struct slice cert_jid,
-                          struct slice domain)
+struct slice esession_key(struct arena *a, struct slice mechanism, struct slice initial,
+                          struct slice cert_jid, struct slice domain)
 {
     struct slice user = SLICE_NONE;
     struct sasl_plain plain;

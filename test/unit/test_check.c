@@ -71,7 +71,8 @@ static void what_is_right_is_sent_on_as_it_is(void **state)
 
 static void to_is_prepared(void **state) /* RFC 7622 3.2, 3.3 */
 {
-    check_passes(*state, "<message to='ROMEO@IM.Example/Balcony'/>", "<message to='romeo@im.example/Balcony'/>");
+    check_passes(*state, "<message to='ROMEO@IM.Example/Balcony'/>",
+                 "<message to='romeo@im.example/Balcony'/>");
 }
 
 static void from_is_checked_and_taken_off(void **state) /* RFC 6120 8.1.2.1 */
@@ -83,8 +84,12 @@ static void from_is_checked_and_taken_off(void **state) /* RFC 6120 8.1.2.1 */
 
 static void another_from_ends_the_stream(void **state) /* RFC 6120 4.9.3.9 */
 {
-    static const char *const wrong[] = { "juliet@im.example/balcony", "romeo@im.example/orchard", "im.example", "",
-                                         "romeo@im.example/", "a@b@c" };
+    static const char *const wrong[] = { "juliet@im.example/balcony",
+                                         "romeo@im.example/orchard",
+                                         "im.example",
+                                         "",
+                                         "romeo@im.example/",
+                                         "a@b@c" };
     char xml[128];
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -148,8 +153,11 @@ static void an_error_is_never_answered(void **state) /* RFC 6120 8.3.1 */
 static void a_bad_iq_is_answered(void **state) /* RFC 6120 8.2.3 */
 {
     static const char *const wrong[] = {
-        "<iq type='get'><a xmlns='u'/></iq>", "<iq id='1'><a xmlns='u'/></iq>", "<iq id='1' type='ask'/>",
-        "<iq id='1' type='get'/>", "<iq id='1' type='set'><a xmlns='u'/><b xmlns='u'/></iq>",
+        "<iq type='get'><a xmlns='u'/></iq>",
+        "<iq id='1'><a xmlns='u'/></iq>",
+        "<iq id='1' type='ask'/>",
+        "<iq id='1' type='get'/>",
+        "<iq id='1' type='set'><a xmlns='u'/><b xmlns='u'/></iq>",
     };
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -1,5 +1,5 @@
-/* test/unit/test_esession.c - the edge's sessions against a session manager that is played here: the rlink below keeps
- * what is sent, and hands over what the test lets the other side say */
+/* test/unit/test_esession.c - the edge's sessions against a session manager that is played here: the rlink
+ * below keeps what is sent, and hands over what the test lets the other side say */
 #include "common/edge/esession.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
@@ -16,15 +16,15 @@ struct rlink {
     const struct rlink_ops *ops;
     void *owner;
     struct rnode nodes[2];
-    bool known[2];       /* a NULL pick where none is */
+    bool known[2]; /* a NULL pick where none is */
     bool full;
-    struct buf sent;     /* "session kind payload" a line */
+    struct buf sent; /* "session kind payload" a line */
     uint64_t done;
 };
 static struct rlink *the_link; /* of the running test: edge_new makes it */
 
-struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
-                        void *owner)
+struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf,
+                        const struct rlink_ops *ops, void *owner)
 {
     static char name_a[] = "sessman-1", name_b[] = "sessman-2";
     (void)loop, (void)log, (void)conf;
@@ -65,8 +65,8 @@ struct rnode *rlink_next_node(const struct rlink *rl, size_t *at)
     return *at < 2 ? &the_link->nodes[(*at)++] : NULL;
 }
 
-void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
-                size_t n)
+void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
+                const struct slice *pieces, size_t n)
 {
     buf_fmt(&rl->sent, "%llu>%llu %s ", (unsigned long long)session, (unsigned long long)to->id,
             frame_kind_name(kind));
@@ -152,7 +152,7 @@ static void on_domains(void *owner)
     buf_fmt(&b->seen, "domains %zu;", edge_domains(b->edge));
 }
 
-static const struct edge_ops ops = { on_challenge, on_success, on_failure, on_bound, on_bind_refused,
+static const struct edge_ops ops = { on_challenge, on_success, on_failure, on_bound,  on_bind_refused,
                                      on_stanza,    on_close,   on_room,    on_domains };
 
 static int setup(void **state)
@@ -204,7 +204,8 @@ static void sent(const char *want)
 }
 
 #define X "xmlns='urn:bulkhead:session:0'"
-static const struct control_open from_somewhere = { .domain = SLICE_INIT("im.example"), .ip = SLICE_INIT("192.0.2.7") };
+static const struct control_open from_somewhere = { .domain = SLICE_INIT("im.example"),
+                                                    .ip = SLICE_INIT("192.0.2.7") };
 #define OPEN_OF(id, node) id ">" node " control <open " X " domain='im.example' ip='192.0.2.7'></open>\n"
 
 static void logged_in(struct bench *b, const char *jid)
@@ -247,7 +248,8 @@ static void a_login_goes_step_by_step(void **state)
     assert_int_equal(b->s.bare_len, 12);
 }
 
-static void an_attempt_that_failed_may_be_made_anew(void **state) /* on the same session, while its owner is the same */
+static void
+an_attempt_that_failed_may_be_made_anew(void **state) /* on the same session, while its owner is the same */
 {
     struct bench *b = *state;
     struct control_auth auth = { SLICE("PLAIN"), false, SLICE_NONE };
@@ -361,7 +363,7 @@ static void a_full_channel_stops_the_source_until_there_is_room(void **state)
 }
 
 #define DOMAIN(name, more) "<domain name='" name "' mechanisms='PLAIN'" more "/>"
-#define DOMAINS(list) SLICE("<domains " X ">" list "</domains>")
+#define DOMAINS(list)      SLICE("<domains " X ">" list "</domains>")
 
 static void domains_stay_while_somebody_has_them(void **state)
 {
@@ -401,8 +403,8 @@ static void the_owner_is_found_by_the_first_step(void **state)
     };
     struct bench *b = *state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct slice key = esession_key(b->a, slice_cstr(rows[i].mechanism), rows[i].initial, rows[i].cert_jid,
-                                        SLICE("im.example"));
+        struct slice key = esession_key(b->a, slice_cstr(rows[i].mechanism), rows[i].initial,
+                                        rows[i].cert_jid, SLICE("im.example"));
         if (!slice_is(key, rows[i].key))
             fail_msg("row %zu: " SLICE_FMT, i, SLICE_ARG(key));
     }

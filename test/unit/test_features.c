@@ -81,8 +81,10 @@ static void mechanisms_come_with_their_bindings(void **state) /* XEP-0440 3 */
 static void after_sasl_there_are_binding_and_limits(void **state) /* RFC 6120 7.4, RFC 6121 1.4, XEP-0478 3 */
 {
     (void)state;
-    check_written(&(struct features){ .bind = true, .more = SLICE("<ver xmlns='urn:xmpp:features:rosterver'/>"),
-                                      .max_bytes = 262144, .idle_s = 300 },
+    check_written(&(struct features){ .bind = true,
+                                      .more = SLICE("<ver xmlns='urn:xmpp:features:rosterver'/>"),
+                                      .max_bytes = 262144,
+                                      .idle_s = 300 },
                   "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
                   "<ver xmlns='urn:xmpp:features:rosterver'/>"
                   "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>"

@@ -1,7 +1,7 @@
 /* test/unit/test_negotiate.c - the whole negotiation over a real socket, the session manager played here
  *
- * A transcript is a table of steps: what the client sends, what it must see in answer, what the session manager must
- * be told. Waiting is for these, never for time. */
+ * A transcript is a table of steps: what the client sends, what it must see in answer, what the session
+ * manager must be told. Waiting is for these, never for time. */
 #include "c2s/client.h"
 #include "common/base/mem.h"
 #include <arpa/inet.h>
@@ -14,9 +14,10 @@
 enum { PATIENCE_MS = 20000 };
 
 struct step {
-    const char *sends;   /* NULL: nothing */
-    const char *sees;    /* must come after it was sent; "" : the end of the connection; NULL: nothing is waited for */
-    const char *told;    /* must have been sent to the session manager by then; NULL: whatever */
+    const char *sends; /* NULL: nothing */
+    const char
+        *sees; /* must come after it was sent; "" : the end of the connection; NULL: nothing is waited for */
+    const char *told; /* must have been sent to the session manager by then; NULL: whatever */
 };
 
 struct reply {
@@ -94,14 +95,15 @@ static const struct {
     { "mechanism='SCRAM", "<challenge xmlns='" NS_CONTROL "'>cj1hYg==</challenge>" },
     { "<response", "<success xmlns='" NS_CONTROL "' user='a@im.example'>dj0x</success>" },
     { "<abort", "<failure xmlns='" NS_CONTROL "' cond='aborted'/>" },
-    { "<bind xmlns='" NS_CONTROL "' resource='taken'", "<bind-refused xmlns='" NS_CONTROL "' cond='conflict'/>" },
+    { "<bind xmlns='" NS_CONTROL "' resource='taken'",
+      "<bind-refused xmlns='" NS_CONTROL "' cond='conflict'/>" },
     { "<bind xmlns='" NS_CONTROL "'", "<bound xmlns='" NS_CONTROL "' jid='a@im.example/r'/>" },
     { "jabber:iq:register", "<iq type='result' id='reg' from='im.example'/>" },
     { "<message to='close@im.example'", "<close xmlns='" NS_CONTROL "' cond='conflict'>replaced</close>" },
 };
 
-void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
-                size_t n)
+void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
+                const struct slice *pieces, size_t n)
 {
     size_t from = rl->told.len;
     (void)to, (void)kind;
@@ -119,8 +121,8 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
     }
 }
 
-struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
-                        void *owner)
+struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf,
+                        const struct rlink_ops *ops, void *owner)
 {
     struct rlink *rl = mem_new(sizeof *rl);
     (void)log, (void)conf;
@@ -256,9 +258,9 @@ static void on_peer_connected(void *owner)
     send_step(owner);
 }
 
-static const struct conn_ops peer_ops = {
-    .on_connected = on_peer_connected, .on_input = on_peer_input, .on_closed = on_peer_closed
-};
+static const struct conn_ops peer_ops = { .on_connected = on_peer_connected,
+                                          .on_input = on_peer_input,
+                                          .on_closed = on_peer_closed };
 static const struct conn_conf peer_conf = { .ops = &peer_ops };
 
 static void on_accept(void *ctx, struct conn *c)
@@ -292,9 +294,9 @@ static int teardown(void **state)
 
 #define TEST_SERVER "[tls]\npolicy = optional\n"
 #define REAL_SERVER "[tls]\npolicy = required\n"
-#define DOMAINS                                                                                     \
-    "<domains xmlns='" NS_CONTROL "'>"                                                              \
-    "<domain name='im.example' registration='1' mechanisms='SCRAM-SHA-1 PLAIN'/>"                   \
+#define DOMAINS                                                                                              \
+    "<domains xmlns='" NS_CONTROL "'>"                                                                       \
+    "<domain name='im.example' registration='1' mechanisms='SCRAM-SHA-1 PLAIN'/>"                            \
     "<domain name='shut.example' mechanisms='SCRAM-SHA-1 PLAIN'/></domains>"
 
 static void play(struct bench *b, const char *conf, bool away, const struct step *steps, size_t n)
@@ -305,8 +307,9 @@ static void play(struct bench *b, const char *conf, bool away, const struct step
     b->run.conf = &b->conf;
     b->d = c2s_new(&b->run);
     b->run.ctx = b->d;
-    struct edge_conf edge = { .loop = b->run.loop, .arenas = b->d->arenas, .xml = b->d->xml, .ops = &client_edge_ops,
-                              .owner = b->d };
+    struct edge_conf edge = {
+        .loop = b->run.loop, .arenas = b->d->arenas, .xml = b->d->xml, .ops = &client_edge_ops, .owner = b->d
+    };
     b->d->edge = edge_new(&edge);
     b->link = edge_rlink(b->d->edge);
     say(b->link, 0, DOMAINS);
@@ -325,20 +328,25 @@ static void play(struct bench *b, const char *conf, bool away, const struct step
     loop_run(b->run.loop);
     if (b->failed)
         fail_msg("step %zu: after \"%s\" there was no \"%s\", or \"%s\" was not told\nseen: " SLICE_FMT
-                 "\ntold: " SLICE_FMT, (size_t)(b->step - steps), b->step->sends, b->step->sees, b->step->told,
+                 "\ntold: " SLICE_FMT,
+                 (size_t)(b->step - steps), b->step->sends, b->step->sees, b->step->told,
                  SLICE_ARG(buf_get(&b->seen)), SLICE_ARG(buf_get(&b->link->told)));
 }
 
 #define PLAY(state, conf, steps) play((state), (conf), false, (steps), sizeof(steps) / sizeof(steps)[0])
-#define HEADER_TO(to) "<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAM "' to='" to "' version='1.0'>"
-#define HEADER HEADER_TO("im.example")
+#define HEADER_TO(to)                                                                                        \
+    "<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAM "' to='" to "' version='1.0'>"
+#define HEADER           HEADER_TO("im.example")
 #define AUTH(mech, text) "<auth xmlns='" NS_SASL "' mechanism='" mech "'>" text "</auth>"
-#define GOOD AUTH("PLAIN", "AGEAZ29vZA==")
-#define BAD AUTH("PLAIN", "AGEAYmFk")
-#define BIND(id, resource) \
+#define GOOD             AUTH("PLAIN", "AGEAZ29vZA==")
+#define BAD              AUTH("PLAIN", "AGEAYmFk")
+#define BIND(id, resource)                                                                                   \
     "<iq type='set' id='" id "'><bind xmlns='" NS_BIND "'><resource>" resource "</resource></bind></iq>"
-#define LOGIN { HEADER, "</stream:features>", NULL }, { GOOD, "<success", NULL }, { HEADER, "<bind", NULL }, \
-              { BIND("b", "r"), "<jid>a@im.example/r</jid>", "resource='r'" }
+#define LOGIN                                                                                                \
+    { HEADER, "</stream:features>", NULL }, { GOOD, "<success", NULL }, { HEADER, "<bind", NULL },           \
+    {                                                                                                        \
+        BIND("b", "r"), "<jid>a@im.example/r</jid>", "resource='r'"                                          \
+    }
 
 /* --- tests --- */
 
@@ -372,8 +380,10 @@ static void steps_of_scram_are_relayed(void **state) /* RFC 6120 6.4.2, 6.4.3 */
 {
     static const struct step steps[] = {
         { HEADER, "</stream:features>", NULL },
-        { AUTH("SCRAM-SHA-1", "biwsbj1hLHI9eA=="), "<challenge xmlns='" NS_SASL "'>cj1hYg==</challenge>", NULL },
-        { "<response xmlns='" NS_SASL "'>Yz1iaXdz</response>", "<success xmlns='" NS_SASL "'>dj0x</success>", NULL },
+        { AUTH("SCRAM-SHA-1", "biwsbj1hLHI9eA=="), "<challenge xmlns='" NS_SASL "'>cj1hYg==</challenge>",
+          NULL },
+        { "<response xmlns='" NS_SASL "'>Yz1iaXdz</response>", "<success xmlns='" NS_SASL "'>dj0x</success>",
+          NULL },
     };
     PLAY(*state, TEST_SERVER, steps);
 }
@@ -384,7 +394,8 @@ static void an_attempt_may_be_aborted(void **state) /* RFC 6120 6.4.4, 6.5.1 */
         { HEADER, "</stream:features>", NULL },
         { AUTH("SCRAM-SHA-1", "biwsbj1hLHI9eA=="), "<challenge", NULL },
         { "<abort xmlns='" NS_SASL "'/>", "<aborted/>", "<abort" },
-        { AUTH("SCRAM-SHA-1", ""), "<challenge xmlns='" NS_SASL "'/>", NULL }, /* no initial response: nobody is asked */
+        { AUTH("SCRAM-SHA-1", ""), "<challenge xmlns='" NS_SASL "'/>",
+          NULL }, /* no initial response: nobody is asked */
         { "<abort xmlns='" NS_SASL "'/>", "<aborted/>", NULL },
         { AUTH("SCRAM-SHA-1", "biwsbj1hLHI9eA==") "<abort xmlns='" NS_SASL "'/>", "<aborted/>", "<abort" },
         { GOOD, "<success", NULL },
@@ -460,7 +471,8 @@ static void a_refused_resource_may_be_followed_by_another(void **state) /* RFC 6
     PLAY(*state, TEST_SERVER, steps);
 }
 
-static void check_ends(struct bench *b, const struct step *before, size_t n, const char *sends, const char *sees)
+static void check_ends(struct bench *b, const struct step *before, size_t n, const char *sends,
+                       const char *sees)
 {
     struct step steps[8];
     memcpy(steps, before, n * sizeof *steps);
@@ -472,8 +484,10 @@ static void check_ends(struct bench *b, const struct step *before, size_t n, con
 static void what_ends_the_stream(void **state) /* RFC 6120 4.9.3 */
 {
     static const struct step open[] = { { HEADER, "</stream:features>", NULL } };
-    static const struct step authed[] = { { HEADER, "</stream:features>", NULL }, { GOOD, "<success", NULL } };
-    static const struct step ready[] = { { HEADER, "</stream:features>", NULL }, { GOOD, "<success", NULL },
+    static const struct step authed[] = { { HEADER, "</stream:features>", NULL },
+                                          { GOOD, "<success", NULL } };
+    static const struct step ready[] = { { HEADER, "</stream:features>", NULL },
+                                         { GOOD, "<success", NULL },
                                          { HEADER, "<bind", NULL } };
     static const struct step bound[] = { LOGIN };
     static const struct {
@@ -487,7 +501,8 @@ static void what_ends_the_stream(void **state) /* RFC 6120 4.9.3 */
           "<improper-addressing" },
         { open, 0, "<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAM "' to='im.example'>",
           "<unsupported-version" },
-        { open, 0, "<stream:stream xmlns='jabber:server' xmlns:stream='" NS_STREAM "' to='im.example' version='1.0'>",
+        { open, 0,
+          "<stream:stream xmlns='jabber:server' xmlns:stream='" NS_STREAM "' to='im.example' version='1.0'>",
           "<invalid-namespace" },
         { open, 0, "GET / HTTP/1.1\r\n\r\n", "not-well-formed" },
         { open, 1, "<message/>", "<not-authorized" },
