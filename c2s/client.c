@@ -277,11 +277,24 @@ void client_answer(struct client *c, struct arena *a, const struct stanza *s, en
     client_write_node(c, error);
 }
 
+/* What is written in pieces is shown as a whole: a piece alone does not tell what may be seen of it. */
+static void wire_pieces(const struct client *c, const struct slice *pieces, size_t n)
+{
+    struct buf all = BUF_INIT(0);
+    if (!log_wants(c->d->run->log, LOG_WIRE, LOG_LEVEL_DEBUG))
+        return;
+    for (size_t i = 0; i < n; i++)
+        buf_slice(&all, pieces[i]);
+    wire(c, true, buf_get(&all));
+    buf_fini(&all);
+}
+
 static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n)
 {
     struct client *c = CONTAINER(s, struct client, session);
+    wire_pieces(c, pieces, n);
     for (size_t i = 0; i < n; i++)
-        client_write(c, pieces[i]);
+        conn_write(c->conn, pieces[i]);
     METRIC_INC(c->d->metrics, M_STANZAS_OUT);
 }
 
