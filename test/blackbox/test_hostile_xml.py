@@ -84,7 +84,7 @@ def test_01_02_dtd_before_the_header(server, connect, connections, port):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("text", ["&lol;", "&xxe;", "&#0;", "&#x110000;", "&#xD800;", "&#x1;", "&"],
+@pytest.mark.parametrize("text", ["&lol;", "&xxe;", "&#0;", "&#x110000;", "&#xD800;", "&#x1;", "& ;"],
                          ids=["undefined", "undefined too", "NUL", "beyond Unicode", "surrogate", "control", "bare"])
 def test_02_references_that_are_none(stream, place, text):
     """XML 1.0 4.1; inside text and inside an attribute."""
@@ -279,7 +279,8 @@ def test_08_other_encodings(connect, header):
 @pytest.mark.parametrize("stanza", ["<message xmlns='jabber:server'/>", "<message xmlns=''/>", "<iq xmlns='urn:x'/>"])
 def test_09_stanza_of_another_namespace(stream, place, stanza):
     """RFC 6120 4.8.2, 4.9.3.10, 4.9.3.24."""
-    assert outcome(stream(place), [stanza]) in ends(place, "invalid-namespace", "unsupported-stanza-type")
+    addressed = stanza.replace("/>", " from='x@%s' to='witness@im.example'/>" % ECHO) if place == "component" else stanza
+    assert outcome(stream(place), [addressed]) in ends(place, "invalid-namespace", "unsupported-stanza-type")
 
 
 @pytest.mark.parametrize("place", PLACES)
