@@ -58,6 +58,8 @@ void switch_blocked(struct peer *from, struct peer *to)
         return;
     if (!timer_running(&to->full))
         loop_timer(r->run->loop, &to->full, r->conf->full_ms, on_full_too_long);
+    if (from->level == PEER_FRAMES && to->level != PEER_FRAMES)
+        return; /* what comes for it bounces: a component that does not read holds up no session manager */
     if (from->blocked_on || from == to || from->going)
         return;
     from->blocked_on = to;
@@ -161,6 +163,8 @@ static void to_name(struct peer *p, const struct frame *f, struct slice raw)
         bounce(p, f, FRAME_F_NO_NAME);
     else if (conn_closing(to->conn))
         bounce(p, f, FRAME_F_NO_NODE);
+    else if (to->level != PEER_FRAMES && conn_full(to->conn))
+        bounce(p, f, FRAME_F_FULL);
     else
         add(to, to->level == PEER_FRAMES ? raw : f->payload);
 }

@@ -40,7 +40,7 @@ const char *frame_kind_name(enum frame_kind kind); /* "?" for unknown ones */
 
 #define FRAME_F_NO_NAME 0x01    /* in a BOUNCE: nobody has bound the name (remote-server-not-found) */
 #define FRAME_F_NO_NODE 0x02    /* in a BOUNCE: the node is gone, or went with the frame in its queue (service-unavailable) */
-#define FRAME_F_FULL 0x04       /* in a BOUNCE: its queue was full for too long (resource-constraint) */
+#define FRAME_F_FULL 0x04       /* in a BOUNCE: too much waits for it already (resource-constraint) */
 #define FRAME_F_ADMIN 0x08      /* written by the router: the sender's role is admin (bulkheadctl) */
 #define FRAME_F_ASK 0x10        /* in a SYNC: answer with yours (the sender has changed its way to you) */
 
