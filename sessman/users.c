@@ -65,10 +65,11 @@ static void on_row(void *ctx, const struct store_result *r)
 static void ensure_row(struct op *o)
 {
     const struct jid *j = &o->bare;
+    bool admin = o->admin; /* a store that is being closed answers at once: o may be gone after the first */
     store_run(o->sm->store, STMT_ACCOUNT_ADD,
-              STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(o->admin), STORE_I(clock_wall_ms())),
-              o->admin ? NULL : on_row, o);
-    if (o->admin)
+              STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(admin), STORE_I(clock_wall_ms())),
+              admin ? NULL : on_row, o);
+    if (admin)
         store_run(o->sm->store, STMT_ACCOUNT_ADMIN, STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(1)), on_row,
                   o);
 }
