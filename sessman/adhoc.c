@@ -26,7 +26,7 @@ struct adhoc {
     const struct command *cmd;
     struct adhoc_session *session; /* the step's while it runs; NULL: the first step */
     const struct node *form;
-    bool running, finished;        /* run has not returned yet; it has been answered */
+    bool running, finished; /* run has not returned yet; it has been answered */
 };
 
 /* --- sessions --- */
@@ -88,8 +88,7 @@ static void make_room(struct adhoc_sessions *all, struct slice jid)
 {
     struct adhoc_session *oldest = NULL;
     unsigned own = 0;
-    LIST_EACH(&all->sessions, it)
-    {
+    LIST_EACH(&all->sessions, it) {
         struct adhoc_session *s = CONTAINER(it, struct adhoc_session, all);
         if (!slice_is(jid, s->jid))
             continue;
@@ -123,8 +122,7 @@ static struct adhoc_session *session_new(struct incoming *in, const struct comma
 
 static struct adhoc_session *session_find(struct incoming *in, struct slice id)
 {
-    LIST_EACH(&sessions(in->sm)->sessions, it)
-    {
+    LIST_EACH(&sessions(in->sm)->sessions, it) {
         struct adhoc_session *s = CONTAINER(it, struct adhoc_session, all);
         if (slice_is(id, s->id) && slice_is(in->st.from.full, s->jid))
             return s;
@@ -139,7 +137,8 @@ static struct node *answer(struct adhoc *c, const char *status)
     struct arena *a = c->in->a;
     struct node *n = node_new(a, "command", NS_COMMANDS);
     node_set(a, n, "node", slice_cstr(c->cmd->node));
-    struct slice id = c->session ? arena_copy(a, slice_cstr(c->session->id)) : secret_token(a, SESSION_ID_BYTES);
+    struct slice id =
+        c->session ? arena_copy(a, slice_cstr(c->session->id)) : secret_token(a, SESSION_ID_BYTES);
     node_set(a, n, "sessionid", id);
     node_set(a, n, "status", slice_cstr(status));
     return n;
@@ -260,7 +259,8 @@ static void refuse(struct incoming *in, const char *condition)
         in_reply(in, reply);
 }
 
-static void run(struct incoming *in, const struct command *cmd, struct adhoc_session *s, const struct node *form)
+static void run(struct incoming *in, const struct command *cmd, struct adhoc_session *s,
+                const struct node *form)
 {
     struct adhoc *c = ARENA_NEW(in->a, struct adhoc);
     c->in = in;

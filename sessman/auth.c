@@ -52,10 +52,10 @@ struct auth {
     struct sessman *sm;
     const struct auth_ops *ops;
     void *owner;
-    struct arena *arena;      /* of open */
+    struct arena *arena; /* of open */
     struct control_open open;
     struct addr_key addr;
-    struct turn later;        /* answers leave at the end of the turn, never inside auth_start */
+    struct turn later; /* answers leave at the end of the turn, never inside auth_start */
     enum state state;
     struct attempt *at;
     struct asked *asked;
@@ -189,7 +189,7 @@ static void attempt_free(struct attempt **at)
 {
     if (!*at)
         return;
-    secret_wipe(&(*at)->keys, sizeof (*at)->keys);
+    secret_wipe(&(*at)->keys, sizeof(*at)->keys);
     arena_free(&(*at)->arena);
     MEM_FREE(at);
 }
@@ -267,7 +267,8 @@ static void succeed(struct auth *a)
         users_ensure(a->sm, &a->at->user, on_ensured, ask(a));
 }
 
-/* Names the user, if it may be one, and if the other identity that he asks for is his own (RFC 6120 6.3.8). */
+/* Names the user, if it may be one, and if the other identity that he asks for is his own (RFC 6120 6.3.8).
+ */
 static bool take_user(struct auth *a, struct slice name, struct slice authzid)
 {
     struct attempt *at = a->at;
@@ -366,7 +367,8 @@ static void on_keys(void *ctx, enum rc rc, const struct auth_keys *k)
         fake_keys(a, &at->keys);
     else
         at->keys = k->keys[at->scram.hash];
-    scram_challenge(at->arena, &at->scram, secret_token(at->arena, SCRAM_NONCE_BYTES), &at->keys, downgrade_hash(a), &out);
+    scram_challenge(at->arena, &at->scram, secret_token(at->arena, SCRAM_NONCE_BYTES), &at->keys,
+                    downgrade_hash(a), &out);
     answer_challenge(a, out);
 }
 
@@ -386,7 +388,8 @@ static void scram_begin(struct auth *a, struct slice message)
 static void scram_end(struct auth *a, struct slice message)
 {
     struct attempt *at = a->at;
-    enum sasl_fail fail = scram_final(at->arena, &at->scram, &at->keys, arena_copy(at->arena, message), &at->data);
+    enum sasl_fail fail =
+        scram_final(at->arena, &at->scram, &at->keys, arena_copy(at->arena, message), &at->data);
     if (fail == SASL_OK && at->unknown)
         fail = SASL_NOT_AUTHORIZED;
     at->has_data = true;
@@ -406,7 +409,9 @@ static void on_exists(void *ctx, enum rc rc)
     if (rc == RC_OK)
         succeed(a);
     else
-        answer_fail(a, rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE, NULL);
+        answer_fail(a,
+                    rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE,
+                    NULL);
 }
 
 /* An address of the certificate that is an account of this domain. */
@@ -471,7 +476,8 @@ static enum sasl_fail choose(struct auth *a, struct slice mechanism)
     return at->first && offered(a, mechanism) ? SASL_OK : SASL_INVALID_MECHANISM;
 }
 
-struct auth *auth_new(struct sessman *sm, const struct control_open *open, const struct auth_ops *ops, void *owner)
+struct auth *auth_new(struct sessman *sm, const struct control_open *open, const struct auth_ops *ops,
+                      void *owner)
 {
     struct auth *a = mem_new(sizeof *a);
     struct arena *m = arena_new(512, 0);
@@ -510,7 +516,7 @@ void auth_free(struct auth **at)
 void auth_start(struct auth *a, const struct control_auth *step)
 {
     if (a->state == WORKING)
-        return; /* the edge is wrong; the answer to the step before is still due, and is the only one */
+        return;  /* the edge is wrong; the answer to the step before is still due, and is the only one */
     if (a->at) { /* RFC 6120 6.4: an attempt is ended before another is begun */
         answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
         return;

@@ -1,9 +1,11 @@
-/* sessman/auth_script.c - passwords checked by an external program, in ejabberd's external authentication protocol
+/* sessman/auth_script.c - passwords checked by an external program, in ejabberd's external authentication
+ * protocol
  *
- * To the program: two bytes of length, then "auth:user:host:password", "isuser:user:host", "setpass:…", "tryregister:…",
- * "removeuser:user:host". From it: two bytes of length (2), two bytes of result (0 or 1). A pool of processes, each with
- * one question at a time; a process that is late, dies or says something else is killed and started again, after a pause
- * that grows. Its standard input and output are one end of a socket; standard error is ours. */
+ * To the program: two bytes of length, then "auth:user:host:password", "isuser:user:host", "setpass:…",
+ * "tryregister:…", "removeuser:user:host". From it: two bytes of length (2), two bytes of result (0 or 1). A
+ * pool of processes, each with one question at a time; a process that is late, dies or says something else is
+ * killed and started again, after a pause that grows. Its standard input and output are one end of a socket;
+ * standard error is ours. */
 #include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
@@ -19,9 +21,9 @@
 #include <unistd.h>
 
 enum {
-    QUESTION_MAX = 65535,   /* bytes: what the length can say */
+    QUESTION_MAX = 65535, /* bytes: what the length can say */
     ANSWER_BYTES = 4,
-    WAITING_MAX = 2000,     /* questions; more logins at once are told to come again */
+    WAITING_MAX = 2000, /* questions; more logins at once are told to come again */
     PAUSE_FIRST_MS = 100,
     PAUSE_MOST_MS = 10000,
 };
@@ -39,9 +41,9 @@ static const struct {
 };
 
 struct question {
-    struct link waiting;   /* in script->waiting; not while a process has it */
+    struct link waiting; /* in script->waiting; not while a process has it */
     struct script *script;
-    struct child *child;   /* NULL: waits */
+    struct child *child; /* NULL: waits */
     struct timer timer;
     enum verb verb;
     struct buf bytes;
@@ -50,20 +52,20 @@ struct question {
 };
 struct child {
     struct script *script;
-    struct conn *conn;     /* NULL: not running */
-    pid_t pid;             /* 0: none, or its end was seen */
+    struct conn *conn; /* NULL: not running */
+    pid_t pid;         /* 0: none, or its end was seen */
     struct question *question;
-    struct timer timer;    /* until it is started again */
+    struct timer timer; /* until it is started again */
     uint32_t pause_ms;
     uint8_t answer[ANSWER_BYTES];
     size_t got;
 };
 struct script {
     struct sessman *sm;
-    struct link waiting;   /* questions, the oldest first */
+    struct link waiting; /* questions, the oldest first */
     unsigned n_waiting;
     bool closing;
-    unsigned n, running;   /* children; of these with a conn */
+    unsigned n, running; /* children; of these with a conn */
     struct child children[];
 };
 
@@ -104,7 +106,8 @@ static void on_late(struct timer *t)
     struct question *q = CONTAINER(t, struct question, timer);
     struct log_ctx log = script_log(q->script);
     struct child *c = q->child;
-    LOG_WARN(&log, "auth_script_late", F_STR("question", verbs[q->verb].name), F_INT("process", c ? c->pid : 0));
+    LOG_WARN(&log, "auth_script_late", F_STR("question", verbs[q->verb].name),
+             F_INT("process", c ? c->pid : 0));
     question_end(q, RC_TIMEOUT);
     if (c)
         child_kill(c); /* its answer would be taken for that to the next question */
@@ -206,9 +209,11 @@ static void restart_later(struct child *c)
 static void take_answer(struct child *c)
 {
     struct question *q = c->question;
-    if (!q || c->got > ANSWER_BYTES || c->answer[0] != 0 || c->answer[1] != 2 || c->answer[2] != 0 || c->answer[3] > 1) {
+    if (!q || c->got > ANSWER_BYTES || c->answer[0] != 0 || c->answer[1] != 2 || c->answer[2] != 0 ||
+        c->answer[3] > 1) {
         struct log_ctx log = script_log(c->script);
-        LOG_WARN(&log, "auth_script_nonsense", F_INT("process", c->pid), F_STR("question", q ? verbs[q->verb].name : "none"));
+        LOG_WARN(&log, "auth_script_nonsense", F_INT("process", c->pid),
+                 F_STR("question", q ? verbs[q->verb].name : "none"));
         child_kill(c);
         return;
     }
@@ -265,7 +270,7 @@ static const struct conn_conf child_conf = { .ops = &child_ops };
 static int spawn(struct script *s, int fd, pid_t *pid)
 {
     char command[4096];
-    char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", command, NULL };
+    char *argv[] = { (char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", command, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none, defaults;
@@ -355,8 +360,8 @@ static void close_script(void **state)
     script_free_if_done(s);
 }
 
-static void get_keys(void *state, const struct jid *user, void (*done)(void *ctx, enum rc rc, const struct auth_keys *k),
-                     void *ctx)
+static void get_keys(void *state, const struct jid *user,
+                     void (*done)(void *ctx, enum rc rc, const struct auth_keys *k), void *ctx)
 {
     const struct auth_keys none = { 0 };
     (void)state;
@@ -364,7 +369,8 @@ static void get_keys(void *state, const struct jid *user, void (*done)(void *ctx
     done(ctx, RC_UNSUPPORTED, &none);
 }
 
-static void check(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc), void *ctx)
+static void check(void *state, const struct jid *user, struct slice password,
+                  void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     ask_password(state, AUTH, user, password, done, ctx);
 }
@@ -374,13 +380,14 @@ static void exists(void *state, const struct jid *user, void (*done)(void *ctx, 
     ask(state, ISUSER, user, NULL, done, ctx);
 }
 
-static void create(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc), void *ctx)
+static void create(void *state, const struct jid *user, struct slice password,
+                   void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     ask_password(state, TRYREGISTER, user, password, done, ctx);
 }
 
-static void set_password(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc),
-                         void *ctx)
+static void set_password(void *state, const struct jid *user, struct slice password,
+                         void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     ask_password(state, SETPASS, user, password, done, ctx);
 }

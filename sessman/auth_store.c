@@ -122,13 +122,14 @@ static void on_keys(void *ctx, const struct store_result *r)
     mem_free(f);
 }
 
-static void get_keys(void *state, const struct jid *user, void (*done)(void *ctx, enum rc rc, const struct auth_keys *k),
-                     void *ctx)
+static void get_keys(void *state, const struct jid *user,
+                     void (*done)(void *ctx, enum rc rc, const struct auth_keys *k), void *ctx)
 {
     struct state *st = state;
     struct fetch *f = mem_new(sizeof *f);
     *f = (struct fetch){ done, ctx };
-    store_run(st->sm->store, STMT_CREDENTIAL_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)), on_keys, f);
+    store_run(st->sm->store, STMT_CREDENTIAL_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)),
+              on_keys, f);
 }
 
 /* --- check --- */
@@ -172,7 +173,8 @@ static void on_check_keys(void *ctx, enum rc rc, const struct auth_keys *k)
     job_work(j, run_check, on_checked);
 }
 
-static void check(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc), void *ctx)
+static void check(void *state, const struct jid *user, struct slice password,
+                  void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct job *j = job_new(state, user, password, done, ctx);
     get_keys(state, user, on_check_keys, j);
@@ -192,8 +194,8 @@ static void on_stored(void *ctx, const struct store_result *r)
     job_done(j, r->rc != RC_OK ? r->rc : r->changes ? RC_OK : RC_NOTFOUND);
 }
 
-/* All in one turn, so in one transaction. That the account did not exist was seen before, and that nobody else was making
- * it since is what `creating` is for: else its keys would be overwritten here. */
+/* All in one turn, so in one transaction. That the account did not exist was seen before, and that nobody
+ * else was making it since is what `creating` is for: else its keys would be overwritten here. */
 static void on_derived(struct work *w)
 {
     struct job *j = CONTAINER(w, struct job, work);
@@ -204,8 +206,9 @@ static void on_derived(struct work *w)
     }
     if (j->create)
         store_run(store, STMT_ACCOUNT_ADD,
-                  STORE_VALUES(STORE_T(j->user.domain), STORE_T(j->user.local), STORE_I(0), STORE_I(clock_wall_ms())), NULL,
-                  NULL);
+                  STORE_VALUES(STORE_T(j->user.domain), STORE_T(j->user.local), STORE_I(0),
+                               STORE_I(clock_wall_ms())),
+                  NULL, NULL);
     users_store_keys(store, j->user.domain, j->user.local, j->keys, on_stored, j);
 }
 
@@ -218,11 +221,11 @@ static void on_free(void *ctx, const struct store_result *r)
         job_work(j, run_derive, on_derived);
 }
 
-static void create(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc), void *ctx)
+static void create(void *state, const struct jid *user, struct slice password,
+                   void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct state *st = state;
-    LIST_EACH(&st->creating, it)
-    {
+    LIST_EACH(&st->creating, it) {
         if (jid_bare_eq(&CONTAINER(it, struct job, creating)->user, user)) {
             done(ctx, RC_EXISTS);
             return;
@@ -231,11 +234,12 @@ static void create(void *state, const struct jid *user, struct slice password, v
     struct job *j = job_new(st, user, password, done, ctx);
     j->create = true;
     list_append(&st->creating, &j->creating);
-    store_run(st->sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)), on_free, j);
+    store_run(st->sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)),
+              on_free, j);
 }
 
-static void set_password(void *state, const struct jid *user, struct slice password, void (*done)(void *ctx, enum rc rc),
-                         void *ctx)
+static void set_password(void *state, const struct jid *user, struct slice password,
+                         void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     job_work(job_new(state, user, password, done, ctx), run_derive, on_derived);
 }
@@ -264,8 +268,8 @@ static void on_exists(void *ctx, const struct store_result *r)
 static void exists(void *state, const struct jid *user, void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct state *st = state;
-    store_run(st->sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)), on_exists,
-              simple_new(done, ctx));
+    store_run(st->sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)),
+              on_exists, simple_new(done, ctx));
 }
 
 static void on_removed(void *ctx, const struct store_result *r)
@@ -278,8 +282,8 @@ static void on_removed(void *ctx, const struct store_result *r)
 static void remove_user(void *state, const struct jid *user, void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct state *st = state;
-    store_run(st->sm->store, STMT_ACCOUNT_DEL, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)), on_removed,
-              simple_new(done, ctx));
+    store_run(st->sm->store, STMT_ACCOUNT_DEL, STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)),
+              on_removed, simple_new(done, ctx));
 }
 
 /* --- life --- */

@@ -70,8 +70,8 @@ static void ensure_row(struct op *o)
               STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(admin), STORE_I(clock_wall_ms())),
               admin ? NULL : on_row, o);
     if (admin)
-        store_run(o->sm->store, STMT_ACCOUNT_ADMIN, STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(1)), on_row,
-                  o);
+        store_run(o->sm->store, STMT_ACCOUNT_ADMIN,
+                  STORE_VALUES(STORE_T(j->domain), STORE_T(j->local), STORE_I(1)), on_row, o);
 }
 
 static void on_created(void *ctx, enum rc rc)
@@ -82,7 +82,8 @@ static void on_created(void *ctx, enum rc rc)
         op_done(ctx, rc);
 }
 
-void users_create(struct sessman *sm, const struct jid *bare, struct slice password, bool admin, users_done done, void *ctx)
+void users_create(struct sessman *sm, const struct jid *bare, struct slice password, bool admin,
+                  users_done done, void *ctx)
 {
     struct op *o = op_new(sm, bare, done, ctx);
     o->admin = admin;
@@ -104,7 +105,8 @@ void users_ensure(struct sessman *sm, const struct jid *bare, users_done done, v
 
 /* --- the rest --- */
 
-void users_password(struct sessman *sm, const struct jid *bare, struct slice password, users_done done, void *ctx)
+void users_password(struct sessman *sm, const struct jid *bare, struct slice password, users_done done,
+                    void *ctx)
 {
     struct op *o = op_new(sm, bare, done, ctx);
     sm->auth_backend->set_password(sm->auth_state, &o->bare, password, on_backend, o);
@@ -121,8 +123,8 @@ static void on_removed(void *ctx, enum rc rc)
     if (rc != RC_OK)
         op_done(o, rc);
     else
-        store_run(o->sm->store, STMT_ACCOUNT_DEL, STORE_VALUES(STORE_T(o->bare.domain), STORE_T(o->bare.local)), on_row_gone,
-                  o);
+        store_run(o->sm->store, STMT_ACCOUNT_DEL,
+                  STORE_VALUES(STORE_T(o->bare.domain), STORE_T(o->bare.local)), on_row_gone, o);
 }
 
 void users_remove(struct sessman *sm, const struct jid *bare, users_done done, void *ctx)
@@ -154,11 +156,13 @@ static void on_list(void *ctx, const struct store_result *r)
     mem_free(o);
 }
 
-void users_list(struct sessman *sm, struct slice domain, struct slice after, unsigned max, users_listed done, void *ctx)
+void users_list(struct sessman *sm, struct slice domain, struct slice after, unsigned max, users_listed done,
+                void *ctx)
 {
     struct list_op *o = mem_new(sizeof *o);
     *o = (struct list_op){ .done = done, .ctx = ctx };
-    store_run(sm->store, STMT_ACCOUNT_LIST, STORE_VALUES(STORE_T(domain), STORE_T(after), STORE_I(max)), on_list, o);
+    store_run(sm->store, STMT_ACCOUNT_LIST, STORE_VALUES(STORE_T(domain), STORE_T(after), STORE_I(max)),
+              on_list, o);
 }
 
 static void on_count(void *ctx, const struct store_result *r)

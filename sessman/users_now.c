@@ -1,4 +1,5 @@
-/* sessman/users_now.c - accounts and their keys without loop, thread pool or session manager: also part of bulkheadctl */
+/* sessman/users_now.c - accounts and their keys without loop, thread pool or session manager: also part of
+ * bulkheadctl */
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/secret.h"
@@ -6,7 +7,8 @@
 
 enum { SALT_BYTES = 16, LIST_PAGE = 500 };
 
-enum rc users_derive(struct slice password, uint32_t iterations, struct scram_keys keys[SCRAM_HASHES], struct why *why)
+enum rc users_derive(struct slice password, uint32_t iterations, struct scram_keys keys[SCRAM_HASHES],
+                     struct why *why)
 {
     char salt[SALT_BYTES];
     struct slice prepared = SLICE_NONE;
@@ -38,9 +40,9 @@ uint64_t users_store_keys(struct store *store, struct slice domain, struct slice
         size_t len = scram_key_len((enum scram_hash)h);
         bool last = h + 1 == SCRAM_HASHES;
         ticket = store_run(store, STMT_CREDENTIAL_SET,
-                           STORE_VALUES(STORE_T(domain), STORE_T(local), STORE_I(h), STORE_B(bytes_of(k->salt, k->salt_len)),
-                                        STORE_I(k->iterations), STORE_B(bytes_of(k->stored, len)),
-                                        STORE_B(bytes_of(k->server, len))),
+                           STORE_VALUES(STORE_T(domain), STORE_T(local), STORE_I(h),
+                                        STORE_B(bytes_of(k->salt, k->salt_len)), STORE_I(k->iterations),
+                                        STORE_B(bytes_of(k->stored, len)), STORE_B(bytes_of(k->server, len))),
                            last ? done : NULL, last ? ctx : NULL);
     }
     return ticket;
@@ -72,7 +74,8 @@ static enum rc account_is_there(struct store *store, const struct jid *bare, str
     return o.rc;
 }
 
-static enum rc write_keys(struct store *store, const struct jid *bare, const struct scram_keys *keys, struct why *why)
+static enum rc write_keys(struct store *store, const struct jid *bare, const struct scram_keys *keys,
+                          struct why *why)
 {
     struct outcome o;
     users_store_keys(store, bare->domain, bare->local, keys, keep, &o);
@@ -89,8 +92,10 @@ enum rc users_create_now(struct store *store, const struct jid *bare, struct sli
     enum rc rc = users_derive(password, iterations, keys, why);
     if (rc != RC_OK)
         return rc;
-    store_run(store, STMT_ACCOUNT_ADD,
-              STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local), STORE_I(admin), STORE_I(clock_wall_ms())), keep, &o);
+    store_run(
+        store, STMT_ACCOUNT_ADD,
+        STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local), STORE_I(admin), STORE_I(clock_wall_ms())),
+        keep, &o);
     switch (o.rc) {
     case RC_OK:
         rc = write_keys(store, bare, keys, why);
@@ -111,8 +116,8 @@ enum rc users_create_now(struct store *store, const struct jid *bare, struct sli
     return rc;
 }
 
-enum rc users_password_now(struct store *store, const struct jid *bare, struct slice password, uint32_t iterations,
-                           struct why *why)
+enum rc users_password_now(struct store *store, const struct jid *bare, struct slice password,
+                           uint32_t iterations, struct why *why)
 {
     struct scram_keys keys[SCRAM_HASHES] = { 0 };
     enum rc rc = account_is_there(store, bare, why);
@@ -156,11 +161,13 @@ static void list_page(void *ctx, const struct store_result *r)
     }
 }
 
-void users_list_now(struct store *store, struct slice domain, void (*each)(void *ctx, struct slice local), void *ctx)
+void users_list_now(struct store *store, struct slice domain, void (*each)(void *ctx, struct slice local),
+                    void *ctx)
 {
     struct listing l = { .each = each, .ctx = ctx };
     do {
         store_run(store, STMT_ACCOUNT_LIST,
-                  STORE_VALUES(STORE_T(domain), STORE_T(slice_of(l.last, l.last_len)), STORE_I(LIST_PAGE)), list_page, &l);
+                  STORE_VALUES(STORE_T(domain), STORE_T(slice_of(l.last, l.last_len)), STORE_I(LIST_PAGE)),
+                  list_page, &l);
     } while (l.got == LIST_PAGE);
 }

@@ -1,4 +1,5 @@
-/* sessman/mod/admin.c - administration by ad-hoc command: accounts and sessions (XEP-0133); ours are named urn:bulkhead:commands:… */
+/* sessman/mod/admin.c - administration by ad-hoc command: accounts and sessions (XEP-0133); ours are named
+ * urn:bulkhead:commands:… */
 #include "common/base/mem.h"
 #include "sessman/account.h"
 #include "sessman/module.h"
@@ -8,12 +9,12 @@
 #include <stdlib.h>
 
 #define ADMIN(name) NS_ADMIN "#" name
-#define OURS(name) "urn:bulkhead:commands:" name
+#define OURS(name)  "urn:bulkhead:commands:" name
 
 enum {
-    LIST_MOST = 5000,              /* entries of one answer */
-    LIST_BYTES_MOST = 512 * 1024,  /* and bytes of it: a frame's half */
-    JIDS_MOST = 1000,              /* in one form */
+    LIST_MOST = 5000,             /* entries of one answer */
+    LIST_BYTES_MOST = 512 * 1024, /* and bytes of it: a frame's half */
+    JIDS_MOST = 1000,             /* in one form */
 };
 
 /* --- forms --- */
@@ -22,7 +23,8 @@ static struct node *ask_form(struct adhoc *c, const char *title)
 {
     struct arena *a = adhoc_arena(c);
     struct node *form = form_new(a, NULL, FORM_FORM, NULL);
-    node_add_text(a, node_add(a, form, "title", NULL), slice_cstr(title)); /* XEP-0004 3.1: before the fields */
+    node_add_text(a, node_add(a, form, "title", NULL),
+                  slice_cstr(title)); /* XEP-0004 3.1: before the fields */
     form_field(a, form, "FORM_TYPE", "hidden", NULL, SLICE(NS_ADMIN));
     return form;
 }
@@ -32,7 +34,8 @@ static struct node *result_form(struct adhoc *c)
     return form_new(adhoc_arena(c), NULL, FORM_RESULT, NS_ADMIN);
 }
 
-static void field(struct adhoc *c, struct node *form, const char *var, const char *type, const char *label, bool required)
+static void field(struct adhoc *c, struct node *form, const char *var, const char *type, const char *label,
+                  bool required)
 {
     struct node *f = form_field(adhoc_arena(c), form, var, type, label, SLICE_NONE);
     if (required)
@@ -47,9 +50,9 @@ static bool is_true(struct slice value)
 static void fail(struct adhoc *c, enum rc rc, const struct why *why)
 {
     static const enum stanza_cond conds[] = {
-        [RC_EXISTS] = COND_CONFLICT,   [RC_NOTFOUND] = COND_ITEM_NOT_FOUND,
+        [RC_EXISTS] = COND_CONFLICT,       [RC_NOTFOUND] = COND_ITEM_NOT_FOUND,
         [RC_SYNTAX] = COND_NOT_ACCEPTABLE, [RC_UNSUPPORTED] = COND_NOT_ALLOWED,
-        [RC_CONFLICT] = COND_CONFLICT, [RC_LIMIT] = COND_RESOURCE_CONSTRAINT,
+        [RC_CONFLICT] = COND_CONFLICT,     [RC_LIMIT] = COND_RESOURCE_CONSTRAINT,
         [RC_DENIED] = COND_NOT_ALLOWED,
     };
     enum stanza_cond cond = COND_INTERNAL_SERVER_ERROR;
@@ -140,8 +143,10 @@ static void add_user(struct adhoc *c)
         return;
     struct slice password = adhoc_value(c, "password");
     if (jid.resource.len || !password.len)
-        adhoc_fail(c, COND_NOT_ACCEPTABLE, password.len ? "an account has no resource" : "the password is empty");
-    else if (form_has(adhoc_form(c), "password-verify") && !slice_eq(password, adhoc_value(c, "password-verify")))
+        adhoc_fail(c, COND_NOT_ACCEPTABLE,
+                   password.len ? "an account has no resource" : "the password is empty");
+    else if (form_has(adhoc_form(c), "password-verify") &&
+             !slice_eq(password, adhoc_value(c, "password-verify")))
         adhoc_fail(c, COND_NOT_ACCEPTABLE, "the passwords differ");
     else
         users_create(adhoc_sessman(c), &jid, password, is_true(adhoc_value(c, "admin")), on_changed, c);
@@ -209,8 +214,7 @@ static unsigned kick(struct sessman *sm, const struct jid *jid)
     if (!account)
         return 0;
     account_hold(account);
-    LIST_EACH(&account->sessions, it)
-    {
+    LIST_EACH(&account->sessions, it) {
         struct session *s = CONTAINER(it, struct session, in_account);
         if (jid->resource.len && !slice_eq(session_resource(s), jid->resource))
             continue;
@@ -226,7 +230,8 @@ static void end_session(struct adhoc *c)
     struct jids *j;
     if (!adhoc_form(c)) {
         struct node *form = ask_form(c, "End users' sessions");
-        field(c, form, "accountjids", "jid-multi", "Full addresses, or bare ones for all their sessions", true);
+        field(c, form, "accountjids", "jid-multi", "Full addresses, or bare ones for all their sessions",
+              true);
         adhoc_ask(c, form);
         return;
     }
@@ -261,7 +266,8 @@ static const struct session **all_sessions(struct adhoc *c, struct slice domain,
 
 static int by_jid(const void *a, const void *b)
 {
-    return slice_cmp(session_jid(*(const struct session *const *)a), session_jid(*(const struct session *const *)b));
+    return slice_cmp(session_jid(*(const struct session *const *)a),
+                     session_jid(*(const struct session *const *)b));
 }
 
 static void cell(struct adhoc *c, struct node *row, const char *var, struct slice value)
@@ -372,7 +378,8 @@ static void on_list(void *ctx, const struct slice *locals, size_t n)
     struct node *f = form_field(a, form, "registereduserjids", "jid-multi", "Accounts", SLICE_NONE);
     size_t bytes = 0, i = 0, most = max_items(c);
     for (; i < n && i < most && bytes < LIST_BYTES_MOST; i++) {
-        struct slice jid = arena_fmt(a, SLICE_FMT "@" SLICE_FMT, SLICE_ARG(locals[i]), SLICE_ARG(adhoc_to(c)->domain));
+        struct slice jid =
+            arena_fmt(a, SLICE_FMT "@" SLICE_FMT, SLICE_ARG(locals[i]), SLICE_ARG(adhoc_to(c)->domain));
         form_value(a, f, jid);
         bytes += jid.len + 16;
     }
@@ -399,7 +406,8 @@ static void online_list(struct adhoc *c)
         return;
     }
     struct node *form = result_form(c);
-    struct node *f = form_field(a, form, "onlineuserjids", "jid-multi", "Accounts that are online", SLICE_NONE);
+    struct node *f =
+        form_field(a, form, "onlineuserjids", "jid-multi", "Accounts that are online", SLICE_NONE);
     const struct session **list = all_sessions(c, adhoc_to(c)->domain, &n);
     qsort(list, n, sizeof *list, by_jid);
     for (; i < n && shown < max_items(c) && bytes < LIST_BYTES_MOST; i++) {

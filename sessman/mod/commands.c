@@ -1,4 +1,5 @@
-/* sessman/mod/commands.c - ad-hoc commands of the domain (XEP-0050): the list, what each is, and running them */
+/* sessman/mod/commands.c - ad-hoc commands of the domain (XEP-0050): the list, what each is, and running them
+ */
 #include "sessman/module.h"
 
 static enum handled on_command(struct incoming *in)

@@ -1,11 +1,13 @@
-/* sessman/mod/register.c - in-band registration (XEP-0077): new accounts where it is open, new passwords, farewell */
+/* sessman/mod/register.c - in-band registration (XEP-0077): new accounts where it is open, new passwords,
+ * farewell */
 #include "sessman/account.h"
 #include "sessman/module.h"
 #include "sessman/removal.h"
 #include "sessman/session.h"
 #include "sessman/users.h"
 
-/* An hour's worth of tokens make one registration, so that "per hour" needs no fractions; a refused name costs less. */
+/* An hour's worth of tokens make one registration, so that "per hour" needs no fractions; a refused name
+ * costs less. */
 enum { NEW_TOKENS = 3600, REFUSED_TOKENS = 360 };
 
 /* --- rates --- */
@@ -45,11 +47,14 @@ static void read_fields(struct incoming *in, struct submitted *out)
     out->remove = node_find(query, "remove", NS_REGISTER) != NULL;
     out->has_username = form ? form_has(form, "username") : node_find(query, "username", NS_REGISTER) != NULL;
     out->has_password = form ? form_has(form, "password") : node_find(query, "password", NS_REGISTER) != NULL;
-    out->username = form ? form_get(in->a, form, "username") : node_child_text(in->a, query, "username", NS_REGISTER);
-    out->password = form ? form_get(in->a, form, "password") : node_child_text(in->a, query, "password", NS_REGISTER);
+    out->username =
+        form ? form_get(in->a, form, "username") : node_child_text(in->a, query, "username", NS_REGISTER);
+    out->password =
+        form ? form_get(in->a, form, "password") : node_child_text(in->a, query, "password", NS_REGISTER);
 }
 
-static void form_field_required(struct incoming *in, struct node *form, const char *var, const char *type, const char *label)
+static void form_field_required(struct incoming *in, struct node *form, const char *var, const char *type,
+                                const char *label)
 {
     node_add(in->a, form_field(in->a, form, var, type, label, SLICE_NONE), "required", NULL);
 }
@@ -225,7 +230,8 @@ static enum handled on_register(struct incoming *in)
 }
 
 static const struct handler handlers[] = {
-    { ON_IQ_GET | ON_IQ_SET, NS_REGISTER, "query", TO_BEFORE_LOGIN | TO_DOMAIN | TO_OWN_ACCOUNT, on_register },
+    { ON_IQ_GET | ON_IQ_SET, NS_REGISTER, "query", TO_BEFORE_LOGIN | TO_DOMAIN | TO_OWN_ACCOUNT,
+      on_register },
     { 0 },
 };
 static const char *const features[] = { NS_REGISTER, NULL };

@@ -1,7 +1,8 @@
 /* sessman/store/queue.c - from the loop to the store's thread and back: batches, group commit, trying again
  *
- * The loop fills a batch; at the end of the turn the batch joins `queued`. The thread takes all that is queued at
- * once: one transaction, whatever came together while the one before was committed. Results go back as groups. */
+ * The loop fills a batch; at the end of the turn the batch joins `queued`. The thread takes all that is
+ * queued at once: one transaction, whatever came together while the one before was committed. Results go back
+ * as groups. */
 #include "sessman/store/inside.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -13,7 +14,7 @@
 enum {
     RETRY_FIRST_MS = 100,
     RETRY_MOST_MS = 2000,
-    CLOSE_TRIES = 3,             /* a store that is being closed gives up after so many */
+    CLOSE_TRIES = 3,              /* a store that is being closed gives up after so many */
     BATCH_KEEP_BYTES = 64 * 1024, /* a batch's memory is used again unless it grew over this */
     ROWS_CHUNK_BYTES = 2048,
     STACK_BYTES = 256 * 1024,
@@ -51,7 +52,7 @@ struct group { /* batches that went in together, and what came of them */
 struct store {
     struct loop *loop; /* NULL: everything is done at once */
     struct log_ctx log;
-    struct db *db;     /* the thread's, while there is one */
+    struct db *db; /* the thread's, while there is one */
     void (*on_commit)(void *ctx);
     void *ctx;
     size_t queue_max;
@@ -324,8 +325,8 @@ static void on_turn_end(struct turn *t)
     hand_over((struct store *)(void *)((char *)t - offsetof(struct store, turn)));
 }
 
-static uint64_t run_now(struct store *s, enum stmt id, const struct store_value *values, size_t n, store_done done,
-                        void *ctx)
+static uint64_t run_now(struct store *s, enum stmt id, const struct store_value *values, size_t n,
+                        store_done done, void *ctx)
 {
     struct store_result r = { .ticket = ++s->tickets };
     struct arena *rows = done ? arena_new(ROWS_CHUNK_BYTES, 0) : NULL;
@@ -346,7 +347,8 @@ static uint64_t run_now(struct store *s, enum stmt id, const struct store_value 
     return s->tickets;
 }
 
-uint64_t store_run(struct store *s, enum stmt id, const struct store_value *values, size_t n, store_done done, void *ctx)
+uint64_t store_run(struct store *s, enum stmt id, const struct store_value *values, size_t n, store_done done,
+                   void *ctx)
 {
     assert(n <= STORE_PARAMS_MAX);
     if (!s->threaded)
@@ -430,8 +432,8 @@ static void store_free(struct store **at)
     MEM_FREE(at);
 }
 
-enum rc store_open(struct loop *loop, struct log *log, const struct store_conf *conf, void (*on_commit)(void *ctx),
-                   void *ctx, struct store **out, struct why *why)
+enum rc store_open(struct loop *loop, struct log *log, const struct store_conf *conf,
+                   void (*on_commit)(void *ctx), void *ctx, struct store **out, struct why *why)
 {
     pthread_condattr_t attr;
     struct store *s = mem_new(sizeof *s);

@@ -3,8 +3,10 @@
  * A version that was released is never changed: a new one is added below it. */
 #include "sessman/store/inside.h"
 
-/* account.id is never used twice, nor is journal.pos: cursors and rows that outlive an account meet nobody else's.
- * The journal refers to the account by a trigger, not by a foreign key: that would be a look-up for every row. */
+/* account.id is never used twice, nor is journal.pos: cursors and rows that outlive an account meet nobody
+ * else's. The journal refers to the account by a trigger, not by a foreign key: that would be a look-up for
+ * every row. */
+/* clang-format off */
 static const char version_1[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY NOT NULL, value BLOB) WITHOUT ROWID;"
     "CREATE TABLE domain(name TEXT PRIMARY KEY NOT NULL, registration INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
@@ -43,6 +45,7 @@ static const char version_1[] =
     "CREATE TRIGGER account_gone AFTER DELETE ON account BEGIN"
     " DELETE FROM journal WHERE account = OLD.id;"
     "END;";
+/* clang-format on */
 
 const struct schema_version schema_versions[] = {
     { 1, version_1 },

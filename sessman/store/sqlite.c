@@ -35,7 +35,8 @@ static const char *const names[STMT_COUNT] = {
 
 /* --- opening --- */
 
-/* One process at a time: SQLite would let two write in turns, but each believes to know what is in the store. */
+/* One process at a time: SQLite would let two write in turns, but each believes to know what is in the store.
+ */
 static enum rc take_lock(struct db *db, const char *path, struct why *why)
 {
     char name[4096], owner[32] = "";
@@ -69,7 +70,9 @@ static enum rc check_file(const struct store_conf *conf, struct why *why)
     if (fd < 0) {
         int err = errno;
         why_set(why, "%s: %s", conf->path, strerror(err));
-        return err == ENOENT ? RC_NOTFOUND : err == EACCES || err == EROFS || err == EPERM ? RC_DENIED : RC_IO;
+        return err == ENOENT                                   ? RC_NOTFOUND
+               : err == EACCES || err == EROFS || err == EPERM ? RC_DENIED
+                                                               : RC_IO;
     }
     ssize_t n = pread(fd, head, sizeof head, 0);
     close(fd);
@@ -140,8 +143,8 @@ static enum rc migrate(sqlite3 *sql, int64_t have, struct why *why)
     for (const struct schema_version *v = schema_versions; rc == RC_OK && v->version; v++)
         if (v->version > have)
             rc = exec(sql, v->sql, why);
-    snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", STORE_APPLICATION_ID,
-             store_schema_version());
+    snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+             STORE_APPLICATION_ID, store_schema_version());
     if (rc == RC_OK)
         rc = exec(sql, text, why);
     if (rc != RC_OK)
@@ -154,7 +157,8 @@ static enum rc settings(sqlite3 *sql, const struct store_conf *conf, struct why 
     char text[256];
     size_t cache = conf->cache_bytes ? conf->cache_bytes : (size_t)2 << 20;
     snprintf(text, sizeof text,
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA foreign_keys = ON; PRAGMA cache_size = -%zu;"
+             "PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA foreign_keys = ON; PRAGMA "
+             "cache_size = -%zu;"
              "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216",
              conf->sync_full ? "FULL" : "NORMAL", cache / 1024);
     return exec(sql, text, why);
@@ -164,7 +168,8 @@ static enum rc prepare_control(struct db *db, struct why *why)
 {
     static const char *const texts[CONTROL_COUNT] = { "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "BEGIN" };
     for (int i = 0; i < CONTROL_COUNT; i++)
-        if (sqlite3_prepare_v3(db->sql, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &db->control[i], NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(db->sql, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &db->control[i], NULL) !=
+            SQLITE_OK)
             return fail(db->sql, texts[i], why);
     return RC_OK;
 }
@@ -172,7 +177,8 @@ static enum rc prepare_control(struct db *db, struct why *why)
 static enum rc open_sql(struct db *db, const struct store_conf *conf, struct why *why)
 {
     int64_t version = 0;
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* spares a lock an allocation; refused, harmlessly, the second time */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* spares a lock an allocation; refused, harmlessly, the second time */
     if (sqlite3_open_v2(conf->path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(db->sql, conf->path, why);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_BYTES, LOOKASIDE_SLOTS);
@@ -348,7 +354,8 @@ static struct store_value column(sqlite3_stmt *stmt, int i, struct arena *rows)
     case SQLITE_NULL:
         return STORE_N;
     case SQLITE_BLOB: {
-        const void *p = sqlite3_column_blob(stmt, i); /* NULL when empty; called before the length, as SQLite asks */
+        const void *p =
+            sqlite3_column_blob(stmt, i); /* NULL when empty; called before the length, as SQLite asks */
         return STORE_B(arena_copy(rows, slice_of(p, (size_t)sqlite3_column_bytes(stmt, i))));
     }
     default: {

@@ -109,7 +109,8 @@ static void plain_lets_in_who_has_the_password(void **state)
     add(w, "romeo@example.net", "wherefore");
     assert_int_equal(plain(&e, SLICE("\0romeo\0wrong")), FAILURE);
     assert_int_equal(e.cond, SASL_NOT_AUTHORIZED);
-    assert_int_equal(plain(&e, SLICE("\0ROMEO\0wherefore")), SUCCESS); /* RFC 7622 3.3: the name is prepared */
+    assert_int_equal(plain(&e, SLICE("\0ROMEO\0wherefore")),
+                     SUCCESS); /* RFC 7622 3.3: the name is prepared */
     assert_true(slice_is(e.user.full, "romeo@example.net"));
     assert_false(e.has_data);
     auth_free(&e.auth);
@@ -122,7 +123,8 @@ static void plain_refuses(void **state)
     add(w, "juliet@example.net", "pw");
     assert_int_equal(plain_cond(w, SLICE("\0romeo\0pw")), SASL_OK);
     assert_int_equal(plain_cond(w, SLICE("romeo@example.net\0romeo\0pw")), SASL_OK);
-    assert_int_equal(plain_cond(w, SLICE("juliet@example.net\0romeo\0pw")), SASL_INVALID_AUTHZID); /* RFC 6120 6.3.8 */
+    assert_int_equal(plain_cond(w, SLICE("juliet@example.net\0romeo\0pw")),
+                     SASL_INVALID_AUTHZID); /* RFC 6120 6.3.8 */
     assert_int_equal(plain_cond(w, SLICE("romeo@example.net/x\0romeo\0pw")), SASL_INVALID_AUTHZID);
     assert_int_equal(plain_cond(w, SLICE("romeo@other.example\0romeo\0pw")), SASL_INVALID_AUTHZID);
     assert_int_equal(plain_cond(w, SLICE("\0nobody\0pw")), SASL_NOT_AUTHORIZED);
@@ -157,13 +159,14 @@ static void initial_response_may_come_later(void **state) /* RFC 6120 6.4.2 */
 
 /* --- SCRAM --- */
 
-static enum outcome scram(struct edge *e, const char *user, const char *password, enum scram_hash h, bool plus)
+static enum outcome scram(struct edge *e, const char *user, const char *password, enum scram_hash h,
+                          bool plus)
 {
     struct scram_client c = { 0 };
     struct arena *a = e->w->a;
     struct slice out;
-    struct slice first = scram_client_first(a, &c, h, plus ? &e->open.cb : NULL, slice_cstr(user),
-                                            secret_token(a, 18));
+    struct slice first =
+        scram_client_first(a, &c, h, plus ? &e->open.cb : NULL, slice_cstr(user), secret_token(a, 18));
     if (step(e, scram_name(h, plus), true, first) != CHALLENGE)
         return e->last;
     assert_int_equal(scram_client_final(a, &c, slice_cstr(password), e->data, &out, NULL), RC_OK);
@@ -233,8 +236,8 @@ static void unknown_users_get_the_same_salt_every_time(void **state)
 {
     struct world *w = *state;
     add(w, "romeo@example.net", "x");
-    struct slice one = fresh_salt(w, "nobody"), two = fresh_salt(w, "NoBody"), other = fresh_salt(w, "nobody2"),
-                 real = fresh_salt(w, "romeo");
+    struct slice one = fresh_salt(w, "nobody"), two = fresh_salt(w, "NoBody"),
+                 other = fresh_salt(w, "nobody2"), real = fresh_salt(w, "romeo");
     assert_true(slice_eq(one, two));
     assert_false(slice_eq(one, other));
     assert_int_equal(one.len, real.len);
@@ -252,7 +255,8 @@ static void downgrade_protection_covers_what_was_offered(void **state) /* XEP-04
     open.mechanisms = SLICE("SCRAM-SHA-1 SCRAM-SHA-1-PLUS");
     open.bindings = SLICE("tls-server-end-point tls-exporter");
     struct edge e = edge_new(w, &open);
-    assert_int_equal(step(&e, "SCRAM-SHA-1", true, SLICE("n,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6")), CHALLENGE);
+    assert_int_equal(step(&e, "SCRAM-SHA-1", true, SLICE("n,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6")),
+                     CHALLENGE);
     struct slice tail = slice_from(e.data, e.data.len - 31);
     assert_true(slice_is(tail, ",h=G6k/rBLDqgOhRRaCuuatSDFkJ08="));
     auth_free(&e.auth);
@@ -281,7 +285,8 @@ static void external_takes_an_account_of_the_certificate(void **state)
     add(w, "juliet@example.net", "x");
     assert_int_equal(external(w, "romeo@example.net", SLICE_NONE), SASL_OK);
     assert_int_equal(external(w, "romeo@example.net", SLICE("romeo@example.net")), SASL_OK);
-    assert_int_equal(external(w, "romeo@example.net juliet@example.net", SLICE("juliet@example.net")), SASL_OK);
+    assert_int_equal(external(w, "romeo@example.net juliet@example.net", SLICE("juliet@example.net")),
+                     SASL_OK);
     assert_int_equal(external(w, "romeo@other.example romeo@example.net", SLICE_NONE), SASL_OK);
     assert_int_equal(external(w, "romeo@example.net juliet@example.net", SLICE_NONE), SASL_NOT_AUTHORIZED);
     assert_int_equal(external(w, "romeo@example.net", SLICE("juliet@example.net")), SASL_INVALID_AUTHZID);

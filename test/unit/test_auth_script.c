@@ -84,7 +84,7 @@ static int setup(void **state)
     close(fd);
     w->a = arena_new(1024, 0);
     w->run.dir = w->dir;
-    w->conf.script_command = (char *)(uintptr_t)"/usr/bin/python3 check.py"; /* relative to DIR */
+    w->conf.script_command = (char *)(uintptr_t) "/usr/bin/python3 check.py"; /* relative to DIR */
     w->conf.script_processes = 2;
     w->conf.script_timeout_ms = 20000;
     w->sm.run = &w->run;
@@ -142,7 +142,9 @@ static void passwords_are_checked_by_the_program(void **state)
     assert_int_equal(check(w, "romeo", SLICE_NONE), RC_DENIED);
 }
 
-static enum rc plain(struct world *w, void (*fn)(void *, const struct jid *, void (*)(void *, enum rc), void *), const char *local)
+static enum rc plain(struct world *w,
+                     void (*fn)(void *, const struct jid *, void (*)(void *, enum rc), void *),
+                     const char *local)
 {
     struct outcome o = { .w = w };
     struct jid jid = user(w, local);
@@ -151,7 +153,8 @@ static enum rc plain(struct world *w, void (*fn)(void *, const struct jid *, voi
     return o.rc;
 }
 
-static enum rc with(struct world *w, void (*fn)(void *, const struct jid *, struct slice, void (*)(void *, enum rc), void *),
+static enum rc with(struct world *w,
+                    void (*fn)(void *, const struct jid *, struct slice, void (*)(void *, enum rc), void *),
                     const char *local, const char *password)
 {
     struct outcome o = { .w = w };
@@ -220,7 +223,7 @@ static void a_program_that_is_not_there_is_a_timeout(void **state)
     struct world *w = *state;
     struct why why;
     auth_script.close(&w->sm.auth_state);
-    w->conf.script_command = (char *)(uintptr_t)"./no-such-program 2>/dev/null";
+    w->conf.script_command = (char *)(uintptr_t) "./no-such-program 2>/dev/null";
     w->conf.script_timeout_ms = 400;
     assert_int_equal(auth_script.open(&w->sm, &w->sm.auth_state, &why), RC_OK);
     enum rc rc = check(w, "romeo", SLICE("where:fore"));

@@ -99,7 +99,8 @@ static struct got run(struct world *w, enum stmt id, const struct store_value *v
 static void add_account(struct world *w, const char *local)
 {
     RUN(w, STMT_DOMAIN_ADD, STORE_T(SLICE("example.net")), STORE_I(0));
-    struct got g = RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(slice_cstr(local)), STORE_I(0), STORE_I(7));
+    struct got g = RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(slice_cstr(local)),
+                       STORE_I(0), STORE_I(7));
     assert_int_equal(g.rc, RC_OK);
 }
 
@@ -116,12 +117,12 @@ static void every_statement_is_accepted_by_the_schema(void **state)
     open_ok(w, NULL, NULL, NULL);
     sqlite3 *sql = NULL;
     assert_int_equal(sqlite3_open(w->path, &sql), SQLITE_OK);
-#define X(id, text)                                                                  \
-    {                                                                                \
-        sqlite3_stmt *stmt = NULL;                                                   \
-        if (sqlite3_prepare_v2(sql, text, -1, &stmt, NULL) != SQLITE_OK)             \
-            fail_msg("%s: %s", #id, sqlite3_errmsg(sql));                            \
-        sqlite3_finalize(stmt);                                                      \
+#define X(id, text)                                                                                          \
+    {                                                                                                        \
+        sqlite3_stmt *stmt = NULL;                                                                           \
+        if (sqlite3_prepare_v2(sql, text, -1, &stmt, NULL) != SQLITE_OK)                                     \
+            fail_msg("%s: %s", #id, sqlite3_errmsg(sql));                                                    \
+        sqlite3_finalize(stmt);                                                                              \
     }
     STATEMENTS(X)
 #undef X
@@ -152,9 +153,13 @@ static void a_second_account_of_the_same_name_exists(void **state)
     struct world *w = *state;
     open_ok(w, NULL, NULL, NULL);
     add_account(w, "romeo");
-    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")), STORE_I(0), STORE_I(7)).rc,
+    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")),
+                         STORE_I(0), STORE_I(7))
+                         .rc,
                      RC_EXISTS);
-    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("other.example")), STORE_T(SLICE("romeo")), STORE_I(0), STORE_I(7)).rc,
+    assert_int_equal(RUN(w, STMT_ACCOUNT_ADD, STORE_T(SLICE("other.example")), STORE_T(SLICE("romeo")),
+                         STORE_I(0), STORE_I(7))
+                         .rc,
                      RC_CONFLICT);
     assert_int_equal(RUN(w, STMT_DOMAIN_DEL, STORE_T(SLICE("example.net"))).rc, RC_CONFLICT);
 }
@@ -167,13 +172,15 @@ static void all_that_an_account_owns_goes_with_it_and_its_id_never_comes_back(vo
     int64_t id = account(w, "romeo").first[0].i;
     RUN(w, STMT_JOURNAL_ADD, STORE_I(id), STORE_I(1), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>")));
     RUN(w, STMT_ROSTER_SET, STORE_I(id), STORE_T(SLICE("j@e")), STORE_N, STORE_I(3), STORE_N, STORE_N);
-    RUN(w, STMT_CREDENTIAL_SET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")), STORE_I(1), STORE_B(SLICE("s")),
-        STORE_I(4096), STORE_B(SLICE("k")), STORE_B(SLICE("k")));
+    RUN(w, STMT_CREDENTIAL_SET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo")), STORE_I(1),
+        STORE_B(SLICE("s")), STORE_I(4096), STORE_B(SLICE("k")), STORE_B(SLICE("k")));
     assert_int_equal(RUN(w, STMT_JOURNAL_COUNT, STORE_I(id), STORE_I(0)).first[0].i, 1);
-    assert_int_equal(RUN(w, STMT_ACCOUNT_DEL, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).changes, 1);
+    assert_int_equal(RUN(w, STMT_ACCOUNT_DEL, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).changes,
+                     1);
     assert_int_equal(RUN(w, STMT_JOURNAL_COUNT, STORE_I(id), STORE_I(0)).first[0].i, 0);
     assert_int_equal(RUN(w, STMT_ROSTER_ALL, STORE_I(id)).rows, 0);
-    assert_int_equal(RUN(w, STMT_CREDENTIAL_GET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).rows, 0);
+    assert_int_equal(RUN(w, STMT_CREDENTIAL_GET, STORE_T(SLICE("example.net")), STORE_T(SLICE("romeo"))).rows,
+                     0);
     add_account(w, "romeo");
     assert_true(account(w, "romeo").first[0].i > id);
 }
@@ -321,9 +328,10 @@ static void a_turn_is_one_transaction_and_results_come_after_it(void **state)
     open_ok(w, w->loop, on_commit, &t);
     uint64_t last = 0;
     for (int i = 0; i < 100; i++)
-        last = store_run(w->store, STMT_JOURNAL_ADD,
-                         STORE_VALUES(STORE_I(1), STORE_I(i), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>"))),
-                         i == 99 ? on_last : on_done, &t);
+        last =
+            store_run(w->store, STMT_JOURNAL_ADD,
+                      STORE_VALUES(STORE_I(1), STORE_I(i), STORE_T(SLICE("j")), STORE_B(SLICE("<message/>"))),
+                      i == 99 ? on_last : on_done, &t);
     assert_int_equal(t.dones, 0); /* never inside store_run */
     loop_run(w->loop);
     assert_int_equal(t.dones, 100);
@@ -447,7 +455,8 @@ static void closing_on_a_full_disk_says_what_was_not_stored(void **state)
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 8192, old.rlim_max });
-    store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_B(slice_of(big, sizeof big))), keep, &g);
+    store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_B(slice_of(big, sizeof big))),
+              keep, &g);
     store_close(&w->store);
     setrlimit(RLIMIT_FSIZE, &old);
     assert_int_equal(g.calls, 1);
@@ -473,7 +482,8 @@ static void what_was_said_to_be_committed_outlives_a_kill(void **state)
         w->loop = loop_new();
         if (store_open(w->loop, NULL, &w->conf, NULL, NULL, &w->store, NULL) != RC_OK)
             _exit(1);
-        store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_T(SLICE("v"))), say, &pipes[1]);
+        store_run(w->store, STMT_META_SET, STORE_VALUES(STORE_T(SLICE("k")), STORE_T(SLICE("v"))), say,
+                  &pipes[1]);
         loop_run(w->loop);
         _exit(1);
     }

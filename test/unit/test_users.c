@@ -110,7 +110,8 @@ static void impossible_accounts_are_refused(void **state)
     struct world *w = *state;
     assert_int_equal(create(w, "romeo@elsewhere.example", "x"), RC_NOTFOUND);
     assert_int_equal(create(w, "romeo@example.net", ""), RC_SYNTAX);
-    assert_int_equal(create(w, "romeo@example.net", "a\tb"), RC_SYNTAX); /* RFC 8265 4.2.1: control characters */
+    assert_int_equal(create(w, "romeo@example.net", "a\tb"),
+                     RC_SYNTAX); /* RFC 8265 4.2.1: control characters */
     assert_int_equal(check(w, "romeo@example.net", ""), RC_DENIED);
 }
 
@@ -156,7 +157,8 @@ static void on_list(void *ctx, const struct slice *locals, size_t n)
     struct outcome *o = ctx;
     o->names[0] = '\0';
     for (size_t i = 0; i < n; i++)
-        snprintf(o->names + strlen(o->names), sizeof o->names - strlen(o->names), SLICE_FMT " ", SLICE_ARG(locals[i]));
+        snprintf(o->names + strlen(o->names), sizeof o->names - strlen(o->names), SLICE_FMT " ",
+                 SLICE_ARG(locals[i]));
     o->w->answers++;
 }
 
