@@ -118,7 +118,7 @@ class Server:
         raise AssertionError("the server does not start:\n" + self.log_tail())
 
     def launch(self):
-        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
+        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=4", UBSAN_OPTIONS="print_stacktrace=1")
         with open(self.dir / "supervisor.out", "ab") as out:
             self.process = subprocess.Popen([BUILD / "bulkhead", "-d", self.dir], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, env=env, start_new_session=True)
