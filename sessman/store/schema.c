@@ -4,8 +4,7 @@
 #include "sessman/store/inside.h"
 
 /* account.id is never used twice, nor is journal.pos: cursors and rows that outlive an account meet nobody
- * else's. The journal refers to the account by a trigger, not by a foreign key: that would be a look-up for
- * every row. */
+ * else's. */
 /* clang-format off */
 static const char version_1[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY NOT NULL, value BLOB) WITHOUT ROWID;"
@@ -37,14 +36,11 @@ static const char version_1[] =
     " PRIMARY KEY(account, jid)) WITHOUT ROWID;"
     "CREATE TABLE journal("
     " pos INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " account INTEGER NOT NULL,"
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
     " at_ms INTEGER NOT NULL,"
     " peer TEXT NOT NULL,"
     " stanza BLOB NOT NULL);"
-    "CREATE INDEX journal_account ON journal(account);"
-    "CREATE TRIGGER account_gone AFTER DELETE ON account BEGIN"
-    " DELETE FROM journal WHERE account = OLD.id;"
-    "END;";
+    "CREATE INDEX journal_account ON journal(account);";
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {

@@ -237,29 +237,6 @@ void db_close(struct db **at)
     MEM_FREE(at);
 }
 
-enum rc store_check(const char *path, struct why *why)
-{
-    sqlite3 *sql = NULL;
-    sqlite3_stmt *stmt = NULL;
-    int64_t version = 0;
-    enum rc rc = check_file(&(struct store_conf){ .path = path }, why);
-    if (rc == RC_OK && sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-        rc = fail(sql, path, why);
-    if (rc == RC_OK)
-        rc = check_ours(sql, path, &version, why);
-    if (rc == RC_OK && sqlite3_prepare_v2(sql, "PRAGMA quick_check(1)", -1, &stmt, NULL) != SQLITE_OK)
-        rc = fail(sql, path, why);
-    if (rc == RC_OK && sqlite3_step(stmt) != SQLITE_ROW)
-        rc = fail(sql, path, why);
-    if (rc == RC_OK && strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0) {
-        why_set(why, "%s: %s", path, (const char *)sqlite3_column_text(stmt, 0));
-        rc = RC_IO;
-    }
-    sqlite3_finalize(stmt);
-    sqlite3_close(sql);
-    return rc;
-}
-
 /* --- running --- */
 
 /* What a wrong statement cannot cause, and what may be over in a while. */

@@ -73,7 +73,5 @@ struct store_stats {
 };
 struct store_stats store_stats(const struct store *s);
 int store_schema_version(void);
-/* For `check`: is it ours, and sound? Also while sessman has it open; reads the whole file, blocking. */
-MUST_USE enum rc store_check(const char *path, struct why *why);
 
 #endif
