@@ -231,6 +231,16 @@ def test_ctl_status(server):
         assert daemon in text and daemon in status
 
 
+def test_ctl_status_is_a_page_for_people(server):
+    """One line a daemon, then sessions, store, certificates and links."""
+    page = server.ctl("status").stdout
+    for instance in ("router-1", "sessman-1", "c2s-1"):
+        assert any(line.split()[:1] == [instance] and "MiB" in line for line in page.splitlines()), page
+    assert "c2s-1: link to unix:run/router.sock is up" in page
+    assert "sessman-1 (level 3, unix) serves %s" % server.domain in page
+    assert "certificate default, EC 256" in page
+
+
 def test_ctl_check_finds_nothing_wrong_with_what_init_made(server):
     """`init` writes a working directory."""
     server.run("check")
