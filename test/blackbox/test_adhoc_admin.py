@@ -233,7 +233,7 @@ def test_ctl_status(server):
 
 def test_ctl_status_is_a_page_for_people(server):
     """One line a daemon, then sessions, store, certificates and links."""
-    page = server.ctl("status").stdout
+    page = server.run("status").stdout
     for instance in ("router-1", "sessman-1", "c2s-1"):
         assert any(line.split()[:1] == [instance] and "MiB" in line for line in page.splitlines()), page
     assert "c2s-1: link to unix:run/router.sock is up" in page
