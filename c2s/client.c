@@ -4,6 +4,7 @@
 #include "c2s/negotiate.h"
 #include "common/base/mem.h"
 #include "common/edge/check.h"
+#include <arpa/inet.h>
 
 enum { LINGER_MS = 3000 };
 
@@ -16,10 +17,23 @@ const char *client_state_name(enum client_state s)
     return (size_t)s < sizeof names / sizeof *names ? names[s] : "?";
 }
 
+/* Of a socket that is closed already: the network it counted for. */
+static void address_text(const struct addr_key *key, char *out, size_t size)
+{
+    if (key->bytes[0] == 4)
+        inet_ntop(AF_INET, key->bytes + 1, out, (socklen_t)size);
+    uint8_t v6[16] = { 0 };
+    memcpy(v6, key->bytes + 1, 8);
+    if (key->bytes[0] == 6)
+        inet_ntop(AF_INET6, v6, out, (socklen_t)size);
+}
+
 const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub,
                                  const char *doing)
 {
     conn_peer(c->conn, &out->peer);
+    if (out->peer.addr.ss_family == AF_UNSPEC)
+        address_text(&c->address, out->peer.ip, sizeof out->peer.ip);
     out->ctx = (struct log_ctx){
         .log = c->d->run->log, .sub = sub, .conn = c->number, .ip = out->peer.ip, .doing = doing
     };
@@ -277,24 +291,20 @@ void client_answer(struct client *c, struct arena *a, const struct stanza *s, en
     client_write_node(c, error);
 }
 
-/* What is written in pieces is shown as a whole: a piece alone does not tell what may be seen of it. */
-static void wire_pieces(const struct client *c, const struct slice *pieces, size_t n)
-{
-    struct buf all = BUF_INIT(0);
-    if (!log_wants(c->d->run->log, LOG_WIRE, LOG_LEVEL_DEBUG))
-        return;
-    for (size_t i = 0; i < n; i++)
-        buf_slice(&all, pieces[i]);
-    wire(c, true, buf_get(&all));
-    buf_fini(&all);
-}
-
 static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n)
 {
     struct client *c = CONTAINER(s, struct client, session);
-    wire_pieces(c, pieces, n);
-    for (size_t i = 0; i < n; i++)
-        conn_write(c->conn, pieces[i]);
+    if (n == 1) {
+        client_write(c, pieces[0]);
+    } else { /* joined in the output itself; the log shows it whole, as a piece does not tell what is secret
+                in it */
+        struct buf *out = conn_out(c->conn);
+        size_t from = out->len;
+        for (size_t i = 0; i < n; i++)
+            buf_slice(out, pieces[i]);
+        wire(c, true, slice_from(buf_get(out), from));
+        conn_wrote(c->conn);
+    }
     METRIC_INC(c->d->metrics, M_STANZAS_OUT);
 }
 

@@ -69,6 +69,11 @@ static void reload(struct daemon_run *run, const void *new_conf)
         certs_free(&d->certs);
         d->certs = certs;
     }
+    LIST_EACH(&d->clients, it) {
+        struct client *c = CONTAINER(it, struct client, link);
+        if (c->state != CLIENT_CLOSED)
+            keepalive_arm(c);
+    }
     admit_balance(d);
 }
 

@@ -14,7 +14,7 @@ const struct metric_def c2s_metrics[] = {
 };
 /* clang-format on */
 
-enum { MOVED_PER_S = 500 };
+enum { MOVED_PER_S = 500, SCRATCH_KEPT = 64 * 1024 };
 
 /* Where clients are sent elsewhere on draining, not all at once: each comes back somewhere. */
 static void drain_some(struct c2s *d)
@@ -49,6 +49,8 @@ void status_tick(struct c2s *d)
     }
     r->at_ms = now;
     metric_set(d->metrics, M_PENDING, (int64_t)d->n_pending);
+    if (d->scratch.cap > SCRATCH_KEPT) /* one large stanza is no reason to keep its size */
+        buf_fini(&d->scratch);
     addr_sweep(d->addresses, now);
     addr_sweep(d->addresses_pending, now);
     admit_hurry(d);

@@ -31,9 +31,7 @@ def let_in(connect):
 
 def test_connections_of_one_address_are_limited(server, connect):
     """DESIGN 11: the sixth that is not logged in is closed at once; one that ends makes room."""
-    held = [connect() for _ in range(5)]
-    for client in held:
-        client.begin()
+    held = [let_in(connect) for _ in range(5)]
     sixth = connect()
     sixth.expect_eof()
     assert control.counter(server, "bulkhead_c2s_limit_address") >= 1
