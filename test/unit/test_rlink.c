@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
+#include "common/link/component.h"
 #include "common/link/rlink.h"
 #include "router/peer.h"
 /* cmocka wants these before it */
@@ -17,6 +18,7 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 20000, LOOK_MS = 2, BATCH = 500 };
@@ -49,7 +51,10 @@ struct world {
     struct router_conf conf;
     struct daemon_run run;
     bool router_on;
+    struct router_conf second_conf; /* of a second router, in the scenes that have one */
+    struct daemon_run second;
     struct side edge, sess;
+    int deaf; /* a socket */
     uint32_t grace_ms;
 };
 
@@ -464,6 +469,181 @@ static void a_role_is_not_for_the_asking(void **state)
     assert_int_equal(w->edge.links, 0);
 }
 
+/* --- two routers --- */
+
+static void run_open(struct world *w, struct daemon_run *run, const struct router_conf *conf)
+{
+    struct why why = { "" };
+    *run = w->run;
+    run->metrics = metrics_new(router_daemon.metrics, router_daemon.n_metrics);
+    run->conf = conf;
+    if (router_daemon.start(run, &why) != RC_OK)
+        fail_msg("%s", why.text);
+}
+
+static void run_gone(struct daemon_run *run)
+{
+    router_daemon.fini(run);
+    metrics_free(&run->metrics);
+}
+
+static void two_routers(struct world *w)
+{
+    const char *const routers[] = { "unix:r.sock", "unix:second.sock", NULL };
+    struct rlink_conf conf = { .routers = routers, .dir = w->dir, .node_grace_ms = 60000, .ack_ms = 1 };
+    struct slice name = SLICE("im.example");
+    struct why why = { "" };
+    static const char text[] =
+        "[listen]\nunix = second.sock\nport = 0\n[component sessman]\nrole = sessman\nsecret = s1\n"
+        "[component c2s]\nrole = edge\nsecret = s2\n";
+    assert_int_equal(conf_read_text(&router_conf_table, slice_cstr(text), &w->second_conf, &why), RC_OK);
+    run_open(w, &w->second, &w->second_conf);
+    conf.name = "sessman", conf.secret = "s1", conf.instance = "sessman-1", conf.role = ROLE_SESSMAN;
+    w->sess.rl = rlink_new(w->loop, NULL, &conf, &ops, &w->sess);
+    rlink_names(w->sess.rl, &name, 1);
+    conf.name = "c2s", conf.secret = "s2", conf.instance = "c2s-1", conf.role = ROLE_EDGE;
+    w->edge.rl = rlink_new(w->loop, NULL, &conf, &ops, &w->edge);
+}
+
+static unsigned logged_in(const struct daemon_run *run)
+{
+    const struct router *r = run->ctx;
+    return (unsigned)idmap_count(r->nodes);
+}
+
+static bool four_links(struct world *w)
+{
+    return see_each_other(w) && logged_in(&w->run) == 2 && logged_in(&w->second) == 2;
+}
+
+static void send_and_stop_first(struct world *w)
+{
+    send_both(w);
+    router_stop(w);
+}
+
+static bool first_empty_and_all_arrived(struct world *w)
+{
+    return router_empty(w) && all_arrived(w);
+}
+
+static void first_comes_second_goes(struct world *w)
+{
+    router_gone(w);
+    router_start(w);
+    send_both(w);
+}
+
+static bool first_is_back(struct world *w)
+{
+    return logged_in(&w->run) == 2 && all_arrived(w);
+}
+
+static void send_and_stop_second(struct world *w)
+{
+    send_both(w);
+    router_daemon.stop(&w->second);
+}
+
+static bool second_empty_and_all_arrived(struct world *w)
+{
+    const struct router *second = w->second.ctx;
+    return second->n_peers == 0 && all_arrived(w);
+}
+
+static void second_gone(struct world *w)
+{
+    run_gone(&w->second);
+    conf_clear(&router_conf_table, &w->second_conf);
+}
+
+static void one_router_of_two_is_enough(void **state) /* DESIGN 6 */
+{
+    static const struct step steps[] = {
+        { NULL, two_routers },
+        { four_links, send_both },
+        { all_arrived, send_and_stop_first },
+        { first_empty_and_all_arrived, first_comes_second_goes },
+        { first_is_back, send_and_stop_second },
+        { second_empty_and_all_arrived, second_gone },
+        { NULL, send_both },
+        { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->sess.got, 5 * BATCH);
+    assert_int_equal(w->edge.downs + w->sess.downs, 0);
+    assert_int_equal(w->edge.links, 1); /* the link as a whole never went down */
+}
+
+/* --- a component that does not read --- */
+
+static void put(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void deaf_connects(struct world *w)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    snprintf(un.sun_path, sizeof un.sun_path, "%s/r.sock", w->dir);
+    w->deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(w->deaf, (struct sockaddr *)&un, sizeof un), 0);
+    put(w->deaf,
+        "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' "
+        "to='echo.example'>");
+    both_open(w);
+}
+
+static bool deaf_is_bound(struct world *w)
+{
+    char text[1024] = "", hash[200];
+    ssize_t n = read(w->deaf, text, sizeof text - 1);
+    const char *id = n > 0 ? strstr(text, " id='") : NULL;
+    if (id) {
+        struct arena *a = arena_new(512, 0);
+        const char *end = strchr(id + 5, '\'');
+        struct slice digest = component_digest(a, slice_of(id + 5, (size_t)(end - id - 5)), SLICE("s3"));
+        snprintf(hash, sizeof hash, "<handshake>" SLICE_FMT "</handshake>", SLICE_ARG(digest));
+        put(w->deaf, hash);
+        arena_free(&a);
+    }
+    return see_each_other(w) && names_bound(router_of(w)->names, SLICE("echo.example")) == 1;
+}
+
+static bool flood(struct world *w) /* until it comes back */
+{
+    char filler[4000];
+    struct slice pieces[3] = { SLICE("<message>"), slice_of(filler, sizeof filler), SLICE("</message>") };
+    memset(filler, ' ', sizeof filler);
+    for (int i = 0; i < 50; i++) {
+        if (rlink_send_name(w->sess.rl, SLICE("echo.example"), pieces, 3) != RC_OK)
+            break;
+    }
+    return w->sess.bounced > 0 && w->sess.bounce_flags == FRAME_F_FULL;
+}
+
+static bool closed_for_it(struct world *w)
+{
+    return metric_value(w->run.metrics, METRIC_FULL_CLOSED) == 1 &&
+           names_bound(router_of(w)->names, SLICE("echo.example")) == 0;
+}
+
+static void who_does_not_read_is_closed_and_nobody_else(void **state) /* DESIGN 2: nobody else's latency */
+{
+    static const struct step steps[] = {
+        { NULL, deaf_connects },      { deaf_is_bound, NULL }, { flood, NULL },
+        { closed_for_it, send_both }, { all_arrived, NULL },   { NULL, NULL },
+    };
+    struct world *w = *state;
+    w->conf.queue_bytes = 65536;
+    w->conf.full_ms = 200;
+    router_of(w)->conn_conf.out_full = 65536;
+    play(w, steps);
+    close(w->deaf);
+}
+
 /* --- between hosts --- */
 
 static void fingerprint_of(const char *file, char out[65])
@@ -606,6 +786,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_arrive_once_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_router_that_restarts_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edge_that_was_given_up_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_router_of_two_is_enough, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_does_not_read_is_closed_and_nobody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_has_bound_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edge_may_not_address_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wrong_secret_gets_nowhere, setup, teardown),
