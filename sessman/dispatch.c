@@ -26,6 +26,7 @@ static void incoming_end(struct incoming *in)
 {
     if (in->is_held)
         return;
+    assert(in->sm);
     struct sessman *sm = in->sm;
     struct arena *a = in->a;
     uint64_t *source = in->session ? &in->session->ticket : in->from_session ? NULL : &sm->routed_ticket;
