@@ -125,17 +125,18 @@ class Server:
 
     def ready(self):
         """Whether the server answers clients; waits until it does or is dead."""
-        def answering():
-            if self.process.poll() is not None:
-                return "dead"
-            with contextlib.suppress(OSError, AssertionError, Closed):
-                return self.serves()
-        ok = poll("the server to answer", answering) != "dead"
+        ok = poll("the server to answer", lambda: self.process.poll() is not None or self.answers())
         self.pids = self.daemons()
-        return ok
+        return ok and self.process.poll() is None
+
+    def answers(self):
+        """Whether every hosted domain offers to log in, now."""
+        try:
+            return self.serves()
+        except (OSError, AssertionError, Closed):
+            return False
 
     def serves(self):
-        """Every hosted domain offers to log in."""
         for domain in self.domains:
             client = Client(self, domain=domain, name="probe")
             try:
@@ -217,10 +218,8 @@ class Server:
             return len(now) >= len(victims) and not set(now) & set(victims)
         poll("a new " + name, replaced)
 
-        def answering():
-            with contextlib.suppress(OSError, AssertionError, Closed):
-                return self.run("users", self.domain, check=False).returncode == 0 and self.serves()
-        poll("the server to answer", answering)
+        poll("the server to answer",
+             lambda: self.run("users", self.domain, check=False).returncode == 0 and self.answers())
         self.pids = self.daemons()
 
     def log_files(self):

@@ -1,18 +1,16 @@
 """Clients and components that overdo it: floods, heaps, and peers that stop reading (groups 22, 23, 33, 34, 45 of the
 survey). What they cost is bounded and theirs."""
 
-import os
 import socket
 
 import pytest
 
 from client import Closed, error_of
-from hostile import memory
+from hostile import SANITIZED, memory
 from roster import fetch, item, items_of, put, query
 
 ECHO = "echo.im.example"
 SERVER = {"components": {ECHO: "secret of echo"}}
-SANITIZED = "asan" in os.environ.get("BULKHEAD_BUILD", "")
 ROOM = 64 * 1024        # KiB that a flood may cost while it lasts
 
 
