@@ -224,8 +224,8 @@ static void on_login_late(struct timer *t)
     peer_stream_error(p, STREAM_CONNECTION_TIMEOUT, "no login in time");
 }
 
-/* There is no room for p: strangers that have connected and say nothing keep nobody out who logs in. The oldest of them
- * goes, or p where all others are known. */
+/* There is no room for p: strangers that have connected and say nothing keep nobody out who logs in. The
+ * oldest of them goes, or p where all others are known. */
 static struct peer *dispensable(struct peer *p)
 {
     LIST_EACH(&p->r->peers, at) {
@@ -254,7 +254,8 @@ void peer_accept(void *router, struct conn *c)
     xmlin_init(&p->in, r->xml, &early_limits);
     loop_timer(r->run->loop, &p->timer, r->conf->auth_ms, on_login_late);
     if (r->stopping || r->n_peers > r->conf->peers_max)
-        peer_stream_error(r->stopping ? p : dispensable(p), STREAM_RESOURCE_CONSTRAINT, "too many connections");
+        peer_stream_error(r->stopping ? p : dispensable(p), STREAM_RESOURCE_CONSTRAINT,
+                          "too many connections");
 }
 
 /* --- login --- */

@@ -98,7 +98,8 @@ static void on_row(void *ctx, const struct store_result *r)
     a->admin = v[1].i != 0;
     a->roster.version = (uint64_t)v[2].i;
     a->delivered = (uint64_t)v[3].i;
-    store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count, l);
+    store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count,
+              l);
     store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);
 }
 
@@ -114,11 +115,13 @@ static struct account *load_start(struct sessman *sm, const struct jid *bare)
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
     l->sm = sm;
     l->a = a;
-    store_run(sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local)), on_row, l);
+    store_run(sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local)), on_row,
+              l);
     return a;
 }
 
-void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a), void *ctx)
+void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a),
+                  void *ctx)
 {
     struct account *a = map_get(sm->accounts, jid_bare(bare));
     if (a && a->loaded) {
@@ -184,7 +187,8 @@ void account_deleted(struct sessman *sm, struct slice bare)
         return;
     account_hold(a);
     LIST_EACH(&a->sessions, it)
-        session_close(sm, CONTAINER(it, struct session, in_account), STREAM_NOT_AUTHORIZED, "account deleted");
+        session_close(sm, CONTAINER(it, struct session, in_account), STREAM_NOT_AUTHORIZED,
+                      "account deleted");
     if (map_get(sm->accounts, bare) == a)
         map_remove(sm->accounts, bare);
     if (link_in_list(&a->idle)) {

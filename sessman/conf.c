@@ -31,6 +31,6 @@ static const struct option options[] = {
     OPTION_LIST("contact", "support", struct sessman_conf, contact_support, "", RELOAD),
     /* clang-format on */
 };
-const struct conf_table sessman_conf_table = {
-    .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct sessman_conf)
-};
+const struct conf_table sessman_conf_table = { .options = options,
+                                               .n = sizeof options / sizeof options[0],
+                                               .size = sizeof(struct sessman_conf) };

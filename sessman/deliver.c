@@ -7,7 +7,8 @@
 #include "sessman/out.h"
 #include "sessman/session.h"
 
-/* RFC 6121 8.5, table 1. Columns: enum deliver_situation. A full JID that matches gets it (8.5.3.1) and needs no row. */
+/* RFC 6121 8.5, table 1. Columns: enum deliver_situation. A full JID that matches gets it (8.5.3.1) and needs
+ * no row. */
 static const struct {
     enum deliver_to to;
     enum stanza_type type;
@@ -35,7 +36,8 @@ static const struct {
     /* clang-format on */
 };
 
-enum deliver_action deliver_decide(enum deliver_to to, enum deliver_situation situation, enum stanza_type type)
+enum deliver_action deliver_decide(enum deliver_to to, enum deliver_situation situation,
+                                   enum stanza_type type)
 {
     if (to == DELIVER_FULL_MATCH)
         return DELIVER_THAT;
@@ -109,8 +111,8 @@ static void act(struct incoming *in, enum deliver_action action, const struct se
     }
 }
 
-/* A resource is addressed by its full JID when it is bound; presence and messages also reach one that is not available
- * (RFC 6121 8.5.3.1: connected resource). */
+/* A resource is addressed by its full JID when it is bound; presence and messages also reach one that is not
+ * available (RFC 6121 8.5.3.1: connected resource). */
 void deliver(struct incoming *in)
 {
     const struct session *match = NULL;
@@ -138,7 +140,8 @@ void deliver_to_session(struct sessman *sm, uint64_t ticket, const struct sessio
 }
 
 static void fanout(struct sessman *sm, uint64_t ticket, const struct account *a, const struct node *n,
-                   bool (*wanted)(const struct session *s, const struct session *but), const struct session *but)
+                   bool (*wanted)(const struct session *s, const struct session *but),
+                   const struct session *but)
 {
     struct session *list[64];
     size_t k = 0, to_at;

@@ -6,7 +6,8 @@
 #include "common/xmpp/xmlout.h"
 #include "sessman/module.h"
 
-static void contact_field(struct arena *a, struct node *form, const char *var, const struct conf_list *addresses)
+static void contact_field(struct arena *a, struct node *form, const char *var,
+                          const struct conf_list *addresses)
 {
     if (!addresses->n)
         return;

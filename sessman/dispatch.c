@@ -104,11 +104,13 @@ void in_error(struct incoming *in, enum stanza_cond cond, const char *text)
 
 static void arrive(struct incoming *in)
 {
-    static const unsigned rows_of[] = { [STANZA_MESSAGE] = ON_MESSAGE_IN, [STANZA_PRESENCE] = ON_PRESENCE_IN };
-    unsigned on = in->st.kind != STANZA_IQ    ? rows_of[in->st.kind]
-                  : in->st.type == IQ_GET     ? ON_IQ_GET
-                  : in->st.type == IQ_SET     ? ON_IQ_SET
-                                              : 0;
+    static const unsigned rows_of[] = {
+        [STANZA_MESSAGE] = ON_MESSAGE_IN, [STANZA_PRESENCE] = ON_PRESENCE_IN
+    };
+    unsigned on = in->st.kind != STANZA_IQ ? rows_of[in->st.kind]
+                  : in->st.type == IQ_GET  ? ON_IQ_GET
+                  : in->st.type == IQ_SET  ? ON_IQ_SET
+                                           : 0;
     if (on && module_run(in, on) == HANDLED)
         return;
     deliver(in);
@@ -134,7 +136,8 @@ static void on_target(void *ctx, struct account *a)
 
 static void to_account(struct incoming *in)
 {
-    struct account *a = in->to == TO_OWN_ACCOUNT ? in->session->account : account_find(in->sm, jid_bare(&in->st.to));
+    struct account *a =
+        in->to == TO_OWN_ACCOUNT ? in->session->account : account_find(in->sm, jid_bare(&in->st.to));
     struct jid bare;
     if (a) {
         account_load(in->sm, &in->st.to, on_target, in); /* at once */
@@ -164,7 +167,8 @@ static void route(struct incoming *in)
     }
 }
 
-/* `to` of a stanza without one is the sender's own account (RFC 6120 10.3), except that presence is broadcast. */
+/* `to` of a stanza without one is the sender's own account (RFC 6120 10.3), except that presence is
+ * broadcast. */
 static enum addressee addressee_of(struct incoming *in)
 {
     struct stanza *st = &in->st;
@@ -191,7 +195,8 @@ static enum addressee addressee_of(struct incoming *in)
 /* RFC 6121 3.1.2 and following: subscription stanzas are sent in the name of the bare JID. */
 static bool is_subscription(enum stanza_type t)
 {
-    return t == PRESENCE_SUBSCRIBE || t == PRESENCE_SUBSCRIBED || t == PRESENCE_UNSUBSCRIBE || t == PRESENCE_UNSUBSCRIBED;
+    return t == PRESENCE_SUBSCRIBE || t == PRESENCE_SUBSCRIBED || t == PRESENCE_UNSUBSCRIBE ||
+           t == PRESENCE_UNSUBSCRIBED;
 }
 
 static void stamp_from(struct incoming *in)
@@ -304,7 +309,8 @@ void dispatch_bounce(struct sessman *sm, const struct frame *f)
                : f->flags & FRAME_F_FULL  ? COND_RESOURCE_CONSTRAINT
                                           : COND_SERVICE_UNAVAILABLE;
         e = stanza_error(a, &st, cond, NULL);
-        if (e && (st.kind != STANZA_PRESENCE || st.type == PRESENCE_SUBSCRIBE || st.type == PRESENCE_AVAILABLE))
+        if (e &&
+            (st.kind != STANZA_PRESENCE || st.type == PRESENCE_SUBSCRIBE || st.type == PRESENCE_AVAILABLE))
             dispatch_stanza(sm, e, 0);
     }
     arena_give(sm->arenas, &a);

@@ -1,4 +1,5 @@
-/* sessman/domains.c - the hosted domains: rows of the store, names at the routers, news for the edges (DESIGN 8) */
+/* sessman/domains.c - the hosted domains: rows of the store, names at the routers, news for the edges (DESIGN
+ * 8) */
 #include "common/base/mem.h"
 #include "sessman/auth.h"
 #include "sessman/discoinfo.h"
@@ -107,7 +108,8 @@ struct changing {
     void *ctx;
 };
 
-static struct changing *changing_new(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx)
+static struct changing *changing_new(struct sessman *sm, struct slice name,
+                                     void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct changing *c = mem_new(sizeof *c);
     c->sm = sm;
@@ -134,7 +136,8 @@ static void on_added(void *ctx, const struct store_result *r)
     changed(c, r->rc);
 }
 
-void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx)
+void sessman_domain_add(struct sessman *sm, struct slice name, bool registration,
+                        void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     if (sessman_domain(sm, name) || map_count(sm->domains) >= DOMAINS_MAX) {
         done(ctx, sessman_domain(sm, name) ? RC_EXISTS : RC_LIMIT);
@@ -163,13 +166,15 @@ static void on_count(void *ctx, const struct store_result *r)
         changed(c, r->rc == RC_OK ? RC_CONFLICT : r->rc);
 }
 
-void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx)
+void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc),
+                           void *ctx)
 {
     if (!sessman_domain(sm, name)) {
         done(ctx, RC_NOTFOUND);
         return;
     }
-    store_run(sm->store, STMT_ACCOUNT_COUNT, STORE_VALUES(STORE_T(name)), on_count, changing_new(sm, name, done, ctx));
+    store_run(sm->store, STMT_ACCOUNT_COUNT, STORE_VALUES(STORE_T(name)), on_count,
+              changing_new(sm, name, done, ctx));
 }
 
 void sessman_domain_registration(struct sessman *sm, struct slice name, bool open)

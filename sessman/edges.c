@@ -6,11 +6,12 @@
 #include "sessman/out.h"
 #include "sessman/session.h"
 
-/* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the number. */
+/* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the
+ * number. */
 struct acks {
     uint64_t first;
-    size_t head, n, cap;    /* ring */
-    uint64_t *tickets;      /* UINT64_MAX: being worked on */
+    size_t head, n, cap; /* ring */
+    uint64_t *tickets;   /* UINT64_MAX: being worked on */
 };
 
 static uint64_t *ack_slot(struct acks *k, size_t i)
@@ -102,7 +103,8 @@ static void on_overflow(struct turn *t)
 {
     struct edge *e = CONTAINER(t, struct edge, end_sessions);
     struct log_ctx log = sessman_log(e->sm, LOG_LINK);
-    LOG_ERROR(&log, "edge_overflow", F_STR("instance", e->node->instance), F_UINT("sessions", idmap_count(e->sessions)),
+    LOG_ERROR(&log, "edge_overflow", F_STR("instance", e->node->instance),
+              F_UINT("sessions", idmap_count(e->sessions)),
               F_UINT("bytes", rlink_unacked(e->sm->rlink, e->node)));
     metric_add(e->sm->metrics, M_EDGE_OVERFLOWS, 1);
     end_all(e);
@@ -119,7 +121,8 @@ void edge_check_backlog(struct edge *e)
     loop_at_turn_end(e->sm->loop, &e->end_sessions);
 }
 
-/* The session ended here, the edge does not know yet, or never heard of it (it was out of reach): now it does. */
+/* The session ended here, the edge does not know yet, or never heard of it (it was out of reach): now it
+ * does. */
 static void stray(struct edge *e, uint64_t id)
 {
     struct buf b = BUF_INIT(0);
@@ -189,7 +192,8 @@ static void bad_frame(struct sessman *sm, const struct rnode *from, const char *
     LOG_WARN(&log, "bad_frame", F_STR("from", from ? from->instance : "router"), F_STR("why", what));
 }
 
-/* The first frame of a session opens it; any other for an id that is not known is late (its session was closed). */
+/* The first frame of a session opens it; any other for an id that is not known is late (its session was
+ * closed). */
 static void control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
 {
     struct arena *a = arena_take(sm->arenas);
@@ -247,7 +251,8 @@ static void on_bounce(void *owner, const struct frame *f)
 static void on_room(void *owner, struct rnode *node)
 {
     (void)owner;
-    (void)node; /* sessman's own output is bounded by its edges' windows: a slow edge is closed by the router */
+    (void)
+        node; /* sessman's own output is bounded by its edges' windows: a slow edge is closed by the router */
 }
 
 static void on_link(void *owner, bool up)

@@ -14,14 +14,14 @@
 
 /* One account's offline messages on their way to one session. The account is referenced while it goes on. */
 struct replay {
-    struct link link;       /* in edge->replays while an acknowledgement is awaited */
+    struct link link; /* in edge->replays while an acknowledgement is awaited */
     struct sessman *sm;
     struct account *a;
-    struct session *s;      /* NULL: ended; another takes over or it stops */
-    int64_t last_pos;       /* of the page that is on its way */
-    uint64_t last_seq;      /* number of its last frame in the edge's channel */
-    size_t n;               /* rows of it */
-    size_t appended;        /* since the page was asked for: it may lack them */
+    struct session *s; /* NULL: ended; another takes over or it stops */
+    int64_t last_pos;  /* of the page that is on its way */
+    uint64_t last_seq; /* number of its last frame in the edge's channel */
+    size_t n;          /* rows of it */
+    size_t appended;   /* since the page was asked for: it may lack them */
     bool fetching;
 };
 
@@ -67,8 +67,8 @@ void journal_store(struct incoming *in)
     buf_reset(&sm->scratch);
     xmlout_node(&sm->scratch, in->st.node, NS_CLIENT);
     in_wrote(in, store_run(sm->store, STMT_JOURNAL_ADD,
-                           STORE_VALUES(STORE_I(a->id), STORE_I(clock_wall_ms()), STORE_T(jid_bare(&in->st.from)),
-                                        STORE_B(buf_get(&sm->scratch))),
+                           STORE_VALUES(STORE_I(a->id), STORE_I(clock_wall_ms()),
+                                        STORE_T(jid_bare(&in->st.from)), STORE_B(buf_get(&sm->scratch))),
                            NULL, NULL));
 }
 
@@ -141,8 +141,10 @@ static void page_done(struct replay *r)
     struct account *a = r->a;
     a->delivered = (uint64_t)r->last_pos;
     a->offline_n -= r->n < a->offline_n ? r->n : a->offline_n;
-    store_run(r->sm->store, STMT_ACCOUNT_DELIVERED, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL, NULL);
-    store_run(r->sm->store, STMT_JOURNAL_DROP, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL, NULL);
+    store_run(r->sm->store, STMT_ACCOUNT_DELIVERED, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL,
+              NULL);
+    store_run(r->sm->store, STMT_JOURNAL_DROP, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL,
+              NULL);
     list_unlink(&r->link);
     fetch(r);
 }

@@ -14,9 +14,9 @@
 #include "sessman/session.h"
 
 #define WORK_THREADS 2
-#define WORK_MAX 10000     /* waiting PBKDF2 jobs; over it temporary-auth-failure */
-#define ARENA_CHUNK 8192   /* bytes: a stanza of ordinary size needs no second chunk */
-#define ARENA_KEEP 16
+#define WORK_MAX     10000 /* waiting PBKDF2 jobs; over it temporary-auth-failure */
+#define ARENA_CHUNK  8192  /* bytes: a stanza of ordinary size needs no second chunk */
+#define ARENA_KEEP   16
 
 /* clang-format off */
 static const struct metric_def metrics[] = {
@@ -86,8 +86,9 @@ static void on_secret(void *ctx, const struct store_result *r)
     }
     secret_random(sm->secret, sizeof sm->secret);
     store_run(sm->store, STMT_META_ADD,
-              STORE_VALUES(STORE_T(SLICE("secret")), STORE_B(slice_of((const char *)sm->secret, sizeof sm->secret))), NULL,
-              NULL);
+              STORE_VALUES(STORE_T(SLICE("secret")),
+                           STORE_B(slice_of((const char *)sm->secret, sizeof sm->secret))),
+              NULL, NULL);
 }
 
 static void on_domains(struct sessman *sm)
@@ -192,9 +193,11 @@ static void status(struct daemon_run *run, struct buf *json)
     struct store_stats st = store_stats(sm->store);
     buf_fmt(json, "\"sessions\":%zu,\"accounts_loaded\":%zu,\"domains\":%zu,", sm->sessions_bound,
             map_count(sm->accounts), map_count(sm->domains));
-    buf_fmt(json, "\"store\":{\"statements\":%llu,\"commits\":%llu,\"batch_max\":%llu,\"retries\":%llu,\"waiting\":%zu,",
-            (unsigned long long)st.statements, (unsigned long long)st.commits, (unsigned long long)st.batch_max,
-            (unsigned long long)st.retries, st.waiting);
+    buf_fmt(json,
+            "\"store\":{\"statements\":%llu,\"commits\":%llu,\"batch_max\":%llu,\"retries\":%llu,\"waiting\":"
+            "%zu,",
+            (unsigned long long)st.statements, (unsigned long long)st.commits,
+            (unsigned long long)st.batch_max, (unsigned long long)st.retries, st.waiting);
     buf_fmt(json, "\"commit_us_max\":%llu},\"links\":", (unsigned long long)st.commit_us_max);
     if (sm->rlink)
         rlink_status(sm->rlink, json);

@@ -2,8 +2,8 @@
 
 #include "common/base/mem.h"
 
-extern const struct module mod_register, mod_roster, mod_subscription, mod_presence, mod_commands, mod_admin, mod_disco,
-    mod_ping, mod_version, mod_time, mod_offline, mod_cputime;
+extern const struct module mod_register, mod_roster, mod_subscription, mod_presence, mod_commands, mod_admin,
+    mod_disco, mod_ping, mod_version, mod_time, mod_offline, mod_cputime;
 
 /* In running order: earlier rows see a stanza first. */
 const struct module *const modules[] = {
@@ -17,10 +17,11 @@ struct module_index {
         struct iq_row *next; /* same namespace, running order */
         const struct handler *h;
         struct slice ns;
-    } *rows;
+    } * rows;
     size_t n_rows;
-    struct map *by_ns;       /* first row of each namespace */
-    const struct handler **others[4]; /* MESSAGE_OUT, MESSAGE_IN, PRESENCE_OUT, PRESENCE_IN; NULL-terminated */
+    struct map *by_ns; /* first row of each namespace */
+    const struct handler *
+        *others[4]; /* MESSAGE_OUT, MESSAGE_IN, PRESENCE_OUT, PRESENCE_IN; NULL-terminated */
 };
 
 static struct slice row_ns(const void *value)
@@ -83,7 +84,8 @@ static enum handled run_iq(struct incoming *in, unsigned on)
     const struct node *p = in->st.payload;
     for (const struct iq_row *row = map_get(in->sm->modules->by_ns, p->ns); row; row = row->next) {
         const struct handler *h = row->h;
-        if ((h->on & on) && (h->to & in->to) && (!h->name || slice_is(p->name, h->name)) && h->fn(in) == HANDLED)
+        if ((h->on & on) && (h->to & in->to) && (!h->name || slice_is(p->name, h->name)) &&
+            h->fn(in) == HANDLED)
             return HANDLED;
     }
     return PASS;

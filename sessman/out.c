@@ -8,14 +8,14 @@
 struct held_frame {
     struct link link;
     uint64_t ticket;
-    struct edge *edge;     /* NULL: by name */
-    uint64_t session;      /* 0 for fan-out */
+    struct edge *edge; /* NULL: by name */
+    uint64_t session;  /* 0 for fan-out */
     enum frame_kind kind;
     uint32_t name_len, len;
-    char bytes[];          /* name, payload */
+    char bytes[]; /* name, payload */
 };
 struct out {
-    struct link held;      /* in order of being sent */
+    struct link held; /* in order of being sent */
 };
 
 struct out *out_new(void)
@@ -46,8 +46,8 @@ static void name_send(struct sessman *sm, struct slice name, struct slice stanza
 }
 
 /* What is sent for a ticket that is not committed is kept, and so is all behind it with that ticket. */
-static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_t session, enum frame_kind kind,
-                 struct slice name, const struct slice *pieces, size_t n)
+static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_t session,
+                 enum frame_kind kind, struct slice name, const struct slice *pieces, size_t n)
 {
     if (ticket <= store_committed(sm->store))
         return false;
@@ -107,8 +107,8 @@ static void fanout_to_edge(struct sessman *sm, uint64_t ticket, struct edge *e, 
     buf_fini(&head);
 }
 
-void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n, struct slice stanza,
-                size_t to_at)
+void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
+                struct slice stanza, size_t to_at)
 {
     uint64_t ids[FANOUT_MAX];
     metric_add(sm->metrics, M_FANOUT_COPIES, n);

@@ -43,7 +43,8 @@ static bool contact_is_local(const struct sessman *sm, struct slice jid)
     return sessman_domain(sm, slash < 0 ? domain : slice_to(domain, (size_t)slash)) != NULL;
 }
 
-static void send_elsewhere(struct sessman *sm, uint64_t ticket, struct slice to, struct slice stanza, size_t to_at)
+static void send_elsewhere(struct sessman *sm, uint64_t ticket, struct slice to, struct slice stanza,
+                           size_t to_at)
 {
     struct buf b = BUF_INIT(0);
     buf_slice(&b, slice_to(stanza, to_at));
@@ -84,7 +85,8 @@ static void show_to_session(struct sessman *sm, uint64_t ticket, const struct ac
     }
 }
 
-static void probe_elsewhere(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice contact)
+static void probe_elsewhere(struct sessman *sm, uint64_t ticket, const struct session *s,
+                            struct slice contact)
 {
     struct buf b = BUF_INIT(0);
     BUF_LIT(&b, "<presence type='probe'");
@@ -127,8 +129,8 @@ void presence_show(struct sessman *sm, uint64_t ticket, const struct account *ac
     LIST_EACH(&acc->sessions, it) {
         const struct session *s = CONTAINER(it, struct session, in_account);
         struct node *n;
-        if (!s->available ||
-            xmlin_parse(sm->xml, a, slice_of(s->presence, s->presence_len), &sm->xml_limits, &n, NULL) != RC_OK)
+        if (!s->available || xmlin_parse(sm->xml, a, slice_of(s->presence, s->presence_len), &sm->xml_limits,
+                                         &n, NULL) != RC_OK)
             continue;
         node_set(a, n, "to", to->full);
         dispatch_stanza(sm, n, ticket);

@@ -80,8 +80,8 @@ static struct roster_item *item_write(void *at, struct slice jid, struct slice n
     return item;
 }
 
-static struct roster_item *item_new(struct slice jid, struct slice name, struct slice groups, struct slice request,
-                                    uint8_t state)
+static struct roster_item *item_new(struct slice jid, struct slice name, struct slice groups,
+                                    struct slice request, uint8_t state)
 {
     return item_write(mem_new(item_size(jid, name, groups, request)), jid, name, groups, request, state);
 }
@@ -117,7 +117,8 @@ static void roster_take_out(struct roster *r, struct slice jid)
 
 static int item_cmp(const void *a, const void *b)
 {
-    return slice_cmp(roster_item_jid(*(struct roster_item *const *)a), roster_item_jid(*(struct roster_item *const *)b));
+    return slice_cmp(roster_item_jid(*(struct roster_item *const *)a),
+                     roster_item_jid(*(struct roster_item *const *)b));
 }
 
 /* Values of a row that are out of range are cut rather than believed: a database row is outside input too. */
@@ -138,7 +139,8 @@ void roster_load(struct roster *r, const struct store_result *rows)
     char *at = r->block;
     for (size_t i = 0; i < rows->rows; i++) {
         const struct store_value *v = store_row(rows, i);
-        struct slice jid = slice_to(v[0].s, JID_MAX), name = column(&v[1]), groups = column(&v[3]), request = column(&v[4]);
+        struct slice jid = slice_to(v[0].s, JID_MAX), name = column(&v[1]), groups = column(&v[3]),
+                     request = column(&v[4]);
         r->items[r->n++] = item_write(at, jid, name, groups, request, (uint8_t)(v[2].i & 0x3f));
         at += item_size(jid, name, groups, request);
     }
@@ -149,7 +151,8 @@ void roster_load(struct roster *r, const struct store_result *rows)
 static uint64_t version_write(struct roster *r, struct store *store, int64_t account)
 {
     r->version++;
-    return store_run(store, STMT_ROSTER_VERSION, STORE_VALUES(STORE_I(account), STORE_I(r->version)), NULL, NULL);
+    return store_run(store, STMT_ROSTER_VERSION, STORE_VALUES(STORE_I(account), STORE_I(r->version)), NULL,
+                     NULL);
 }
 
 uint64_t roster_remove(struct roster *r, struct store *store, int64_t account, struct slice jid)
@@ -178,8 +181,9 @@ uint64_t roster_set(struct roster *r, struct store *store, int64_t account, cons
     return version_write(r, store, account);
 }
 
-/* RFC 6121 appendix A: the stanza has an effect when one of `any` is set and none of `not`; then `set` and `clear`. Where
- * it has none the last column says whether it passes all the same (A.2.1, A.2.2: outbound requests always do). */
+/* RFC 6121 appendix A: the stanza has an effect when one of `any` is set and none of `not`; then `set` and
+ * `clear`. Where it has none the last column says whether it passes all the same (A.2.1, A.2.2: outbound
+ * requests always do). */
 static const struct {
     enum sub_dir dir;
     enum stanza_type type;

@@ -238,7 +238,8 @@ static void auth_step(struct session *s, enum control_kind kind, struct arena *a
         auth_abort(s->login->auth);
 }
 
-void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a, struct node *n)
+void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a,
+                     struct node *n)
 {
     struct slice resource;
     switch (kind) {
@@ -309,7 +310,8 @@ void session_unstall(struct sessman *sm, struct session *s)
 
 /* --- the end --- */
 
-#define RELEASE_LEAST 500     /* sessions that have ended, before giving memory back is worth a walk over the heap */
+#define RELEASE_LEAST                                                                                        \
+    500 /* sessions that have ended, before giving memory back is worth a walk over the heap */
 #define RELEASE_AFTER_MS 2000
 
 static void on_release(struct timer *t)
@@ -324,7 +326,8 @@ static void on_release(struct timer *t)
 static void release_later(struct sessman *sm)
 {
     sm->sessions_gone++;
-    if (sm->sessions_gone >= RELEASE_LEAST && sm->sessions_gone >= sm->sessions_bound && !timer_running(&sm->release))
+    if (sm->sessions_gone >= RELEASE_LEAST && sm->sessions_gone >= sm->sessions_bound &&
+        !timer_running(&sm->release))
         loop_timer(sm->loop, &sm->release, RELEASE_AFTER_MS, on_release);
 }
 

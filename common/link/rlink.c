@@ -199,14 +199,14 @@ static void rnode_describe(struct rnode *n, const struct control_node_up *up)
         n->names[i] = mem_copy(up->names[i]);
 }
 
-/* A new node under the instance name of one that cannot be reached is that daemon, started again: the old one is not
- * waited for. */
+/* A new node under the instance name of one that cannot be reached is that daemon, started again: the old one
+ * is not waited for. */
 static void replace_older(struct rlink *rl, const struct rnode_link *l)
 {
     struct rnode_link *other;
     for (size_t at = 0; (other = idmap_next(rl->nodes, &at));) {
-        if (other != l && !other->node.reachable && other->node.role == l->node.role && other->node.instance &&
-            strcmp(other->node.instance, l->node.instance) == 0)
+        if (other != l && !other->node.reachable && other->node.role == l->node.role &&
+            other->node.instance && strcmp(other->node.instance, l->node.instance) == 0)
             loop_timer(rl->loop, &other->grace, 0, on_grace_over);
     }
 }

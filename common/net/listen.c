@@ -306,7 +306,8 @@ static uint16_t port_of(int fd)
     in_port_t port = 0;
     const char *at = (const char *)&sa;
     memcpy(&port,
-           at + (sa.ss_family == AF_INET6 ? offsetof(struct sockaddr_in6, sin6_port) : offsetof(struct sockaddr_in, sin_port)),
+           at + (sa.ss_family == AF_INET6 ? offsetof(struct sockaddr_in6, sin6_port)
+                                          : offsetof(struct sockaddr_in, sin_port)),
            sizeof port);
     return ntohs(port);
 }

@@ -1,9 +1,9 @@
 /* sessman/mod/cputime.c - an example module: how much CPU time the session manager has used
  *
- * What a module needs: a handler, a row in the table that says which stanzas it wants (here: iq get, namespace, element,
- * addressed to the domain), the feature that discovery shows, and the line in modules.c. A client asks
- *   <iq type='get' to='example.net' id='1'><cputime xmlns='urn:bulkhead:cputime:0'/></iq>
- * and gets <cputime xmlns='urn:bulkhead:cputime:0' us='123456'/>: microseconds, user and system. */
+ * What a module needs: a handler, a row in the table that says which stanzas it wants (here: iq get,
+ * namespace, element, addressed to the domain), the feature that discovery shows, and the line in modules.c.
+ * A client asks <iq type='get' to='example.net' id='1'><cputime xmlns='urn:bulkhead:cputime:0'/></iq> and
+ * gets <cputime xmlns='urn:bulkhead:cputime:0' us='123456'/>: microseconds, user and system. */
 #include "common/base/clock.h"
 #include "sessman/module.h"
 

@@ -9,7 +9,8 @@ static enum handled on_domain_info(struct incoming *in)
     struct slice node = node_attr(in->st.payload, "node");
     struct node *query = disco_domain_info(in->sm, in->a);
     if (node.len) { /* only the one that our caps name (XEP-0115 6.2) */
-        struct slice ours = arena_fmt(in->a, DISCO_CAPS_NODE "#" SLICE_FMT, SLICE_ARG(disco_caps_ver(in->sm, in->a)));
+        struct slice ours =
+            arena_fmt(in->a, DISCO_CAPS_NODE "#" SLICE_FMT, SLICE_ARG(disco_caps_ver(in->sm, in->a)));
         if (!slice_eq(node, ours)) {
             in_error(in, COND_ITEM_NOT_FOUND, NULL);
             return HANDLED;
@@ -29,7 +30,8 @@ static enum handled on_domain_items(struct incoming *in)
     return HANDLED;
 }
 
-/* XEP-0030 8: what an account is and has, only those may ask who see its presence; to others it looks as if there were none. */
+/* XEP-0030 8: what an account is and has, only those may ask who see its presence; to others it looks as if
+ * there were none. */
 static bool may_ask(const struct incoming *in)
 {
     if (!in->target)
@@ -69,7 +71,8 @@ static enum handled on_account_items(struct incoming *in)
     LIST_EACH(&in->target->sessions, it) {
         const struct session *s = CONTAINER(it, struct session, in_account);
         if (s->available)
-            node_set(in->a, node_add(in->a, query, "item", NS_DISCO_ITEMS), "jid", arena_copy(in->a, session_jid(s)));
+            node_set(in->a, node_add(in->a, query, "item", NS_DISCO_ITEMS), "jid",
+                     arena_copy(in->a, session_jid(s)));
     }
     in_result(in, query);
     return HANDLED;

@@ -1,4 +1,5 @@
-/* sessman/mod/offline.c - advertises offline storage (XEP-0160); the work is the journal's and the delivery rules' */
+/* sessman/mod/offline.c - advertises offline storage (XEP-0160); the work is the journal's and the delivery
+ * rules' */
 #include "sessman/module.h"
 
 static const char *const features[] = { NS_OFFLINE_FEATURE, NULL };

@@ -5,7 +5,8 @@
 #include "sessman/rosterpush.h"
 #include "sessman/session.h"
 
-#define ROSTER_NAME_MAX 1023  /* bytes of a handle or group name; longer is not-acceptable (RFC 6121 2.3.3) */
+#define ROSTER_NAME_MAX 1023 /* bytes of a handle or group name; longer is not-acceptable (RFC 6121 2.3.3)   \
+                              */
 #define ROSTER_GROUPS_MAX 16384 /* bytes of all groups of an item */
 
 static enum handled on_get(struct incoming *in)
@@ -36,13 +37,15 @@ static bool groups_read(struct incoming *in, const struct node *item, struct sli
     struct buf b = BUF_INIT(ROSTER_GROUPS_MAX);
     enum stanza_cond cond = COND_BAD_REQUEST;
     bool ok = true;
-    for (const struct node *g = node_find(item, "group", NS_ROSTER); ok && g; g = node_find_next(g, "group", NS_ROSTER)) {
+    for (const struct node *g = node_find(item, "group", NS_ROSTER); ok && g;
+         g = node_find_next(g, "group", NS_ROSTER)) {
         struct slice name = node_text(in->a, g);
         if (!name.len || name.len > ROSTER_NAME_MAX || slice_find(name, '\n') >= 0) {
             cond = COND_NOT_ACCEPTABLE;
             ok = false;
         }
-        for (const struct node *o = node_find(item, "group", NS_ROSTER); ok && o != g; o = node_find_next(o, "group", NS_ROSTER))
+        for (const struct node *o = node_find(item, "group", NS_ROSTER); ok && o != g;
+             o = node_find_next(o, "group", NS_ROSTER))
             ok = !slice_eq(node_text(in->a, o), name); /* a group twice */
         buf_slice(&b, name);
         buf_byte(&b, '\n');

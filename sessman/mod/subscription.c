@@ -7,7 +7,8 @@
 #include "sessman/rosterpush.h"
 #include "sessman/session.h"
 
-#define REQUEST_MAX 4096 /* bytes of a subscribe stanza that is kept until answered; longer is kept without its content */
+#define REQUEST_MAX                                                                                          \
+    4096 /* bytes of a subscribe stanza that is kept until answered; longer is kept without its content */
 
 static bool is_subscription(enum stanza_type t)
 {
@@ -113,7 +114,8 @@ static enum handled on_in(struct incoming *in)
         if (st->type == PRESENCE_SUBSCRIBE)
             deliver_to_all(in->sm, in->ticket, acc, st->node, NULL);
         else
-            deliver_push(in->sm, in->ticket, acc, st->node); /* RFC 6121 3.1.6: to interested resources, before the push */
+            deliver_push(in->sm, in->ticket, acc,
+                         st->node); /* RFC 6121 3.1.6: to interested resources, before the push */
     }
     if (visible(step.state) != visible(old))
         roster_push(in->sm, in->ticket, acc, contact.full);
@@ -138,7 +140,8 @@ static void on_available(struct sessman *sm, struct session *s, struct incoming 
 }
 
 static const struct handler handlers[] = {
-    { ON_PRESENCE_OUT, NULL, NULL, TO_NOBODY | TO_DOMAIN | TO_OWN_ACCOUNT | TO_ACCOUNT | TO_RESOURCE | TO_ELSEWHERE, on_out },
+    { ON_PRESENCE_OUT, NULL, NULL,
+      TO_NOBODY | TO_DOMAIN | TO_OWN_ACCOUNT | TO_ACCOUNT | TO_RESOURCE | TO_ELSEWHERE, on_out },
     { ON_PRESENCE_IN, NULL, NULL, TO_OWN_ACCOUNT | TO_ACCOUNT | TO_RESOURCE, on_in },
     { 0 },
 };

@@ -41,7 +41,7 @@ void client_start(struct gen *g, unsigned slot, unsigned account)
 {
     struct client *c = &g->clients[slot];
     bool dirty = c->dirty; /* may still be in the list of this turn */
-    *c = (struct client){.g = g, .slot = slot, .account = account, .fd = -1, .state = CLIENT_CONNECT};
+    *c = (struct client){ .g = g, .slot = slot, .account = account, .fd = -1, .state = CLIENT_CONNECT };
     c->dirty = dirty;
     c->began_ns = now_ns();
     g->open++;
@@ -298,11 +298,11 @@ static const struct step {
     const char *name;
     void (*run)(struct client *c, const struct element *e);
 } steps[] = {
-    {CLIENT_FEATURES, "features", on_features}, {CLIENT_STARTTLS, "proceed", on_proceed},
-    {CLIENT_AUTH, "challenge", on_challenge},   {CLIENT_AUTH, "success", on_success},
-    {CLIENT_REGISTER, "iq", on_registered},     {CLIENT_BIND, "iq", on_bound},
-    {CLIENT_ROSTER, "iq", on_roster},           {CLIENT_PRESENCE, "presence", on_presence},
-    {CLIENT_PRESENCE, "message", on_other},     {CLIENT_PRESENCE, "iq", on_other},
+    { CLIENT_FEATURES, "features", on_features }, { CLIENT_STARTTLS, "proceed", on_proceed },
+    { CLIENT_AUTH, "challenge", on_challenge },   { CLIENT_AUTH, "success", on_success },
+    { CLIENT_REGISTER, "iq", on_registered },     { CLIENT_BIND, "iq", on_bound },
+    { CLIENT_ROSTER, "iq", on_roster },           { CLIENT_PRESENCE, "presence", on_presence },
+    { CLIENT_PRESENCE, "message", on_other },     { CLIENT_PRESENCE, "iq", on_other },
 };
 
 static void on_element(struct client *c, const struct element *e)

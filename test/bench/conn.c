@@ -35,13 +35,13 @@ static void bytes_clear(struct bytes *b)
     b->len = 0;
     if (b->cap > KEEP_BUFFER) {
         free(b->p);
-        *b = (struct bytes){NULL, 0, 0};
+        *b = (struct bytes){ NULL, 0, 0 };
     }
 }
 
 static void watch(struct client *c, bool out)
 {
-    struct epoll_event ev = {.events = EPOLLIN | (out ? (uint32_t)EPOLLOUT : 0U), .data = {.ptr = c}};
+    struct epoll_event ev = { .events = EPOLLIN | (out ? (uint32_t)EPOLLOUT : 0U), .data = { .ptr = c } };
     if (c->wants_out == out)
         return;
     c->wants_out = out;
@@ -51,8 +51,8 @@ static void watch(struct client *c, bool out)
 int conn_open(struct client *c)
 {
     const struct options *o = &c->g->opt;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(o->port)};
-    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(o->port) };
+    struct sockaddr_in from = { .sin_family = AF_INET };
     int on = 1;
     if (inet_pton(AF_INET, o->host, &to.sin_addr) != 1)
         return -1;
@@ -69,7 +69,7 @@ int conn_open(struct client *c)
     }
     if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
         return -1;
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = c}};
+    struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data = { .ptr = c } };
     c->wants_out = true;
     return epoll_ctl(c->g->epoll, EPOLL_CTL_ADD, c->fd, &ev);
 }
@@ -86,7 +86,7 @@ void conn_free(struct client *c)
     c->fd = -1;
     free(c->in.p);
     free(c->out.p);
-    c->in = c->out = (struct bytes){NULL, 0, 0};
+    c->in = c->out = (struct bytes){ NULL, 0, 0 };
     c->out_done = 0;
     free(c->scram);
     c->scram = NULL;
@@ -95,7 +95,7 @@ void conn_free(struct client *c)
 int conn_start_tls(struct client *c)
 {
     const struct options *o = &c->g->opt;
-    static const gnutls_datum_t alpn = {(unsigned char *)(uintptr_t) "xmpp-client", 11};
+    static const gnutls_datum_t alpn = { (unsigned char *)(uintptr_t) "xmpp-client", 11 };
     if (gnutls_init(&c->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0 ||
         gnutls_set_default_priority(c->tls) < 0 ||
         gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, c->g->credentials) < 0)

@@ -26,7 +26,7 @@ void *gen_alloc(size_t n, size_t size)
 int gen_init(struct gen *g, const struct options *opt, unsigned slots)
 {
     struct rlimit files;
-    *g = (struct gen){.opt = *opt, .slots = slots};
+    *g = (struct gen){ .opt = *opt, .slots = slots };
     g->clients = gen_alloc(slots, sizeof(*g->clients));
     g->dirty = gen_alloc(slots, sizeof(struct client *));
     g->read_buffer = gen_alloc(1, READ_BUFFER_BYTES);
@@ -35,7 +35,7 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
     if (g->epoll < 0)
         return -1;
     for (unsigned i = 0; i < slots; i++)
-        g->clients[i] = (struct client){.g = g, .slot = i, .fd = -1};
+        g->clients[i] = (struct client){ .g = g, .slot = i, .fd = -1 };
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
@@ -49,7 +49,7 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
     g->scram = scram_cache_new();
     scram_cache_load(g->scram, opt->scram_cache, opt->password);
     if (opt->phases) {
-        struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = NULL}};
+        struct epoll_event ev = { .events = EPOLLIN, .data = { .ptr = NULL } };
         epoll_ctl(g->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &ev);
     }
     g->moved_ns = now_ns();
@@ -97,7 +97,7 @@ static void flush_dirty(struct gen *g)
 void gen_turn(struct gen *g, uint64_t until_ns)
 {
     struct epoll_event events[EVENTS];
-    struct timespec wait = {0, 0};
+    struct timespec wait = { 0, 0 };
     flush_dirty(g);
     uint64_t now = until_ns ? now_ns() : 0;
     if (until_ns > now) {

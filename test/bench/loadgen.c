@@ -43,15 +43,15 @@ static const struct scene_row {
     const char *name;
     int (*run)(const struct options *o);
 } scenes[] = {
-    {"register", scene_register},
-    {"rosters", scene_rosters},
-    {"login", scene_login},
-    {"idle", scene_login},
-    {"chat", scene_chat},
-    {"rate", scene_rate},
-    {"presence", scene_presence},
-    {"offline-store", scene_offline_store},
-    {"offline-fetch", scene_offline_fetch},
+    { "register", scene_register },
+    { "rosters", scene_rosters },
+    { "login", scene_login },
+    { "idle", scene_login },
+    { "chat", scene_chat },
+    { "rate", scene_rate },
+    { "presence", scene_presence },
+    { "offline-store", scene_offline_store },
+    { "offline-fetch", scene_offline_fetch },
 };
 
 enum { O_TEXT, O_UINT, O_FLAG };
@@ -82,8 +82,8 @@ static unsigned number(const char *name, const char *value, unsigned min, unsign
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    static const char *const tls[] = {"none", "start", "direct", NULL};
-    static const char *const mechs[] = {"auto", "plain", "scram1", "scram256", NULL};
+    static const char *const tls[] = { "none", "start", "direct", NULL };
+    static const char *const mechs[] = { "auto", "plain", "scram1", "scram256", NULL };
     const char *tls_name = "none", *mech_name = "auto";
     unsigned port = 0, rate = 1000;
     const struct row {
@@ -92,39 +92,39 @@ static void parse(int argc, char **argv, struct options *o)
         void *to;
         unsigned min, max;
     } rows[] = {
-        {"host", O_TEXT, &o->host, 0, 0},
-        {"domain", O_TEXT, &o->domain, 0, 0},
-        {"password", O_TEXT, &o->password, 0, 0},
-        {"prefix", O_TEXT, &o->prefix, 0, 0},
-        {"resource", O_TEXT, &o->resource, 0, 0},
-        {"scram-cache", O_TEXT, &o->scram_cache, 0, 0},
-        {"tls", O_TEXT, &tls_name, 0, 0},
-        {"mech", O_TEXT, &mech_name, 0, 0},
-        {"port", O_UINT, &port, 1, 65535},
-        {"first", O_UINT, &o->first, 0, 10000000},
-        {"count", O_UINT, &o->count, 1, 100000},
-        {"step", O_UINT, &o->step, 1, 1000},
-        {"concurrency", O_UINT, &o->concurrency, 1, 20000},
-        {"addresses", O_UINT, &o->addresses, 1, 200},
-        {"contacts", O_UINT, &o->contacts, 1, 63},
-        {"in-flight", O_UINT, &o->in_flight, 1, 60},
-        {"rate", O_UINT, &rate, 1, 10000000},
-        {"window", O_UINT, &o->window, 1, 100000},
-        {"messages", O_UINT, &o->messages, 1, 100000},
-        {"rounds", O_UINT, &o->rounds, 1, 100000},
-        {"seconds", O_UINT, &o->seconds, 1, 86400},
-        {"warm-up", O_UINT, &o->warm_up, 0, 3600},
-        {"timeout", O_UINT, &o->timeout_s, 1, 86400},
-        {"receipts", O_FLAG, &o->receipts, 0, 0},
-        {"full-jid", O_FLAG, &o->full_jid, 0, 0},
-        {"raw", O_FLAG, &o->raw, 0, 0},
-        {"phases", O_FLAG, &o->phases, 0, 0},
+        { "host", O_TEXT, &o->host, 0, 0 },
+        { "domain", O_TEXT, &o->domain, 0, 0 },
+        { "password", O_TEXT, &o->password, 0, 0 },
+        { "prefix", O_TEXT, &o->prefix, 0, 0 },
+        { "resource", O_TEXT, &o->resource, 0, 0 },
+        { "scram-cache", O_TEXT, &o->scram_cache, 0, 0 },
+        { "tls", O_TEXT, &tls_name, 0, 0 },
+        { "mech", O_TEXT, &mech_name, 0, 0 },
+        { "port", O_UINT, &port, 1, 65535 },
+        { "first", O_UINT, &o->first, 0, 10000000 },
+        { "count", O_UINT, &o->count, 1, 100000 },
+        { "step", O_UINT, &o->step, 1, 1000 },
+        { "concurrency", O_UINT, &o->concurrency, 1, 20000 },
+        { "addresses", O_UINT, &o->addresses, 1, 200 },
+        { "contacts", O_UINT, &o->contacts, 1, 63 },
+        { "in-flight", O_UINT, &o->in_flight, 1, 60 },
+        { "rate", O_UINT, &rate, 1, 10000000 },
+        { "window", O_UINT, &o->window, 1, 100000 },
+        { "messages", O_UINT, &o->messages, 1, 100000 },
+        { "rounds", O_UINT, &o->rounds, 1, 100000 },
+        { "seconds", O_UINT, &o->seconds, 1, 86400 },
+        { "warm-up", O_UINT, &o->warm_up, 0, 3600 },
+        { "timeout", O_UINT, &o->timeout_s, 1, 86400 },
+        { "receipts", O_FLAG, &o->receipts, 0, 0 },
+        { "full-jid", O_FLAG, &o->full_jid, 0, 0 },
+        { "raw", O_FLAG, &o->raw, 0, 0 },
+        { "phases", O_FLAG, &o->phases, 0, 0 },
     };
     struct option known[sizeof(rows) / sizeof(rows[0]) + 1];
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        known[i] =
-            (struct option){rows[i].name, rows[i].kind == O_FLAG ? no_argument : required_argument, NULL, 0};
-    known[sizeof(rows) / sizeof(rows[0])] = (struct option){NULL, 0, NULL, 0};
+        known[i] = (struct option){ rows[i].name, rows[i].kind == O_FLAG ? no_argument : required_argument,
+                                    NULL, 0 };
+    known[sizeof(rows) / sizeof(rows[0])] = (struct option){ NULL, 0, NULL, 0 };
     int c, i = 0;
     while ((c = getopt_long(argc, argv, "", known, &i)) != -1) {
         if (c != 0)

@@ -58,7 +58,7 @@ static void on_connection(struct relay *r)
             abort();
         e->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        struct epoll_event ev = {.events = EPOLLIN, .data = {.ptr = e}};
+        struct epoll_event ev = { .events = EPOLLIN, .data = { .ptr = e } };
         epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
     }
 }
@@ -102,7 +102,7 @@ static void on_chunk(struct relay *r, struct end *e)
 
 static int listen_on(uint16_t port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -115,8 +115,8 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    struct relay relay = {.dead = NULL}, *r = &relay;
-    struct epoll_event events[256], ev = {.events = EPOLLIN, .data = {.ptr = NULL}};
+    struct relay relay = { .dead = NULL }, *r = &relay;
+    struct epoll_event events[256], ev = { .events = EPOLLIN, .data = { .ptr = NULL } };
     if (argc != 2) {
         fprintf(stderr, "usage: relay PORT\n");
         return 2;

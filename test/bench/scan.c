@@ -88,7 +88,7 @@ enum scan_kind scan_next(const char *p, size_t n, bool in_stream, struct element
             return SCAN_BAD;
         i++;
     }
-    *out = (struct element){.p = p, .len = i};
+    *out = (struct element){ .p = p, .len = i };
     if (i > 0)
         return SCAN_SKIP;
     if (n < 2)
@@ -167,7 +167,7 @@ bool element_tag(const struct element *e, const char *from, const char *name, st
     size_t want = strlen(name);
     const char *end = e->p + e->len;
     for (const char *lt = from; (lt = memchr(lt, '<', (size_t)(end - lt))) != NULL; lt++) {
-        *out = (struct element){.p = lt, .head = tag_end(lt, (size_t)(end - lt), 1)};
+        *out = (struct element){ .p = lt, .head = tag_end(lt, (size_t)(end - lt), 1) };
         if (!out->head)
             return false;
         name_of(out);

@@ -92,7 +92,7 @@ static uint64_t open_loop(struct gen *g, uint64_t ns)
 
 static void reset(struct talk *t)
 {
-    t->sums = (struct mark_sums){0};
+    t->sums = (struct mark_sums){ 0 };
     hist_reset(&t->latency);
     hist_reset(&t->late);
 }
@@ -100,14 +100,14 @@ static void reset(struct talk *t)
 static int talk(const struct options *o, const char *name, uint64_t (*run)(struct gen *g, uint64_t ns))
 {
     struct gen g;
-    struct report r = {false};
+    struct report r = { false };
     unsigned slots = o->count / 2 * 2;
     uint64_t ns = 0;
     if (gen_init(&g, o, slots) < 0)
         return 1;
     struct talk *t = gen_alloc(1, sizeof(*t));
     t->talkers = gen_alloc(slots, sizeof(*t->talkers));
-    g.scene = (struct scene){.data = t, .on_stanza = on_talk};
+    g.scene = (struct scene){ .data = t, .on_stanza = on_talk };
     for (unsigned i = 0; i < slots; i++)
         mark_prepare(&t->talkers[i].text, &g, gen_account(&g, i), gen_account(&g, i ^ 1));
     gen_login(&g, slots, o->concurrency);

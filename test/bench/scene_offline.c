@@ -28,7 +28,7 @@ static void send_all(struct gen *g, struct offline *s)
 {
     for (unsigned i = 0; i < g->slots; i++) {
         struct client *c = &g->clients[i];
-        struct mark_text text = {.head_len = 0};
+        struct mark_text text = { .head_len = 0 };
         if (c->state != CLIENT_ONLINE)
             continue;
         mark_prepare(&text, g, c->account, c->account + 1);
@@ -46,11 +46,11 @@ static void send_all(struct gen *g, struct offline *s)
 int scene_offline_store(const struct options *o)
 {
     struct gen g;
-    struct offline s = {.answered = 0};
-    struct report r = {false};
+    struct offline s = { .answered = 0 };
+    struct report r = { false };
     if (gen_init(&g, o, o->count) < 0)
         return 1;
-    g.scene = (struct scene){.data = &s, .on_stanza = on_answer};
+    g.scene = (struct scene){ .data = &s, .on_stanza = on_answer };
     gen_login(&g, o->count, o->concurrency);
     gen_settle(&g);
     gen_phase(&g, "begin");
@@ -84,13 +84,13 @@ static void on_stored(struct client *c, const struct element *e)
 int scene_offline_fetch(const struct options *o)
 {
     struct gen g;
-    struct offline s = {.answered = 0};
-    struct report r = {false};
+    struct offline s = { .answered = 0 };
+    struct report r = { false };
     if (gen_init(&g, o, o->count) < 0)
         return 1;
     s.ends = gen_alloc(o->count, sizeof(*s.ends));
     s.sums.sent = (uint64_t)o->count * o->messages;
-    g.scene = (struct scene){.data = &s, .on_stanza = on_stored};
+    g.scene = (struct scene){ .data = &s, .on_stanza = on_stored };
     gen_phase(&g, "begin");
     uint64_t began = now_ns();
     gen_login(&g, o->count, o->concurrency);

@@ -113,7 +113,7 @@ static uint64_t run(struct gen *g, uint64_t ns)
 int scene_presence(const struct options *o)
 {
     struct gen g;
-    struct report r = {false};
+    struct report r = { false };
     uint64_t ns = 0;
     if (o->step != 1 || o->first % (o->contacts + 1) != 0) {
         fprintf(stderr, "loadgen: presence wants whole blocks of contacts + 1 accounts, step 1\n");
@@ -123,7 +123,7 @@ int scene_presence(const struct options *o)
         return 1;
     struct changes *s = gen_alloc(1, sizeof(*s));
     s->changers = gen_alloc(o->count, sizeof(*s->changers));
-    g.scene = (struct scene){.data = s, .on_stanza = on_copy};
+    g.scene = (struct scene){ .data = s, .on_stanza = on_copy };
     gen_login(&g, o->count, o->concurrency);
     gen_settle(&g);
     run(&g, o->warm_up * UINT64_C(1000000000));

@@ -116,7 +116,7 @@ void scram_cache_save(const struct scram_cache *cache, const char *path, const c
 
 static bool to_base64(const void *data, size_t len, char *out, size_t out_size)
 {
-    gnutls_datum_t in = {(unsigned char *)(uintptr_t)data, (unsigned)len}, text = {NULL, 0};
+    gnutls_datum_t in = { (unsigned char *)(uintptr_t)data, (unsigned)len }, text = { NULL, 0 };
     bool fits = gnutls_base64_encode2(&in, &text) >= 0 && text.size < out_size;
     if (fits) {
         memcpy(out, text.data, text.size);
@@ -129,7 +129,7 @@ static bool to_base64(const void *data, size_t len, char *out, size_t out_size)
 /* Decodes into out and ends it with NUL; the length, or -1. */
 static int from_base64(const char *text, size_t len, char *out, size_t out_size)
 {
-    gnutls_datum_t in = {(unsigned char *)(uintptr_t)text, (unsigned)len}, data = {NULL, 0};
+    gnutls_datum_t in = { (unsigned char *)(uintptr_t)text, (unsigned)len }, data = { NULL, 0 };
     int n = -1;
     if (gnutls_base64_decode2(&in, &data) >= 0 && data.size < out_size) {
         memcpy(out, data.data, data.size);
@@ -171,8 +171,8 @@ static const struct salted *salted(struct scram_cache *cache, enum mech mech, un
     if (salt_len <= 0)
         return NULL;
     bool wide = mech == MECH_SCRAM256;
-    gnutls_datum_t key = {(unsigned char *)(uintptr_t)password, (unsigned)strlen(password)};
-    gnutls_datum_t seed = {(unsigned char *)salt, (unsigned)salt_len};
+    gnutls_datum_t key = { (unsigned char *)(uintptr_t)password, (unsigned)strlen(password) };
+    gnutls_datum_t seed = { (unsigned char *)salt, (unsigned)salt_len };
     memset(s->key, 0, sizeof(s->key));
     if (gnutls_pbkdf2(wide ? GNUTLS_MAC_SHA256 : GNUTLS_MAC_SHA1, &key, &seed, iterations, s->key,
                       wide ? 32 : 20) < 0)

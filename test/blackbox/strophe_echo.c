@@ -20,7 +20,8 @@ static int on_message(xmpp_conn_t *conn, xmpp_stanza_t *stanza, void *ctx)
     return 1;
 }
 
-static void on_conn(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp_stream_error_t *stream_error, void *ctx)
+static void on_conn(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp_stream_error_t *stream_error,
+                    void *ctx)
 {
     (void)error;
     (void)stream_error;

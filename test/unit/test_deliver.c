@@ -1,4 +1,5 @@
-/* test/unit/test_deliver.c - RFC 6121 8.5, table 1: addressee's situation x type -> what happens; what offline storage takes */
+/* test/unit/test_deliver.c - RFC 6121 8.5, table 1: addressee's situation x type -> what happens; what
+ * offline storage takes */
 #include "common/base/arena.h"
 #include "common/xmpp/xmlin.h"
 #include "sessman/deliver.h"
@@ -22,7 +23,8 @@ static void a_resource_that_matches_gets_everything(void **state) /* 8.5.3.1 */
 {
     (void)state;
     for (int t = MESSAGE_NORMAL; t <= IQ_ERROR; t++)
-        assert_int_equal(deliver_decide(DELIVER_FULL_MATCH, DELIVER_ONLY_NEGATIVE, (enum stanza_type)t), DELIVER_THAT);
+        assert_int_equal(deliver_decide(DELIVER_FULL_MATCH, DELIVER_ONLY_NEGATIVE, (enum stanza_type)t),
+                         DELIVER_THAT);
 }
 
 static void no_account_answers_requests_and_drops_errors(void **state) /* 8.5.1 */
@@ -96,10 +98,12 @@ static void offline_storage_takes_what_is_worth_keeping(void **state) /* XEP-016
     assert_true(kept("<message to='a@b'><body>x</body></message>"));
     assert_true(kept("<message to='a@b' type='chat'><body>x</body></message>"));
     assert_true(kept("<message to='a@b' type='chat'><received xmlns='urn:xmpp:receipts' id='1'/></message>"));
-    assert_false(kept("<message to='a@b' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>"));
+    assert_false(kept("<message to='a@b' type='chat'><composing "
+                      "xmlns='http://jabber.org/protocol/chatstates'/></message>"));
     assert_false(kept("<message to='a@b' type='headline'><body>x</body></message>"));
     assert_false(kept("<message to='a@b' type='groupchat'><body>x</body></message>"));
-    assert_false(kept("<message to='a@b' type='chat'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>"));
+    assert_false(
+        kept("<message to='a@b' type='chat'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>"));
     assert_true(kept("<message to='a@b' type='chat'><active xmlns='http://jabber.org/protocol/chatstates'/>"
                      "<store xmlns='urn:xmpp:hints'/></message>"));
     assert_false(kept("<message to='a@b'/>"));

@@ -6,8 +6,17 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-enum { N = 0, NPO = SUB_ASK, NPI = SUB_IN, NPOI = SUB_ASK | SUB_IN, T = SUB_TO, TPI = SUB_TO | SUB_IN, F = SUB_FROM,
-       FPO = SUB_FROM | SUB_ASK, B = SUB_TO | SUB_FROM };
+enum {
+    N = 0,
+    NPO = SUB_ASK,
+    NPI = SUB_IN,
+    NPOI = SUB_ASK | SUB_IN,
+    T = SUB_TO,
+    TPI = SUB_TO | SUB_IN,
+    F = SUB_FROM,
+    FPO = SUB_FROM | SUB_ASK,
+    B = SUB_TO | SUB_FROM
+};
 enum { STATES = 9, SAME = 0x100 };
 static const uint8_t states[STATES] = { N, NPO, NPI, NPOI, T, TPI, F, FPO, B };
 
@@ -123,16 +132,18 @@ static void a_roster_read_back_is_the_one_that_was_written(void **state)
     struct roster r = { 0 }, again = { 0 };
     struct slice name = SLICE("Juliet"), groups = SLICE("Friends\nVerona\n"), request = SLICE("<presence/>");
     store_run(store, STMT_DOMAIN_ADD, STORE_VALUES(STORE_T(SLICE("e.net")), STORE_I(0)), NULL, NULL);
-    store_run(store, STMT_ACCOUNT_ADD, STORE_VALUES(STORE_T(SLICE("e.net")), STORE_T(SLICE("r")), STORE_I(0), STORE_I(1)),
-              NULL, NULL);
+    store_run(store, STMT_ACCOUNT_ADD,
+              STORE_VALUES(STORE_T(SLICE("e.net")), STORE_T(SLICE("r")), STORE_I(0), STORE_I(1)), NULL, NULL);
     roster_set(&r, store, 1, &(struct roster_change){ SLICE("z@e.net"), NULL, NULL, &request, SUB_IN });
-    roster_set(&r, store, 1, &(struct roster_change){ SLICE("a@e.net"), &name, &groups, NULL, SUB_TO | SUB_LISTED });
+    roster_set(&r, store, 1,
+               &(struct roster_change){ SLICE("a@e.net"), &name, &groups, NULL, SUB_TO | SUB_LISTED });
     roster_set(&r, store, 1, &(struct roster_change){ SLICE("m@e.net"), NULL, NULL, NULL, SUB_LISTED });
     roster_remove(&r, store, 1, SLICE("m@e.net"));
     assert_int_equal(r.version, 4);
     store_run(store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(1)), take_rows, &again);
     assert_int_equal(again.n, 2);
-    const struct roster_item *a = roster_find(&again, SLICE("a@e.net")), *z = roster_find(&again, SLICE("z@e.net"));
+    const struct roster_item *a = roster_find(&again, SLICE("a@e.net")),
+                             *z = roster_find(&again, SLICE("z@e.net"));
     assert_non_null(a);
     assert_non_null(z);
     assert_true(slice_eq(roster_item_name(a), name) && slice_eq(roster_item_groups(a), groups));
@@ -140,9 +151,11 @@ static void a_roster_read_back_is_the_one_that_was_written(void **state)
     assert_true(slice_eq(roster_item_request(z), request));
     assert_int_equal(roster_state(&again, SLICE("m@e.net")), 0);
     /* a second change keeps what it does not name; answering forgets the request */
-    roster_set(&r, store, 1, &(struct roster_change){ SLICE("a@e.net"), NULL, NULL, NULL, SUB_TO | SUB_FROM | SUB_LISTED });
+    roster_set(&r, store, 1,
+               &(struct roster_change){ SLICE("a@e.net"), NULL, NULL, NULL, SUB_TO | SUB_FROM | SUB_LISTED });
     assert_true(slice_eq(roster_item_name(roster_find(&r, SLICE("a@e.net"))), name));
-    roster_set(&r, store, 1, &(struct roster_change){ SLICE("z@e.net"), NULL, NULL, NULL, SUB_FROM | SUB_LISTED });
+    roster_set(&r, store, 1,
+               &(struct roster_change){ SLICE("z@e.net"), NULL, NULL, NULL, SUB_FROM | SUB_LISTED });
     assert_int_equal(roster_find(&r, SLICE("z@e.net"))->request_len, 0);
     roster_fini(&r);
     roster_fini(&again);
