@@ -19,11 +19,17 @@ static void describe(const struct peer *p, struct buf *out)
     mem_free(names);
 }
 
-static void tell_all(struct router *r, const struct peer *but, struct slice element)
+/* Who may not talk to each other (switch.c) need not know of each other, nor would they keep silent: two edges, say. */
+static bool concerns(const struct peer *p, const struct peer *other)
+{
+    return p != other && (p->role == ROLE_SESSMAN || other->role == ROLE_SESSMAN);
+}
+
+static void tell_all(const struct peer *of, struct slice element)
 {
     struct peer *other;
-    for (size_t at = 0; (other = idmap_next(r->nodes, &at));) {
-        if (other != but)
+    for (size_t at = 0; (other = idmap_next(of->r->nodes, &at));) {
+        if (concerns(of, other))
             switch_control(other, element);
     }
 }
@@ -32,7 +38,7 @@ static void announce(struct peer *p)
 {
     struct buf out = BUF_INIT(0);
     describe(p, &out);
-    tell_all(p->r, p, buf_get(&out));
+    tell_all(p, buf_get(&out));
     buf_fini(&out);
 }
 
@@ -41,6 +47,8 @@ void nodes_enter(struct peer *p)
     struct buf out = BUF_INIT(0);
     struct peer *other;
     for (size_t at = 0; (other = idmap_next(p->r->nodes, &at));) {
+        if (!concerns(p, other))
+            continue;
         buf_reset(&out);
         describe(other, &out);
         switch_control(p, buf_get(&out));
@@ -60,7 +68,7 @@ void nodes_leave(struct peer *p)
     idmap_remove(p->r->nodes, p->id);
     names_unbind(p->r->names, SLICE("*"), p);
     control_write_node_down(&out, p->id);
-    tell_all(p->r, p, buf_get(&out));
+    tell_all(p, buf_get(&out));
     buf_fini(&out);
 }
 
