@@ -220,6 +220,11 @@ static bool on_frames(struct peer *p, const struct node *n)
     if (!node_role_parse(node_attr(n, "role"), &role) || role != p->role ||
         (role != ROLE_EDGE && role != ROLE_S2S && role != ROLE_SESSMAN))
         return refuse(p, STREAM_NOT_AUTHORIZED, "the role is not that of this name");
+    const struct peer *old = idmap_get(p->r->nodes, node);
+    if (old && strcmp(old->name, p->name) != 0) { /* another secret's: who had it would get that daemon's frames */
+        LOG_WARN(&log, "node_taken", F_HEX("node", node), F_STR("by", old->instance));
+        return refuse(p, STREAM_CONFLICT, "this node is another's");
+    }
     peer_frames_up(p, node, instance);
     return false;
 }
