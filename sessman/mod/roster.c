@@ -6,7 +6,7 @@
 #include "sessman/session.h"
 
 /* Bytes of a handle or group name; longer is not-acceptable (RFC 6121 2.3.3). */
-#define ROSTER_NAME_MAX 1023
+#define ROSTER_NAME_MAX   1023
 #define ROSTER_GROUPS_MAX 16384 /* bytes of all groups of an item */
 
 static enum handled on_get(struct incoming *in)
