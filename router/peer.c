@@ -22,6 +22,18 @@ struct log_ctx peer_log(const struct peer *p, const char *doing)
         struct log_ctx){ .log = p->r->run->log, .sub = LOG_LINK, .conn = p->id, .ip = p->ip, .doing = doing };
 }
 
+void peer_wire_out(const struct peer *p, struct slice bytes)
+{
+    struct log_ctx log = peer_log(p, "stream");
+    log_wire(&log, true, bytes);
+}
+
+void peer_write(struct peer *p, struct slice bytes)
+{
+    peer_wire_out(p, bytes);
+    conn_writev(p->conn, &bytes, 1);
+}
+
 /* --- names --- */
 
 enum rc peer_bind(struct peer *p, struct slice name)

@@ -62,6 +62,9 @@ void peer_end(struct peer *p);                  /* closes, having flushed */
 /* Ends the stream with an error, after a header of ours if none was sent. text may be NULL. */
 void peer_stream_error(struct peer *p, enum stream_cond cond, const char *text);
 void peer_stop(struct peer *p); /* the router ends */
+/* Level 1 and 2: bytes of its stream, at once where the socket takes them; and for the log, what was written otherwise. */
+void peer_write(struct peer *p, struct slice bytes);
+void peer_wire_out(const struct peer *p, struct slice bytes);
 struct log_ctx peer_log(const struct peer *p, const char *doing);
 /* The login has succeeded. */
 void peer_authenticated(struct peer *p, const struct section *s);

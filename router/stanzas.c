@@ -9,7 +9,10 @@ static void answer(struct peer *p, struct node *n)
 {
     if (!n)
         return;
-    xmlout_node(conn_out(p->conn), n, NS_CLIENT);
+    struct buf *out = conn_out(p->conn);
+    size_t before = out->len;
+    xmlout_node(out, n, NS_CLIENT);
+    peer_wire_out(p, slice_from(buf_get(out), before));
     conn_wrote(p->conn);
 }
 
@@ -66,7 +69,7 @@ static void deliver(struct peer *p, struct peer *to, const struct stanza *st)
     if (to->level == PEER_FRAMES)
         conn_writev(to->conn, pieces, 3);
     else
-        conn_writev(to->conn, pieces + 2, 1);
+        peer_write(to, pieces[2]);
     to->out_count++;
     to->out_bytes += payload.len;
     buf_fini(&payload);

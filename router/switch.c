@@ -42,6 +42,13 @@ static void add(struct peer *to, struct slice raw)
     to->out[to->n_out++] = raw;
 }
 
+/* For a component: its stream takes the stanza alone. */
+static void add_payload(struct peer *to, struct slice payload)
+{
+    peer_wire_out(to, payload);
+    add(to, payload);
+}
+
 static void on_full_too_long(struct timer *t)
 {
     struct peer *p = CONTAINER(t, struct peer, full);
@@ -165,8 +172,10 @@ static void to_name(struct peer *p, const struct frame *f, struct slice raw)
         bounce(p, f, FRAME_F_NO_NODE);
     else if (to->level != PEER_FRAMES && conn_full(to->conn))
         bounce(p, f, FRAME_F_FULL);
+    else if (to->level == PEER_FRAMES)
+        add(to, raw);
     else
-        add(to, to->level == PEER_FRAMES ? raw : f->payload);
+        add_payload(to, f->payload);
 }
 
 static void nobody_there(struct peer *p, const struct frame *f)

@@ -175,6 +175,11 @@ bool channel_ack_due(const struct channel *ch)
     return ch->done > ch->told;
 }
 
+uint64_t channel_ack_lag(const struct channel *ch)
+{
+    return ch->done - ch->told;
+}
+
 uint64_t channel_ack_take(struct channel *ch)
 {
     ch->told = ch->done;

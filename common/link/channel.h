@@ -35,6 +35,7 @@ void channel_done(struct channel *ch, uint64_t seq);
 uint64_t channel_done_seq(const struct channel *ch);
 /* True when the other end has not been told of channel_done_seq yet. */
 bool channel_ack_due(const struct channel *ch);
+uint64_t channel_ack_lag(const struct channel *ch); /* by how many frames */
 uint64_t channel_ack_take(struct channel *ch); /* the number to send, and no longer due */
 
 #endif

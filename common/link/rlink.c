@@ -20,6 +20,7 @@ enum {
     WINDOW_BYTES = 4 << 20,
     GRACE_MS = 60000,
     ACK_MS = 20,
+    ACK_FRAMES = 64, /* so many are acknowledged without waiting, so that the sender need not keep more */
     WORK_MAX = 64,
     CONTROL_ARENA = 4096,
     CONTROL_ARENA_MAX = 8 << 20,
@@ -634,7 +635,11 @@ void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq)
 {
     struct rnode_link *l = from->link;
     channel_done(l->ch, seq);
-    if (channel_ack_due(l->ch) && !rl->closed)
+    if (rl->closed || !channel_ack_due(l->ch))
+        return;
+    if (channel_ack_lag(l->ch) >= ACK_FRAMES)
+        send_ack(l);
+    else
         ack_soon(l);
 }
 
