@@ -33,7 +33,7 @@ def far_contact(person, component, subscription):
         far.send("<presence type='subscribe' from='%s' to='%s'/>" % (CONTACT, romeo.jid))
         far.sync()
         client.subscription("subscribed", CONTACT)
-    far.settle()
+    client.settle()
     client.end()
     far.sync()
     return far, romeo
