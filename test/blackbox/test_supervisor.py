@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from client import PATIENCE
-from server import BUILD, poll
+from server import BUILD, free_offset, poll
 
 SERVER = {"domains": ["im.example"]}
 
@@ -45,7 +45,7 @@ def everything(folder):
 
 def test_init_makes_a_working_installation(folder):
     """`check` finds nothing wrong with what `init` made, and the generated password is printed and kept, for its owner alone."""
-    done = ctl(folder, "init", "--domain", "im.example", "--admin", "boss@im.example", "--port-offset", "29000")
+    done = ctl(folder, "init", "--domain", "im.example", "--admin", "boss@im.example", "--port-offset", str(free_offset()))
     assert done.returncode == 0, done.stderr
     kept = folder / "admin.password"
     assert kept.read_text().strip() in done.stdout
@@ -58,7 +58,7 @@ def test_init_makes_a_working_installation(folder):
 
 
 def test_init_lets_nobody_else_read_secrets(folder):
-    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", "29000").returncode == 0
+    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", str(free_offset())).returncode == 0
     for path in folder.rglob("*"):
         assert not path.stat().st_mode & stat.S_IRWXO or path.name in ("cert.pem",), path
     for name in ("router.conf", "c2s.conf", "sessman.conf", "bulkheadctl.conf", "tls/key.pem", "data/bulkhead.db"):
@@ -88,7 +88,7 @@ def test_init_refuses_what_makes_no_sense(folder, args):
 
 
 def test_exit_codes_tell_usage_from_an_absent_server(folder):
-    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", "29000").returncode == 0
+    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", str(free_offset())).returncode == 0
     for command in ("status", "stop", "reload"):
         done = ctl(folder, command)
         assert done.returncode == 3 and done.stderr.strip() and not done.stdout, command
@@ -103,7 +103,7 @@ def test_exit_codes_tell_usage_from_an_absent_server(folder):
 
 def test_check_names_what_is_wrong(folder):
     """A typo in an option, a readable secret, a missing certificate: each is found, and the exit code says so."""
-    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", "29000").returncode == 0
+    assert ctl(folder, "init", "--domain", "im.example", "--port-offset", str(free_offset())).returncode == 0
     (folder / "router.conf").chmod(0o644)
     (folder / "tls/cert.pem").unlink()
     with open(folder / "sessman.conf", "a") as conf:
