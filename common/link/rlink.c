@@ -14,6 +14,7 @@
 #include "common/link/pick.h"
 #include "common/link/rconn.h"
 #include "common/xmpp/ns.h"
+#include <stdio.h>
 
 enum {
     ROUTERS_MAX = 32, /* bits of rnode_link.on */
@@ -431,6 +432,17 @@ static char *copy(const char *s)
     return s ? mem_copy(slice_cstr(s)) : NULL;
 }
 
+/* A file of ours, where relative below dir; "system" is none (tls.h). */
+static char *copy_path(const char *dir, const char *path)
+{
+    if (!path || !dir || *path == '/' || strcmp(path, "system") == 0)
+        return copy(path);
+    size_t size = strlen(dir) + strlen(path) + 2;
+    char *out = mem_new(size);
+    snprintf(out, size, "%s/%s", dir, path);
+    return out;
+}
+
 static void conf_copy(struct rlink_conf *to, const struct rlink_conf *from)
 {
     *to = *from;
@@ -439,9 +451,9 @@ static void conf_copy(struct rlink_conf *to, const struct rlink_conf *from)
     to->name = copy(from->name);
     to->secret = copy(from->secret);
     to->instance = copy(from->instance);
-    to->ca_file = copy(from->ca_file);
-    to->cert_file = copy(from->cert_file);
-    to->key_file = copy(from->key_file);
+    to->ca_file = copy_path(from->dir, from->ca_file);
+    to->cert_file = copy_path(from->dir, from->cert_file);
+    to->key_file = copy_path(from->dir, from->key_file);
     to->window_bytes = from->window_bytes ? from->window_bytes : WINDOW_BYTES;
     to->node_grace_ms = from->node_grace_ms ? from->node_grace_ms : GRACE_MS;
     to->ack_ms = from->ack_ms ? from->ack_ms : ACK_MS;

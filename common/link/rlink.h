@@ -38,7 +38,7 @@ struct rlink_ops {
 };
 struct rlink_conf {
     const char *const *routers;   /* "unix:run/router.sock", "tls:router.example.net:5347", "tcp:127.0.0.1:5347"; NULL-terminated */
-    const char *dir;              /* what relative paths are relative to */
+    const char *dir;              /* what relative paths, of files too, are relative to */
     const char *name, *secret;    /* the component section at the router */
     const char *instance;
     enum node_role role;
