@@ -302,7 +302,7 @@ class Client(Stream):
     """A client's stream, with the steps of RFC 6120 as methods."""
 
     def __init__(self, server, domain=None, direct_tls=False, name="client", sni=None, context=None, port=None):
-        super().__init__(("127.0.0.1", server.port(port or ("c2s_tls" if direct_tls else "c2s"))), name)
+        super().__init__((server.host, server.port(port or ("c2s_tls" if direct_tls else "c2s"))), name)
         self.server_name = domain or server.domain
         self.features = None
         self.jid = self.bare = None

@@ -11,7 +11,7 @@ class Component(Stream):
     default_ns = "jabber:component:accept"
 
     def __init__(self, server, jid, name="component"):
-        super().__init__(("127.0.0.1", server.port("component")), name)
+        super().__init__((server.host, server.port("component")), name)
         self.jid = jid
         self.server_name = server.domain
         self.sync_from = " from='sync@%s'" % jid

@@ -55,6 +55,7 @@ class Server:
     components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
 
     admin_password = "the admin's own password"
+    host = "127.0.0.1"      # where clients reach it
 
     def __init__(self, domains=("im.example",), tls="optional", register="closed", components=None, conf=None, files=None):
         self.domains, self.domain = list(domains), domains[0]
@@ -205,9 +206,8 @@ class Server:
                     found[int(stat.parent.name)] = os.path.basename(program)
         return found
 
-    def kill_daemon(self, name):
-        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them and newcomers are
-        served: administration through the router, and clients."""
+    def replace_daemon(self, name):
+        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them."""
         victims = [pid for pid, daemon in self.daemons().items() if name in daemon]
         assert victims, "no %s among %s" % (name, self.daemons())
         for pid in victims:
@@ -217,6 +217,11 @@ class Server:
             now = [pid for pid, daemon in self.daemons().items() if name in daemon]
             return len(now) >= len(victims) and not set(now) & set(victims)
         poll("a new " + name, replaced)
+        self.pids = self.daemons()
+
+    def kill_daemon(self, name):
+        """The same, and waits until newcomers are served: administration through the router, and clients."""
+        self.replace_daemon(name)
 
         poll("the server to answer",
              lambda: self.run("users", self.domain, check=False).returncode == 0 and self.answers())
