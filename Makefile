@@ -158,6 +158,9 @@ run:
 SHARE = $(DESTDIR)$(PREFIX)/share
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)) conf/*.5)
+# What a component in C is written with (common/link/service.h): -I PREFIX/include/bulkhead, -lbulkhead and our libraries.
+SERVICE_H := common/link/service.h $(addprefix common/xmpp/,stanza.h jid.h node.h ns.h) \
+             $(addprefix common/base/,arena.h slice.h rc.h buf.h)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
@@ -167,6 +170,8 @@ install: all
 	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done
 	install -m 644 conf/systemd/bulkhead.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bulkhead.conf
 	$(if $(MAN),install -m 644 $(MAN) $(SHARE)/man/man8)
+	for h in $(SERVICE_H); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/bulkhead/$$h || exit 1; done
+	install -D -m 644 $(B)/libcommon.a $(DESTDIR)$(PREFIX)/lib/libbulkhead.a
 
 clean:
 	rm -rf $(B)

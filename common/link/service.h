@@ -22,8 +22,9 @@
  * the host's way of sending, and service_take for each stanza that is addressed to the service's name.
  *
  * Of itself it answers disco#info (XEP-0030) from the table, ping (XEP-0199), and every request that no
- * handler takes with <service-unavailable/> (RFC 6120 8.4). A program is linked with libcommon.a;
- * common/tools/echo.c is an example. */
+ * handler takes with <service-unavailable/> (RFC 6120 8.4). Installed as
+ * <common/link/service.h> below PREFIX/include/bulkhead; programs are linked with -lbulkhead -luv -lxml2 -lgnutls -lsodium
+ * -lidn2 -lunistring -pthread. common/tools/echo.c is an example. */
 #ifndef LINK_SERVICE_H
 #define LINK_SERVICE_H
 
