@@ -56,6 +56,7 @@ class Edge:
             assert got, "no answer to <frames/>: %r" % data
             data += got
         self.data = data[data.index(b"/>", data.index(b"<frames")) + 2:]
+        self.take()
         self.expect(lambda f: f.kind == SYNC)
         return self
 
@@ -131,7 +132,7 @@ class Edge:
         self.send(CONTROL, "<%s xmlns='%s'%s>%s</%s>" % (name, NS_CONTROL, text, inner, name), session)
 
     def open(self, session, domain, **attrs):
-        self.control("open", session, domain=domain, ip="192.0.2.1", **{"secure": "true", "mechanisms": "PLAIN", **attrs})
+        self.control("open", session, domain=domain, ip="192.0.2.1", **{"secure": "1", "mechanisms": "PLAIN", **attrs})
 
     def settle(self):
         """A round trip to the session manager: a session of its own is refused."""

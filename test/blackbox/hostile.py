@@ -4,6 +4,8 @@ of other servers): a stream in each place where a stranger can write, and what m
 import os
 import time
 
+import pytest
+
 from client import NS_STREAM, NS_STREAMS_ERR, Closed, local, namespace
 
 # A sanitizer build keeps freed memory on purpose.
@@ -49,3 +51,45 @@ def memory(server):
         with open("/proc/%d/smaps_rollup" % pid) as rollup:
             total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
     return total
+
+
+ROOM = 64 * 1024        # KiB that an attack may cost while it lasts
+
+
+class Bystanders:
+    """Two who chat with each other while others misbehave."""
+
+    def __init__(self, server):
+        from conftest import Person, numbers
+        self.pair = []
+        for name in ("ann", "bob"):
+            name = "%s-%d" % (name, next(numbers))
+            server.adduser("%s@%s" % (name, server.domain), "pw")
+            self.pair.append(Person(server, name, server.domain, [], "pw").login("stand").online())
+        self.count = 0
+
+    def chat(self):
+        """One message each way, once each."""
+        for one, other in (self.pair, self.pair[::-1]):
+            self.count += 1
+            one.message(other.jid, "word %d" % self.count)
+        for client in self.pair:
+            client.expect("message", where=lambda el: "word" in "".join(el.itertext()))
+            client.sync()
+
+
+@pytest.fixture(scope="module")
+def bystanders(server):
+    it = Bystanders(server)
+    it.chat()
+    return it
+
+
+@pytest.fixture
+def unaffected(server, bystanders):
+    """After the test the daemons are the same processes, memory is about what it was, and the bystanders chat on."""
+    before = memory(server)
+    yield
+    bystanders.chat()
+    assert server.daemons() == server.pids, "no daemon has died"
+    assert SANITIZED or memory(server) - before < ROOM
