@@ -125,6 +125,8 @@ void edge_check_backlog(struct edge *e)
  * does. */
 static void stray(struct edge *e, uint64_t id)
 {
+    if (!id || rlink_unacked(e->sm->rlink, e->node) > e->sm->conf->edge_backlog_max)
+        return; /* an edge that asks without end and does not listen */
     struct buf b = BUF_INIT(0);
     struct control_close c = { STREAM_RESET, SLICE("this session has ended") };
     control_write_close(&b, &c);
