@@ -16,6 +16,7 @@ SERVER = {"domains": ["im.example", "other.example"], "components": {FAR: "secre
                                    "abuse = mailto:abuse@im.example, xmpp:abuse@im.example\n"}}
 NS_CAPS = "http://jabber.org/protocol/caps"
 NS_TIME = "urn:xmpp:time"
+NS_CPUTIME = "urn:bulkhead:cputime:0"
 NS_VERSION = "jabber:iq:version"
 
 
@@ -121,6 +122,18 @@ def test_contact_addresses(romeo):
     told = {var: [v.text for v in f.iter(q(NS_DATA, "value"))] for var, f in fields.items() if var != "FORM_TYPE"}
     assert told == {"admin-addresses": ["xmpp:admin@im.example"],
                     "abuse-addresses": ["mailto:abuse@im.example", "xmpp:abuse@im.example"]}
+
+
+def test_example_module_answers_as_advertised(romeo):
+    """urn:bulkhead:cputime:0, the module that shows how one is written: microseconds, and they only grow."""
+    assert NS_CPUTIME in features(ask_info(romeo))
+
+    def used():
+        reply = romeo.ask("get", "<cputime xmlns='%s'/>" % NS_CPUTIME, to="im.example")
+        return int(reply.find(q(NS_CPUTIME, "cputime")).get("us"))
+    first = used()
+    assert 0 < first <= used()
+    assert romeo.ask("set", "<cputime xmlns='%s'/>" % NS_CPUTIME, to="im.example").get("type") == "error"
 
 
 # -- capabilities --------------------------------------------------------------------------------------------------
