@@ -11,6 +11,7 @@ from server import poll
 PROXY = "127.0.0.2"
 SERVER = {"conf": {"c2s.conf": """
 [limits]
+pending = 10
 byte_rate = 200k
 byte_burst = 50k
 [keepalive]
@@ -71,6 +72,25 @@ def test_client_over_its_rate_is_slowed_down_and_loses_nothing(server, person):
     got = [int(body_of(romeo.expect("message")).split()[0]) for _ in range(100)]
     assert got == list(range(100))
     assert control.counter(server, "bulkhead_c2s_limit_rate") > before
+
+
+# -- admission -----------------------------------------------------------------------------------------------------
+
+def test_logins_over_the_number_wait_their_turn(server, person):
+    """A storm after a restart: ten at a time are taken up, the others wait in the kernel; every one gets in."""
+    romeo = person("romeo")
+    clients = [romeo.connect() for _ in range(40)]
+    for client in clients:
+        client.send("<stream:stream xmlns='jabber:client' xmlns:stream='%s' to='im.example' version='1.0'>" % NS_STREAM)
+    assert poll("ten of them", lambda: control.status(server)["pending"] == 10)
+    for client in clients:
+        client.expect_header()
+        client.expect("features")
+        assert local(client.authenticate(romeo.user, romeo.password)) == "success"
+        client.begin()
+        assert client.bind().get("type") == "result"
+        client.end()
+    assert control.counter(server, "bulkhead_c2s_limit_pending") >= 1
 
 
 # -- PROXY ---------------------------------------------------------------------------------------------------------
