@@ -25,6 +25,10 @@ static const struct subcommand subcommands[] = {
     { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
       ctl_reload },
     { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
+    { "tell", "INSTANCE COMMAND [ARGUMENTS]",
+      "one line to a daemon's control socket: loglevel wire=debug, metrics, certs, peers, drain ... (help "
+      "lists them)",
+      false, ctl_tell },
     { "adduser", "JID PASSWORD", "make an account; PASSWORD - reads it from standard input", false,
       ctl_adduser },
     { "passwd", "JID PASSWORD", "give an account a new password; - as above", false, ctl_passwd },

@@ -1,4 +1,4 @@
-/* common/tools/ctl_server.c - bulkheadctl reload, stop: asks the control sockets in DIR/run */
+/* common/tools/ctl_server.c - bulkheadctl reload, stop, tell: asks the control sockets in DIR/run */
 #include "common/tools/tool.h"
 
 #include "common/base/clock.h"
@@ -70,4 +70,31 @@ int ctl_stop(struct tool *t, int argc, char **argv)
         return tool_fail(TOOL_FAILED, "%s", why.text);
     return gone(t) ? TOOL_OK
                    : tool_fail(TOOL_FAILED, "%s: still running after %d s", t->dir, STOP_MOST_MS / 1000);
+}
+
+int ctl_tell(struct tool *t, int argc, char **argv)
+{
+    struct buf line = BUF_INIT(0);
+    struct slice body = SLICE_NONE;
+    struct why why;
+    if (argc < 2)
+        return tool_usage("tell INSTANCE COMMAND [ARGUMENTS]; `tell c2s-1 help` lists what it understands");
+    for (int i = 1; i < argc; i++) {
+        if (i > 1)
+            buf_byte(&line, ' ');
+        buf_cstr(&line, argv[i]);
+    }
+    enum rc rc = slice_find(buf_get(&line), '\n') < 0 ? RC_OK : RC_SYNTAX;
+    why_set(&why, "a command is one line");
+    if (rc == RC_OK) {
+        buf_byte(&line, '\0');
+        rc = tool_ask(t, argv[0], line.p, &body, &why);
+    }
+    buf_fini(&line);
+    if (rc == RC_CLOSED)
+        return tool_fail(TOOL_UNREACHABLE, "%s: no such daemon runs in %s", argv[0], t->dir);
+    if (rc != RC_OK)
+        return tool_fail(TOOL_FAILED, "%s: %s", argv[0], why.text);
+    printf(SLICE_FMT, SLICE_ARG(body));
+    return TOOL_OK;
 }

@@ -12,8 +12,9 @@ static const char *const page[] = {
     " (d.value->>'pss_kib') / 1024.0, (d.value->>'cpu_us') / 1e6,"
     " coalesce((SELECT p.value->>'restarts' FROM json_each(?1, '$.bulkhead.processes') p"
     " WHERE p.value->>'instance' = d.key), '-')) FROM json_each(?1) d WHERE d.key <> 'bulkhead'",
+    "SELECT ''",
     /* clients */
-    "SELECT format(char(10) || '%s: %d sessions, %d connections, %d not logged in; stanzas a second in %d, "
+    "SELECT format('%s: %d sessions, %d connections, %d not logged in; stanzas a second in %d, "
     "out %d%s', d.key,"
     " d.value->>'sessions', d.value->>'connections', d.value->>'pending', "
     "d.value->'per_second'->>'stanzas_in',"

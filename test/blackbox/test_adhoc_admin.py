@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import sasl
+
 from client import NS_COMMANDS, NS_DISCO_INFO, NS_DISCO_ITEMS, error_of, local, q
 from forms import ADMIN, Command, result, run, submit, values
 
@@ -240,6 +242,21 @@ def test_ctl_status_is_a_page_for_people(server):
     serves = next(line for line in page.splitlines() if "sessman-1 (level 3, unix) serves " in line)
     assert set(server.domains) <= set(serves.split())
     assert "certificate default, EC 256" in page
+
+
+def test_ctl_tell_reaches_one_daemon(server, person):
+    """Log levels change at run time, per subsystem; the wire shows characters, never a password."""
+    assert "loglevel" in server.run("tell", "c2s-1", "help").stdout
+    server.run("tell", "c2s-1", "loglevel", "wire=debug")
+    romeo = person("romeo")
+    client = romeo.login("balcony", mechanism="PLAIN")
+    client.sync()
+    server.run("tell", "c2s-1", "loglevel", "wire=info")
+    log = (server.dir / "log" / "c2s-1.log").read_text()
+    assert "urn:xmpp:ping" in log and romeo.password not in log
+    assert sasl.encode(b"\0%s\0%s" % (romeo.user.encode(), romeo.password.encode())) not in log
+    assert server.run("tell", "c2s-9", "help", check=False).returncode == 3
+    assert server.run("tell", "c2s-1", "sing", check=False).returncode == 1
 
 
 def test_ctl_check_finds_nothing_wrong_with_what_init_made(server):
