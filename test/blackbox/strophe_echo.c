@@ -34,6 +34,31 @@ static void on_conn(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp
     fflush(stdout);
 }
 
+static void on_nothing(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp_stream_error_t *stream_error,
+                       void *over)
+{
+    (void)conn;
+    (void)error;
+    (void)stream_error;
+    if (status == XMPP_CONN_DISCONNECT)
+        *(int *)over = 1;
+}
+
+/* 0.12.2, which is Debian 12's, reads the XEP-0198 state of every connection, and makes one for clients only; without it a component
+ * crashes on its first stanza. So it gets the state of a client that reached nobody. */
+static void lend_sm_state(xmpp_ctx_t *ctx, xmpp_conn_t *conn)
+{
+    int over = 0;
+    xmpp_conn_t *client = xmpp_conn_new(ctx);
+    xmpp_conn_set_jid(client, "nobody@localhost");
+    if (xmpp_connect_client(client, "127.0.0.1", 1, on_nothing, &over) == XMPP_EOK) {
+        while (!over)
+            xmpp_run_once(ctx, 10);
+    }
+    xmpp_conn_set_sm_state(conn, xmpp_conn_get_sm_state(client));
+    xmpp_conn_release(client);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5)
@@ -43,6 +68,7 @@ int main(int argc, char **argv)
     xmpp_conn_t *conn = xmpp_conn_new(ctx);
     xmpp_conn_set_jid(conn, argv[1]);
     xmpp_conn_set_pass(conn, argv[2]);
+    lend_sm_state(ctx, conn);
     if (xmpp_connect_component(conn, argv[3], (unsigned short)atoi(argv[4]), on_conn, ctx) != XMPP_EOK)
         return 1;
     xmpp_run(ctx);

@@ -111,14 +111,36 @@ def test_it_ends_when_told(echo):
     assert it.wait(20) == 0
 
 
-def test_libstrophe_logs_in(server, tmp_path):
-    """XEP-0114 3 as libstrophe speaks it. No further than its "connected": 0.12.2, which is Debian 12's, reads the state of
-    XEP-0198 that it never makes for components, and crashes on the first element after, whatever the server."""
+@pytest.fixture(scope="module")
+def strophe(server, tmp_path_factory):
+    """strophe(secret): the component in C over libstrophe, and the first line it says."""
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libstrophe"], capture_output=True, text=True, check=True)
-    program = tmp_path / "strophe_echo"
+    program, started = tmp_path_factory.mktemp("strophe") / "strophe_echo", []
     subprocess.run(["cc", "-o", program, ROOT / "test/blackbox/strophe_echo.c", *flags.stdout.split()], check=True)
-    for secret, outcome in (("wrong", ""), ("secret of strophe", "connected\n")):
-        with subprocess.Popen([program, STROPHE, secret, "127.0.0.1", str(server.port("component"))],
-                              stdout=subprocess.PIPE, text=True) as it:
-            assert it.stdout.readline() == outcome
-            it.terminate()
+
+    def make(secret):
+        it = subprocess.Popen([program, STROPHE, secret, "127.0.0.1", str(server.port("component"))], stdout=subprocess.PIPE,
+                              text=True)
+        started.append(it)
+        return it, it.stdout.readline()
+    yield make
+    for it in started:
+        it.kill()
+        it.communicate()
+
+
+def test_libstrophe_echoes(strophe, person):
+    """XEP-0114 as libstrophe speaks it."""
+    it, said = strophe("secret of strophe")
+    assert said == "connected\n"
+    his = person("romeo").login("balcony")
+    for n in range(20):
+        his.message("anyone@%s/x" % STROPHE, "hello %d" % n, id=str(n))
+    for n in range(20):
+        his.expect("message", id=str(n), body="hello %d" % n, from_="anyone@%s/x" % STROPHE)
+    assert it.poll() is None
+
+
+def test_libstrophe_is_refused(strophe):
+    """XEP-0114 3: with the wrong secret it never gets to be connected."""
+    assert strophe("wrong")[1] == ""
