@@ -61,6 +61,16 @@ def test_login(person, mechanism):
 
 
 @pytest.mark.parametrize("mechanism", SCRAM + ["PLAIN"])
+def test_login_without_tls_where_it_is_optional(person, mechanism):
+    """RFC 6120 13.8.3: a test installation takes it from loopback; nothing is bound to a channel that is not there."""
+    client = person("romeo").connect()
+    client.begin()
+    assert mechanism in client.mechanisms() and not [name for name in client.mechanisms() if name.endswith("-PLUS")]
+    assert client.features.find(q(NS_CB, "sasl-channel-binding")) is None
+    assert person("romeo").login("balcony", mechanism=mechanism, tls=False).ping().get("type") == "result"
+
+
+@pytest.mark.parametrize("mechanism", SCRAM + ["PLAIN"])
 def test_wrong_password(person, mechanism):
     """RFC 6120 6.5.10: <not-authorized/>."""
     romeo = person("romeo")

@@ -1,8 +1,10 @@
 """Streams: headers, features, errors, restarts and their end (RFC 6120 4 and 11)."""
 
+import socket
+
 import pytest
 
-from client import NS_CLIENT, NS_STREAM, q
+from client import NS_CLIENT, NS_STREAM, q, tls_context
 
 HEADER = "<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s' to='im.example' version='1.0'>" % (
     NS_CLIENT, NS_STREAM)
@@ -47,6 +49,19 @@ def test_header_without_xml_declaration_is_fine(connect):
     client = connect()
     client.send(HEADER.partition("?>")[2])
     assert client.expect("features") is not None
+
+
+def test_streams_over_ipv6(server):
+    """RFC 6120 3.1: either family, on both ports."""
+    for port in ("c2s", "c2s_tls"):
+        sock = socket.create_connection(("::1", server.port(port)))
+        if port == "c2s_tls":
+            sock = tls_context(["xmpp-client"]).wrap_socket(sock, server_hostname="im.example")
+        with sock:
+            sock.sendall(HEADER.encode())
+            got = b""
+            while b"</stream:features>" not in got:
+                got += sock.recv(4096)
 
 
 def test_domain_is_compared_prepared(connect):
