@@ -109,6 +109,10 @@ void client_connected(struct client *c)
 static void now_online(struct client *c)
 {
     struct gen *g = c->g;
+    if (g->patience_ns && now_ns() - c->began_ns > g->patience_ns) {
+        client_close(c, "a login that took too long");
+        return;
+    }
     c->state = CLIENT_ONLINE;
     g->busy--;
     g->online++;

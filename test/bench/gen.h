@@ -89,6 +89,7 @@ struct gen {
     unsigned dirty_count;
     char *read_buffer;
     uint64_t read_ns, moved_ns, deadline_ns; /* last read; last progress; end of everything */
+    uint64_t patience_ns; /* a login that takes longer has failed; 0: any time will do */
     bool stdin_line;
     unsigned open, busy, online;      /* clients now; busy: on their way to online */
     unsigned logins, failed, dropped; /* so far; dropped: lost after they were online */

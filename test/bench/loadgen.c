@@ -20,6 +20,7 @@ static const char usage[] =
     "  rosters         mutual subscriptions: whole blocks of contacts + 1 accounts know each other\n"
     "  login           all log in, all leave; --rounds times\n"
     "  idle            login, then wait for a line on stdin before leaving (prints PHASE online)\n"
+    "  storm           login, wait until the server has gone away and come back, then all at once\n"
     "  chat            pairs, closed loop: --in-flight messages in the air between the two of a pair\n"
     "  rate            pairs, open loop: --rate messages a second over all\n"
     "  presence        changes that fan out to the roster; --window of them under way\n"
@@ -47,6 +48,7 @@ static const struct scene_row {
     { "rosters", scene_rosters },
     { "login", scene_login },
     { "idle", scene_login },
+    { "storm", scene_storm },
     { "chat", scene_chat },
     { "rate", scene_rate },
     { "presence", scene_presence },

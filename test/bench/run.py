@@ -8,7 +8,7 @@ reads /proc before and after each, and prints one table; the same figures go to 
 time of all processes of the server together, memory the sum of their PSS, kernel socket buffers apart.
 
 Scenes: idle (memory of a session, plain and TLS; all log in and leave), churn (20,000 clients come and leave: what
-memory stays), login (contacts away), chat1, chat16, rate, presence, offline, relay (the floor: the same traffic
+memory stays), storm (c2s, then sessman, is killed with -9 and all clients come back at once), login (contacts away), chat1, chat16, rate, presence, offline, relay (the floor: the same traffic
 through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores:
 latencies are those of a machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
@@ -30,7 +30,7 @@ from servers import SERVERS
 from table import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "churn", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
+SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -84,7 +84,7 @@ class Bench:
         self.raw[scene] = results if len(results) > 1 else results[0]
         for r in results:
             bad = {k: r[k] for k in ("failed", "dropped", "lost", "duplicate", "errors", "missing", "unanswered",
-                                     "stray", "extra") if r.get(k)}
+                                     "stray", "extra", "first_failed", "kept") if r.get(k)}
             if bad:
                 self.failures.append(f"{scene}: " + ", ".join(f"{k} {v}" for k, v in bad.items()))
                 self.note("FAILED " + self.failures[-1])
@@ -128,6 +128,10 @@ class Bench:
     def start(self):
         """Starts the server; it is up when it has dealt with a registration (of an account that may be there)."""
         self.server.start()
+        self.answers()
+
+    def answers(self):
+        """Returns when the server deals with a registration; what it consists of now is measured from here on."""
         end = time.monotonic() + 30
         while True:
             with self.load([self.command("register", count=1, timeout=10)], 15) as g:
@@ -214,6 +218,36 @@ class Bench:
         self.splits["memory_churn"] = {"unit": "KiB", "empty": empty, "left": left[-1]}
         self.note(f"churn: {empty['all'] / 1024:.1f} MiB empty, after each round of {count} " +
                   " ".join(f"{k['all'] / 1024:.1f}" for k in left))
+
+    def storm(self, accounts):
+        """A daemon dies with everybody online; when it is back, so are all clients, in the same moment."""
+        if self.args.server != "bulkhead":
+            return
+        count = min(accounts, self.args.sessions[0])
+        for daemon in ("c2s", "sessman"):
+            key = f"storm_{daemon}"
+            with self.load(self.over_all("storm", count, tls=self.args.tls, phases=True, timeout=600), 600) as g:
+                g.phase("start")
+                g.go()
+                g.phase("online")
+                self.server.crash(daemon)
+                g.go()
+                g.phase("lost")
+                self.answers()
+                before = self.server.cpu()
+                g.go()
+                g.phase("back")
+                used = cpu_between(before, self.server.cpu(), self.server.names)
+                g.go()
+                g.phase("left")
+                g.go()
+                results = self.judge(key, g.finish())
+            logins = sum(r["logins"] for r in results)
+            self.figures[f"{key}_ms"] = self.split(key, used, logins, "ms")
+            self.figures[f"{key}_s"] = max(r["seconds"] for r in results)
+            self.figures[f"{key}_p99_s"] = max(r["login_us"]["p99"] for r in results) / 1e6
+            self.note(f"storm after {daemon}: {logins} of {count} back in {self.figures[f'{key}_s']:.1f} s, "
+                      f"{self.figures[f'{key}_ms']:.3f} ms a login")
 
     def login(self, accounts):
         """One account of each block of contacts logs in and out, again and again: its contacts are away."""
@@ -342,7 +376,7 @@ class Bench:
     def run(self):
         only = self.args.only or SCENES
         sessions = self.args.sessions
-        accounts = max([8 * BLOCK, 2 * self.args.pairs, *(sessions if "idle" in only else sessions[:1] if "churn" in only else ())])
+        accounts = max([8 * BLOCK, 2 * self.args.pairs, *(sessions if "idle" in only else sessions[:1] if {"churn", "storm"} & set(only) else ())])
         if set(only) != {"relay"}:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
         steps = []
@@ -350,14 +384,14 @@ class Bench:
             suffix = "" if n == 0 else f"_{count}"
             for tls in ("none", self.args.tls):
                 steps.append(("idle", lambda count=count, tls=tls, suffix=suffix: self.idle(count, tls, suffix)))
-        steps += [("churn", lambda: self.churn(accounts)), ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)),
+        steps += [("churn", lambda: self.churn(accounts)), ("storm", lambda: self.storm(accounts)), ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)),
                   ("chat16", lambda: self.chat(16)), ("rate", self.rate), ("presence", self.presence),
                   ("offline", self.offline), ("relay", self.relay)]
         for name, step in steps:
             if name not in only:
                 continue
             try:
-                if name == "login" and ("idle" in only or "churn" in only):
+                if name == "login" and {"idle", "churn", "storm"} & set(only):
                     self.restart()
                 step()
             except (BenchError, subprocess.SubprocessError, OSError, ValueError, KeyError) as e:

@@ -9,6 +9,7 @@
 int scene_register(const struct options *o); /* scene_account.c: XEP-0077 */
 int scene_rosters(const struct options *o);  /* mutual subscriptions within blocks of contacts + 1 accounts */
 int scene_login(const struct options *o);    /* all log in, all leave, rounds times; phases online, left */
+int scene_storm(const struct options *o);    /* scene_storm.c; phases start, online, lost, back, left */
 int scene_chat(const struct options *o);     /* scene_chat.c: closed loop; phases begin, end, left */
 int scene_rate(const struct options *o);     /* open loop */
 int scene_offline_store(
