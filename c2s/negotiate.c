@@ -167,6 +167,10 @@ static bool header_is_bad(const struct client *c, const struct stream_header *h,
         *text = "the stream header has no 'to'";
         return true;
     }
+    if (c->nego->domain && slice_is(h->to.domain, c->nego->domain) && !negotiate_domain(c)) {
+        *cond = STREAM_HOST_GONE; /* RFC 6120 4.9.3.5: it was here a moment ago */
+        return true;
+    }
     if (h->to.local.len || h->to.resource.len || !edge_domain(c->d->edge, h->to.domain)) {
         *cond = STREAM_HOST_UNKNOWN; /* RFC 6120 4.9.3.6 */
         return true;

@@ -3,7 +3,7 @@
 import ssl
 
 import control
-from client import NS_STREAMS_ERR, Client, Closed, q
+from client import NS_STREAMS_ERR, Client, Closed, local, q
 from server import poll
 
 SERVER = {"tls": "required", "conf": {"c2s.conf": """
@@ -37,6 +37,27 @@ def test_connections_of_one_address_are_limited(server, connect):
     assert control.counter(server, "bulkhead_c2s_limit_address") >= 1
     held[0].end()
     assert let_in(connect)
+
+
+def test_guessing_passwords_is_slowed_down(person):
+    """DESIGN 11: after failures from one address even the right password must wait a little; then it is good again."""
+    romeo = person("romeo")
+
+    def attempt(password):
+        client = romeo.connect()
+        try:
+            client.begin()
+            client.starttls().begin()
+            outcome = client.authenticate(romeo.user, password, "PLAIN")
+            return local(outcome) if local(outcome) == "success" else local(outcome[0])
+        except (Closed, OSError):
+            return None
+        finally:
+            client.cut()
+    seen = set()
+    poll("an attempt that is not even looked at", lambda: seen.add(attempt("wrong")) or "temporary-auth-failure" in seen)
+    assert "not-authorized" in seen and "success" not in seen
+    assert poll("the right password to count again", lambda: attempt(romeo.password) == "success")
 
 
 def test_time_to_log_in_is_limited(connect):
