@@ -1,4 +1,4 @@
-/* c2s/c2s.h - the context of the client daemon: configuration, metrics, and what every file of it hangs from */
+/* c2s/c2s.h - the context of the client daemon: configuration, metrics, and what hangs from it */
 #ifndef C2S_C2S_H
 #define C2S_C2S_H
 

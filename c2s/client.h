@@ -1,8 +1,9 @@
 /* c2s/client.h - one client: its connection, its stream, its session (RFC 6120)
  *
- * A client is made when a connection is taken up and frees itself when that is closed. What only the negotiation needs
- * hangs from it in a struct nego, which goes when a resource is bound: what stays is a couple of hundred bytes. One timer
- * serves the time for logging in, the pauses of the rate limits and the keep-alive. */
+ * A client is made when a connection is taken up and frees itself when that is closed. What only the
+ * negotiation needs hangs from it in a struct nego, which goes when a resource is bound: what stays is a
+ * couple of hundred bytes. One timer serves the time for logging in, the pauses of the rate limits and the
+ * keep-alive. */
 #ifndef C2S_CLIENT_H
 #define C2S_CLIENT_H
 
@@ -70,10 +71,11 @@ void client_accept(struct c2s *d, struct conn *conn, bool direct_tls);
 extern const struct edge_ops client_edge_ops;
 extern const struct conn_ops client_conn_ops;
 void client_secure(struct client *c, struct tls_ctx *tls);  /* begins TLS */
-/* Ends the stream with an error, and the session. content: for see-other-host, else NULL. */
+/* Ends the stream with an error, and the session. text may be NULL. */
 void client_fail(struct client *c, enum stream_cond cond, const char *text);
-void client_fail_lost(struct client *c, enum stream_cond cond, const char *text); /* the client cannot be told: keep its session */
-void client_shutdown(struct client *c); /* stop and drain: system-shutdown, or see-other-host where one is configured */
+/* The same for a client that cannot be heard: it is lost, not gone. */
+void client_fail_lost(struct client *c, enum stream_cond cond, const char *text);
+void client_shutdown(struct client *c); /* system-shutdown, or see-other-host where one is configured */
 void client_end(struct client *c);      /* answers </stream:stream> */
 void client_write(struct client *c, struct slice bytes);
 void client_write_node(struct client *c, const struct node *n); /* a stanza */

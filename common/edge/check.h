@@ -1,7 +1,8 @@
-/* common/edge/check.h - what an edge checks in a client's top-level element before it canonicalises (RFC 6120 8, 4.9)
+/* common/edge/check.h - what an edge checks in a client's elements (RFC 6120 8, 4.9)
  *
- * After CHECK_PASS the element is fit to be written by xmlout_node and sent on: it is a stanza of jabber:client, its
- * `to` is prepared, it has no `from` (the session manager stamps it) and carries the stream's language. Pure. */
+ * After CHECK_PASS the element is fit to be written by xmlout_node and sent on: it is a stanza of
+ * jabber:client, its `to` is prepared, it has no `from` (the session manager stamps it) and carries the
+ * stream's language. Pure. */
 #ifndef EDGE_CHECK_H
 #define EDGE_CHECK_H
 
@@ -28,8 +29,8 @@ struct check {
 };
 /* Checks n and changes it in place. */
 enum check_verdict check_element(struct arena *a, struct node *n, const struct check_session *s, struct check *out);
-/* The part of it that needs no session: the stream error for an element that is no stanza of jabber:client, by its
- * name and namespace (RFC 6120 4.9.3.10, 4.9.3.24). CHECK_PASS: it is one. */
+/* The part of it that needs no session: the stream error for an element that is no stanza of jabber:client,
+ * by its name and namespace (RFC 6120 4.9.3.10, 4.9.3.24). CHECK_PASS: it is one. */
 enum check_verdict check_kind(const struct node *n, struct check *out);
 /* Domain of a JID's canonical text. */
 struct slice check_domain(struct slice bare);

@@ -1,7 +1,8 @@
 /* common/edge/domains.h - the hosted domains, as several session managers tell them
  *
- * Each sends its whole list when it comes up and when it changes. A domain stays until the one that told it last leaves it out,
- * or has gone for good and a list of another does not have it: so a restart takes nothing away. Pure. */
+ * Each sends its whole list when it comes up and when it changes. A domain stays until the one that told it
+ * last leaves it out, or has gone for good and a list of another does not have it: so a restart takes nothing
+ * away. Pure. */
 #ifndef EDGE_DOMAINS_H
 #define EDGE_DOMAINS_H
 

@@ -1,12 +1,13 @@
-/* common/edge/esession.h - a session seen from the edge: open → SASL relay → bound → stanzas → gone (DESIGN 2, 3)
+/* common/edge/esession.h - a session seen from the edge, from open to gone (DESIGN 2, 3)
  *
- * A struct edge is the edge's half of the internal protocol: it holds the link to the routers, the hosted domains as the
- * session managers tell them, and every session by its id. A struct esession is embedded in what the daemon calls a
- * client; it is zeroed before use and takes part in nothing until esession_open. Ids count from 1 and are never reused, so
- * what comes late for a session that has ended meets nobody.
+ * A struct edge is the edge's half of the internal protocol: it holds the link to the routers, the hosted
+ * domains as the session managers tell them, and every session by its id. A struct esession is embedded in
+ * what the daemon calls a client; it is zeroed before use and takes part in nothing until esession_open. Ids
+ * count from 1 and are never reused, so what comes late for a session that has ended meets nobody.
  *
- * Callbacks come from the loop, never out of a call of this header. The owner may end the session inside; it must not free
- * the esession before the callback has returned. What the session manager sends out of turn is dropped and counted. */
+ * Callbacks come from the loop, never out of a call of this header. The owner may end the session inside; it
+ * must not free the esession before the callback has returned. What the session manager sends out of turn is
+ * dropped and counted. */
 #ifndef EDGE_ESESSION_H
 #define EDGE_ESESSION_H
 
@@ -51,7 +52,7 @@ struct edge_ops {
     void (*on_failure)(struct esession *s, const struct control_failure *c);
     void (*on_bound)(struct esession *s);
     void (*on_bind_refused)(struct esession *s, const struct control_bind_refused *c);
-    /* One stanza for the client, canonical in jabber:client, in n pieces to be joined; in every state from OPEN. */
+    /* One stanza for the client, canonical, in n pieces to be joined; in every state from OPEN. */
     void (*on_stanza)(struct esession *s, const struct slice *pieces, size_t n);
     /* The session is over (state NONE, no id): end the stream with this error. */
     void (*on_close)(struct esession *s, enum stream_cond cond, struct slice text);
@@ -82,13 +83,14 @@ struct edge_domain {
     uint64_t node;   /* who told it last */
     char *bytes;     /* owned: what the slices point into */
 };
-const struct edge_domain *edge_domain(const struct edge *e, struct slice name); /* NULL: not hosted. Borrowed for the turn */
+const struct edge_domain *edge_domain(const struct edge *e, struct slice name); /* NULL: not hosted */
 const struct edge_domain *edge_domain_next(const struct edge *e, size_t *at);   /* iterate; *at = 0 first */
 size_t edge_domains(const struct edge *e);
 
-/* Before the first step, and again before each attempt: makes sure that the session is open at the session manager
- * that owns key in c->domain (key: the prepared local part, or the domain). If it was open at another, that one is told gone and
- * the session gets a new id. RC_CLOSED: no session manager of that domain is known. */
+/* Before the first step, and again before each attempt: makes sure that the session is open at the session
+ * manager that owns key in c->domain (key: the prepared local part, or the domain). If it was open at
+ * another, that one is told gone and the session gets a new id. RC_CLOSED: no session manager of that domain
+ * is known. */
 MUST_USE enum rc esession_open(struct edge *e, struct esession *s, struct slice key, const struct control_open *c);
 void esession_auth(struct edge *e, struct esession *s, const struct control_auth *c);  /* in OPEN */
 void esession_response(struct edge *e, struct esession *s, struct slice data);         /* in STEP */
@@ -98,12 +100,12 @@ void esession_bind(struct edge *e, struct esession *s, struct slice resource);  
 void esession_send(struct edge *e, struct esession *s, struct slice bytes);            /* a checked, canonical stanza */
 /* True: stop reading from the client; on_room follows. */
 bool esession_full(struct edge *e, struct esession *s);
-/* The client has gone: tells the session manager, forgets the session, frees what the esession owns. Harmless twice.
- * lost: there was no </stream:stream>. */
+/* The client has gone: tells the session manager, forgets the session, frees what the esession owns. Harmless
+ * twice. lost: there was no </stream:stream>. */
 void esession_gone(struct edge *e, struct esession *s, bool lost);
 
-/* The name whose owner is to be asked: the user of the first SASL step, prepared; the domain where none can be told. Pure but for
- * the arena. cert_jid: the client certificate's address for EXTERNAL, or empty. */
+/* The name whose owner is to be asked: the user of the first SASL step, prepared; the domain where none can
+ * be told. Pure but for the arena. cert_jid: the client certificate's address for EXTERNAL, or empty. */
 struct slice esession_key(struct arena *a, struct slice mechanism, struct slice initial, struct slice cert_jid,
                           struct slice domain);
 /* The same of a name as a client wrote it (registration). */

@@ -14,8 +14,8 @@ struct features_auth {
     bool cert;            /* the client has a verified certificate with an address in this domain (XEP-0178) */
     bool exporter, end_point; /* channel bindings that are available */
 };
-/* The mechanisms to offer, space-separated, the strongest first where the domain lists them so; the -PLUS ones lead. In the
- * arena. Empty: none may be used here. */
+/* The mechanisms to offer, space-separated, the strongest first where the domain lists them so; the -PLUS
+ * ones lead. In the arena. Empty: none may be used here. */
 struct slice features_mechanisms(struct arena *a, const struct features_auth *auth);
 /* "tls-server-end-point tls-exporter", as far as available. Static storage. */
 struct slice features_bindings(bool exporter, bool end_point);
