@@ -51,8 +51,13 @@ void account_free_at_end(struct sessman *sm, struct account *a)
 /* Those that were waiting get it, referenced for them; NULL: there is none. */
 static void wake_waiting(struct sessman *sm, struct account *a, bool found)
 {
-    struct account_wait *w = a->waiting;
-    a->waiting = NULL;
+    struct account_wait *w = NULL;
+    while (a->waiting) {
+        struct account_wait *last = a->waiting;
+        a->waiting = last->next;
+        last->next = w;
+        w = last;
+    }
     a->loaded = found;
     account_hold(a); /* until all have been told */
     if (!found)
@@ -139,12 +144,11 @@ void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *c
     }
     if (!a)
         a = load_start(sm, bare);
-    struct account_wait *w = mem_new(sizeof *w), **end = &a->waiting;
+    struct account_wait *w = mem_new(sizeof *w);
     w->fn = fn;
     w->ctx = ctx;
-    while (*end)
-        end = &(*end)->next;
-    *end = w;
+    w->next = a->waiting; /* the last first: turned round when it is there */
+    a->waiting = w;
 }
 
 void accounts_shrink(struct sessman *sm, size_t keep)

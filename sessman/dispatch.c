@@ -42,12 +42,29 @@ static void incoming_end(struct incoming *in)
     arena_give(sm->arenas, &a);
 }
 
+#define HELD_MANY 1000 /* at once: what they used goes back to the system when none is left */
+
+static void held_less(struct sessman *sm)
+{
+    if (--sm->held)
+        return;
+    if (sm->held_most >= HELD_MANY)
+        session_memory_release(sm);
+    sm->held_most = 0;
+}
+
 void in_hold(struct incoming *in)
 {
     assert(!in->is_held);
     in->is_held = true;
+    if (++in->sm->held > in->sm->held_most)
+        in->sm->held_most = in->sm->held;
     if (in->session)
         in->session->stalled++;
+    if (in->session && in->from_session && in->st.has_from) { /* the session may end meanwhile: its address is needed after */
+        in->st.from = jid_copy(in->a, &in->st.from);
+        node_set(in->a, in->st.node, "from", in->st.from.full);
+    }
     if (in->edge) {
         edge_frame_wait(in->edge, in->seq);
         in->edge_id = in->edge->node->id;
@@ -61,6 +78,7 @@ void in_done(struct incoming *in)
     struct session *s = in->session;
     assert(in->is_held);
     in->is_held = false;
+    held_less(sm);
     incoming_end(in);
     if (s)
         session_unstall(sm, s);
@@ -127,6 +145,7 @@ static void on_target(void *ctx, struct account *a)
     /* It waited for the load: now it is worked on again, and may be held once more by a handler. */
     struct sessman *sm = in->sm;
     in->is_held = false;
+    held_less(sm);
     arrive(in);
     struct session *s = in->session; /* NULL if that ended it */
     incoming_end(in);
@@ -141,6 +160,10 @@ static void to_account(struct incoming *in)
     struct jid bare;
     if (a) {
         account_load(in->sm, &in->st.to, on_target, in); /* at once */
+        return;
+    }
+    if (!in->from_session && in->sm->held >= in->sm->conf->store_queue_max) { /* an edge has its window; others have this */
+        in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
         return;
     }
     bare = jid_to_bare(&in->st.to);
@@ -206,7 +229,7 @@ static void stamp_from(struct incoming *in)
     if (is_subscription(st->type))
         st->from = jid_to_bare(&st->from);
     st->has_from = true;
-    /* The session may end while the stanza is held: its address is needed after. */
+    /* An IQ may end its own session, a subscription may end another's; a message is copied only where it is held. */
     if (st->kind != STANZA_MESSAGE)
         st->from = jid_copy(in->a, &st->from);
     node_set(in->a, st->node, "from", st->from.full);

@@ -60,6 +60,10 @@ void journal_store(struct incoming *in)
         in_error(in, COND_SERVICE_UNAVAILABLE, "this account's offline storage is full");
         return;
     }
+    if (!in->from_session && store_full(sm->store)) { /* an edge is held back by its window */
+        in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
+        return;
+    }
     a->offline_n++;
     if (a->replay)
         a->replay->appended++;

@@ -24,6 +24,7 @@ struct binding {
 };
 struct backlog {
     struct backlog *next;
+    struct backlog *last; /* of the first one only */
     uint64_t seq;
     enum frame_kind kind;
     uint32_t len;
@@ -265,15 +266,25 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
 void session_backlog(struct session *s, const struct frame *f)
 {
     struct backlog *b = mem_new(sizeof *b + f->payload.len);
-    struct backlog **end = &s->backlog;
     b->seq = f->seq;
     b->kind = f->kind;
     b->len = (uint32_t)f->payload.len;
     memcpy(b->bytes, f->payload.p, f->payload.len);
-    while (*end)
-        end = &(*end)->next;
-    *end = b;
+    if (s->backlog)
+        s->backlog->last->next = b;
+    else
+        s->backlog = b;
+    s->backlog->last = b;
     edge_frame_wait(s->edge, f->seq);
+}
+
+/* NULL: there is none. The caller frees it. */
+static struct backlog *backlog_take(struct session *s)
+{
+    struct backlog *b = s->backlog;
+    if (b && (s->backlog = b->next) != NULL)
+        s->backlog->last = b->last;
+    return b;
 }
 
 /* Returns false when the frame ended the session. */
@@ -299,8 +310,7 @@ void session_unstall(struct sessman *sm, struct session *s)
 {
     s->stalled--;
     while (!s->stalled && s->backlog) {
-        struct backlog *b = s->backlog;
-        s->backlog = b->next;
+        struct backlog *b = backlog_take(s);
         bool alive = backlog_frame(sm, s, b);
         mem_free(b);
         if (!alive)
@@ -326,8 +336,13 @@ static void on_release(struct timer *t)
 static void release_later(struct sessman *sm)
 {
     sm->sessions_gone++;
-    if (sm->sessions_gone >= RELEASE_LEAST && sm->sessions_gone >= sm->sessions_bound &&
-        !timer_running(&sm->release))
+    if (sm->sessions_gone >= RELEASE_LEAST && sm->sessions_gone >= sm->sessions_bound)
+        session_memory_release(sm);
+}
+
+void session_memory_release(struct sessman *sm)
+{
+    if (!timer_running(&sm->release))
         loop_timer(sm->loop, &sm->release, RELEASE_AFTER_MS, on_release);
 }
 
@@ -350,9 +365,7 @@ void session_end(struct sessman *sm, struct session *s)
         list_unlink(it);
         CONTAINER(it, struct incoming, of_session)->session = NULL;
     }
-    while (s->backlog) {
-        struct backlog *b = s->backlog;
-        s->backlog = b->next;
+    for (struct backlog *b; (b = backlog_take(s)) != NULL;) {
         edge_frame_done(e, b->seq, 0);
         mem_free(b);
     }

@@ -59,6 +59,8 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
 void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text);
 /* The edge says gone, or is gone: unavailable presence, then freed. */
 void session_end(struct sessman *sm, struct session *s);
+/* Soon, what was freed goes back to the system: a walk over the heap, for when a lot was. */
+void session_memory_release(struct sessman *sm);
 /* The session's JID with all its parts. */
 struct jid session_full_jid(const struct session *s);
 /* The client's address as the edge told, while it is not bound (registration rates); "" after. */

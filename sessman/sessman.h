@@ -80,6 +80,7 @@ struct sessman {
     struct timer release;
     uint8_t secret[32];              /* of this installation (meta row "secret"): fake salts */
     bool names_known;                /* the domains have been read: they are bound at the routers */
+    size_t held, held_most;          /* stanzas that wait for the store or a worker; the most since there were none */
     struct buf scratch;              /* for writing one stanza; never held across a call into a module */
     uint64_t started_ms;             /* monotonic */
 };

@@ -92,4 +92,5 @@ def unaffected(server, bystanders):
     yield
     bystanders.chat()
     assert server.daemons() == server.pids, "no daemon has died"
-    assert SANITIZED or memory(server) - before < ROOM
+    after = memory(server)
+    assert SANITIZED or after - before < ROOM, "%d KiB, %d before" % (after, before)
