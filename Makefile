@@ -88,6 +88,7 @@ $(B)/obj/%.o: %.c
 # the place of some of them has a list of what it takes.
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/test_*.c))
 STORE_SRC := $(wildcard sessman/store/*.c)
+UNIT_test_unsent := router/unsent.c
 UNIT_test_roster := $(STORE_SRC) sessman/roster.c
 UNIT_test_deliver := $(filter-out sessman/main.c,$(SESSMAN_SRC))
 UNIT_test_store := $(STORE_SRC)

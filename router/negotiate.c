@@ -221,7 +221,8 @@ static bool on_frames(struct peer *p, const struct node *n)
         (role != ROLE_EDGE && role != ROLE_S2S && role != ROLE_SESSMAN))
         return refuse(p, STREAM_NOT_AUTHORIZED, "the role is not that of this name");
     const struct peer *old = idmap_get(p->r->nodes, node);
-    if (old && strcmp(old->name, p->name) != 0) { /* another secret's: who had it would get that daemon's frames */
+    if (old &&
+        strcmp(old->name, p->name) != 0) { /* another secret's: who had it would get that daemon's frames */
         LOG_WARN(&log, "node_taken", F_HEX("node", node), F_STR("by", old->instance));
         return refuse(p, STREAM_CONFLICT, "this node is another's");
     }

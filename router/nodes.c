@@ -19,7 +19,8 @@ static void describe(const struct peer *p, struct buf *out)
     mem_free(names);
 }
 
-/* Who may not talk to each other (switch.c) need not know of each other, nor would they keep silent: two edges, say. */
+/* Who may not talk to each other (switch.c) need not know of each other, nor would they keep silent: two
+ * edges, say. */
 static bool concerns(const struct peer *p, const struct peer *other)
 {
     return p != other && (p->role == ROLE_SESSMAN || other->role == ROLE_SESSMAN);

@@ -7,6 +7,7 @@
 #include "router/auth.h"
 #include "router/negotiate.h"
 #include "router/nodes.h"
+#include "router/stanzas.h"
 #include "router/switch.h"
 #include <stdio.h>
 
@@ -32,6 +33,13 @@ void peer_write(struct peer *p, struct slice bytes)
 {
     peer_wire_out(p, bytes);
     conn_writev(p->conn, &bytes, 1);
+    peer_wrote(p, &bytes, 1, true);
+}
+
+void peer_wrote(struct peer *p, const struct slice *stanzas, size_t n, bool keep)
+{
+    if (!p->secure)
+        unsent_wrote(&p->unsent, stanzas, n, conn_waiting(p->conn), conn_closing(p->conn), keep);
 }
 
 /* --- names --- */
@@ -121,8 +129,12 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     LOG_AT(&log, p->name && cause != CONN_BY_OWNER && cause != CONN_BY_PEER ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
            "peer_down", F_STR("name", p->name ? p->name : ""), F_STR("cause", conn_cause_name(cause)),
            F_WHY(why));
+    size_t left = conn_left(p->conn);
     p->conn = NULL;
     leave(p);
+    if (!r->stopping)
+        unsent_left(&p->unsent, left, stanzas_again, r);
+    unsent_fini(&p->unsent);
     auth_drop(p);
     list_unlink(&p->all);
     metric_set(r->run->metrics, METRIC_PEERS, --r->n_peers);
@@ -264,6 +276,7 @@ void peer_accept(void *router, struct conn *c)
     p->tcp = who.addr.ss_family == AF_INET || who.addr.ss_family == AF_INET6;
     p->loopback = p->tcp && addr_is_loopback((const struct sockaddr *)&who.addr);
     xmlin_init(&p->in, r->xml, &early_limits);
+    unsent_init(&p->unsent);
     loop_timer(r->run->loop, &p->timer, r->conf->auth_ms, on_login_late);
     if (r->stopping || r->n_peers > r->conf->peers_max)
         peer_stream_error(r->stopping ? p : dispensable(p), STREAM_RESOURCE_CONSTRAINT,

@@ -7,6 +7,7 @@
 #include "common/link/framein.h"
 #include "common/xmpp/stream.h"
 #include "router/router.h"
+#include "router/unsent.h"
 
 enum peer_level { PEER_NEW, PEER_0114, PEER_0225, PEER_FRAMES };
 enum peer_state {
@@ -53,6 +54,7 @@ struct peer {
     struct link touched;
     struct slice out[PEER_PIECES]; /* of the reader's buffer, to be written at the end of its turn */
     unsigned n_out;
+    struct unsent unsent; /* level 1 and 2 */
     uint64_t in_count, out_count, in_bytes, out_bytes; /* frames or stanzas */
 };
 
@@ -64,6 +66,8 @@ void peer_stream_error(struct peer *p, enum stream_cond cond, const char *text);
 void peer_stop(struct peer *p); /* the router ends */
 /* Level 1 and 2: bytes of its stream, at once where the socket takes them; and for the log, what was written otherwise. */
 void peer_write(struct peer *p, struct slice bytes);
+/* These stanzas were just given to its conn: kept while the socket has not taken them. */
+void peer_wrote(struct peer *p, const struct slice *stanzas, size_t n, bool keep);
 void peer_wire_out(const struct peer *p, struct slice bytes);
 struct log_ctx peer_log(const struct peer *p, const char *doing);
 /* The login has succeeded. */

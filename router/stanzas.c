@@ -12,8 +12,10 @@ static void answer(struct peer *p, struct node *n)
     struct buf *out = conn_out(p->conn);
     size_t before = out->len;
     xmlout_node(out, n, NS_CLIENT);
-    peer_wire_out(p, slice_from(buf_get(out), before));
+    struct slice written = slice_from(buf_get(out), before);
+    peer_wire_out(p, written);
     conn_wrote(p->conn);
+    peer_wrote(p, &written, 1, false);
 }
 
 static bool refuse(struct peer *p, enum stream_cond cond, const char *text)
@@ -55,7 +57,7 @@ static void bounce(struct peer *p, struct arena *a, const struct stanza *st, enu
     answer(p, stanza_error(a, st, cond, NULL));
 }
 
-static void deliver(struct peer *p, struct peer *to, const struct stanza *st)
+static void deliver(struct peer *to, const struct stanza *st, uint8_t flags)
 {
     struct buf payload = BUF_INIT(0);
     struct slice name = jid_bare(&st->to);
@@ -64,7 +66,7 @@ static void deliver(struct peer *p, struct peer *to, const struct stanza *st)
     uint8_t head[FRAME_HEAD];
     struct slice pieces[3] = { slice_of((char *)head, sizeof head), name, buf_get(&payload) };
     f.len = (uint32_t)(name.len + payload.len);
-    f.flags = p->role == ROLE_ADMIN ? FRAME_F_ADMIN : 0;
+    f.flags = flags;
     frame_head_write(head, &f);
     if (to->level == PEER_FRAMES)
         conn_writev(to->conn, pieces, 3);
@@ -73,7 +75,35 @@ static void deliver(struct peer *p, struct peer *to, const struct stanza *st)
     to->out_count++;
     to->out_bytes += payload.len;
     buf_fini(&payload);
-    switch_blocked(p, to);
+}
+
+static struct peer *alive(struct router *r, const struct jid *to)
+{
+    struct peer *p = switch_resolve(r, jid_bare(to));
+    return p && !conn_closing(p->conn) ? p : NULL;
+}
+
+void stanzas_again(void *ctx, struct slice stanza)
+{
+    struct router *r = ctx;
+    struct arena *a = arena_take(r->arenas);
+    struct node *n, *error = NULL;
+    struct stanza st, back;
+    enum stanza_cond cond;
+    struct peer *to = NULL;
+    if (xmlin_parse(r->xml, a, stanza, &r->limits, &n, NULL) == RC_OK &&
+        stanza_read(a, n, &st, &cond) == RC_OK && st.has_to && st.has_from) {
+        to = alive(r, &st.to);
+        if (to)
+            deliver(to, &st, 0);
+        else
+            error = stanza_error(a, &st, COND_SERVICE_UNAVAILABLE, NULL);
+    }
+    if (error && stanza_read(a, error, &back, &cond) == RC_OK && (to = alive(r, &back.to)) != NULL) {
+        METRIC_INC(r->run->metrics, METRIC_BOUNCED);
+        deliver(to, &back, 0);
+    }
+    arena_give(r->arenas, &a);
 }
 
 bool stanzas_element(struct peer *p, struct arena *a, struct node *n)
@@ -100,7 +130,9 @@ bool stanzas_element(struct peer *p, struct arena *a, struct node *n)
         bounce(p, a, &st, COND_REMOTE_SERVER_NOT_FOUND);
     else if (conn_closing(to->conn))
         bounce(p, a, &st, COND_SERVICE_UNAVAILABLE);
-    else
-        deliver(p, to, &st);
+    else {
+        deliver(to, &st, p->role == ROLE_ADMIN ? FRAME_F_ADMIN : 0);
+        switch_blocked(p, to);
+    }
     return !p->going;
 }

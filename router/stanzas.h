@@ -7,6 +7,9 @@
 
 #include "router/peer.h"
 
+/* A stanza, canonical, that its addressee's connection did not live to take: to another peer of the name, or back as an
+ * error. ctx: the router. */
+void stanzas_again(void *ctx, struct slice stanza);
 bool stanzas_element(struct peer *p, struct arena *a, struct node *n); /* false: p is closing */
 
 #endif

@@ -8,6 +8,8 @@
 static void flush_to(struct peer *to)
 {
     conn_writev(to->conn, to->out, to->n_out);
+    if (to->level != PEER_FRAMES)
+        peer_wrote(to, to->out, to->n_out, true);
     to->n_out = 0;
 }
 
@@ -30,7 +32,8 @@ static void add(struct peer *to, struct slice raw)
     to->out_bytes += raw.len;
     if (to->n_out) {
         struct slice *last = &to->out[to->n_out - 1];
-        if (last->p + last->len == raw.p) { /* it stands right behind the one before: one piece */
+        if (to->level == PEER_FRAMES &&
+            last->p + last->len == raw.p) { /* it stands right behind the one before: one piece */
             last->len += raw.len;
             return;
         }

@@ -109,6 +109,7 @@ void conn_close(struct conn *c, enum conn_cause cause)
     c->closing = true;
     if (!c->finishing || cause != CONN_BY_OWNER)
         c->cause = (uint8_t)cause;
+    c->left = conn_waiting(c);
     if (!dial_closing(c))
         uv_close(&c->u.handle, on_uv_closed);
 }
@@ -300,6 +301,11 @@ static void count_out(struct conn *c, size_t n)
 size_t conn_waiting(const struct conn *c)
 {
     return (c->out ? c->out->b.len : 0) + c->u.stream.write_queue_size;
+}
+
+size_t conn_left(const struct conn *c)
+{
+    return c->left;
 }
 
 bool conn_full(const struct conn *c)

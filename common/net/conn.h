@@ -56,6 +56,7 @@ void conn_wrote(struct conn *c);
 void conn_writev(struct conn *c, const struct slice *pieces, size_t n);
 void conn_flush(struct conn *c); /* now rather than at the end of the turn */
 size_t conn_waiting(const struct conn *c); /* bytes of output not taken by the socket yet */
+size_t conn_left(const struct conn *c);    /* in on_closed: what was waiting when it closed (under TLS: cipher text) */
 bool conn_full(const struct conn *c);
 
 void conn_pause(struct conn *c);  /* stop reading; nested calls do not count */

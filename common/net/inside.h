@@ -92,6 +92,7 @@ struct conn {
     struct finish *finish;
     struct sockaddr_in6 *peer; /* what conn_peer_set said */
     struct why *why;
+    size_t left;             /* waiting output, when it closed */
     unsigned flying;         /* buffers given to uv_write */
     uint8_t cause;
     bool connected : 1, closing : 1, finishing : 1, paused : 1, reading : 1, dirty : 1, was_full : 1;

@@ -1,6 +1,8 @@
 """External components by the old handshake (XEP-0114): raw, and by slixmpp's library."""
 
 import asyncio
+import socket
+import struct
 import time
 
 import pytest
@@ -183,6 +185,38 @@ def test_component_that_leaves_and_comes_back(component, person):
             his.message("x@" + ECHO, "gone")
             return [el for el in his.sync() if error_of(el)[1]]
         poll("the bounce", bounced)
+
+
+def stuff(server, his, size=60000, most=400):
+    """Sends messages until some wait in the router for the component that does not read; gives back the last one's id."""
+    for n in range(most):
+        his.message("x@" + ECHO, "." * size, id="s%d" % n)
+        his.sync()
+        peers = {peer["name"]: peer["queue_bytes"] for peer in server.status()["router-1"]["peers"]}
+        if peers.get(ECHO):
+            return "s%d" % n
+    raise AssertionError("nothing ever waited")
+
+
+def test_what_a_dead_component_had_not_taken_comes_back(component, person, server):
+    """DESIGN 2: routes that die bounce, what waited in the queue too."""
+    it = component(ECHO)
+    his = person("romeo").login("balcony")
+    last = stuff(server, his)
+    it.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    it.sock.close()
+    assert error_of(his.expect("message", id=last, type="error"))[1] == "service-unavailable"
+
+
+def test_what_a_dead_component_had_not_taken_goes_to_the_other_instance(component, person, server):
+    """DESIGN 2: several on one name, and failover; what waited for the dead one is not lost."""
+    dead = component(ECHO)
+    his = person("romeo").login("balcony")
+    last = stuff(server, his)
+    other = component(ECHO)
+    dead.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    dead.sock.close()
+    other.expect("message", id=last)
 
 
 def test_errors_do_not_bounce(person):
