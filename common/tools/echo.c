@@ -56,14 +56,24 @@ static bool read_secret(const char *path, char *out, int size)
     return ok;
 }
 
+static int usage(FILE *to)
+{
+    fprintf(to, "usage: bulkhead-echo NAME SECRET_FILE [ADDRESS]\n"
+                "Sends back what it is sent, as the component NAME of the router at ADDRESS (tcp:HOST:PORT, "
+                "unix:PATH,\n"
+                "tls:HOST:PORT; default tcp:127.0.0.1:5347), with the secret in SECRET_FILE. See "
+                "bulkhead-echo(8).\n");
+    return to == stdout ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
     char secret[256];
     struct why why = { "" };
-    if (argc < 3 || argc > 4) {
-        fprintf(stderr, "usage: bulkhead-echo NAME SECRET_FILE [ADDRESS]\n");
-        return 2;
-    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage(stdout);
+    if (argc < 3 || argc > 4)
+        return usage(stderr);
     if (!read_secret(argv[2], secret, sizeof secret)) {
         fprintf(stderr, "bulkhead-echo: %s: cannot be read\n", argv[2]);
         return 2;

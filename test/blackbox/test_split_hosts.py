@@ -232,6 +232,14 @@ def test_message_waits_on_the_private_host(people):
     hers.expect("message", id="later", body="for later")
 
 
+def test_both_hosts_can_be_looked_after(split):
+    """README: check and status on either host know what belongs there."""
+    for part, daemons in ((split.edge, {"bulkhead", "router", "c2s"}), (split.inner, {"bulkhead", "sessman"})):
+        done = part.run("check", check=False)
+        assert done.returncode == 0, done.stdout
+        assert {name.partition("-")[0] for name in part.status()} == daemons
+
+
 # -- nothing gets in -----------------------------------------------------------------------------------------------
 
 def test_private_host_listens_to_nothing(split, two):
