@@ -57,11 +57,16 @@ static void bounce(struct peer *p, struct arena *a, const struct stanza *st, enu
     answer(p, stanza_error(a, st, cond, NULL));
 }
 
-static void deliver(struct peer *to, const struct stanza *st, uint8_t flags)
+/* False: escaping made it longer than a frame carries; nothing was sent. */
+static bool deliver(struct peer *to, const struct stanza *st, uint8_t flags)
 {
     struct buf payload = BUF_INIT(0);
     struct slice name = jid_bare(&st->to);
     xmlout_node(&payload, st->node, NS_CLIENT);
+    if (payload.len > FRAME_STANZA_MAX) {
+        buf_fini(&payload);
+        return false;
+    }
     struct frame f = { .kind = FRAME_STANZA, .name = name, .name_len = (uint16_t)name.len };
     uint8_t head[FRAME_HEAD];
     struct slice pieces[3] = { slice_of((char *)head, sizeof head), name, buf_get(&payload) };
@@ -75,6 +80,7 @@ static void deliver(struct peer *to, const struct stanza *st, uint8_t flags)
     to->out_count++;
     to->out_bytes += payload.len;
     buf_fini(&payload);
+    return true;
 }
 
 static struct peer *alive(struct router *r, const struct jid *to)
@@ -94,9 +100,7 @@ void stanzas_again(void *ctx, struct slice stanza)
     if (xmlin_parse(r->xml, a, stanza, &r->limits, &n, NULL) == RC_OK &&
         stanza_read(a, n, &st, &cond) == RC_OK && st.has_to && st.has_from) {
         to = alive(r, &st.to);
-        if (to)
-            deliver(to, &st, 0);
-        else
+        if (!to || !deliver(to, &st, 0))
             error = stanza_error(a, &st, COND_SERVICE_UNAVAILABLE, NULL);
     }
     if (error && stanza_read(a, error, &back, &cond) == RC_OK && (to = alive(r, &back.to)) != NULL) {
@@ -130,9 +134,9 @@ bool stanzas_element(struct peer *p, struct arena *a, struct node *n)
         bounce(p, a, &st, COND_REMOTE_SERVER_NOT_FOUND);
     else if (conn_closing(to->conn))
         bounce(p, a, &st, COND_SERVICE_UNAVAILABLE);
-    else {
-        deliver(to, &st, p->role == ROLE_ADMIN ? FRAME_F_ADMIN : 0);
+    else if (!deliver(to, &st, p->role == ROLE_ADMIN ? FRAME_F_ADMIN : 0))
+        bounce(p, a, &st, COND_POLICY_VIOLATION);
+    else
         switch_blocked(p, to);
-    }
     return !p->going;
 }

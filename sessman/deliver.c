@@ -134,9 +134,9 @@ void deliver(struct incoming *in)
     act(in, action, match, best);
 }
 
-void deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n)
+bool deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n)
 {
-    out_session(sm, ticket, s, write_once(sm, n));
+    return out_session(sm, ticket, s, write_once(sm, n));
 }
 
 static void fanout(struct sessman *sm, uint64_t ticket, const struct account *a, const struct node *n,

@@ -25,8 +25,8 @@ enum deliver_action {
 enum deliver_action deliver_decide(enum deliver_to to, enum deliver_situation situation, enum stanza_type type);
 void deliver(struct incoming *in);
 
-/* Writes n once and sends it to one session, or by its `to`: local sessions by the rules, else by name. */
-void deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n);
+/* Writes n and sends it to one session. False: larger than a frame carries (out.h). */
+bool deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n);
 /* To all available resources of a (to = each one's full JID), except `but` (may be NULL). */
 void deliver_to_all(struct sessman *sm, uint64_t ticket, const struct account *a, const struct node *n,
                     const struct session *but);

@@ -86,19 +86,23 @@ void in_done(struct incoming *in)
 
 /* --- answers --- */
 
+/* An answer that no frame carries (a roster of enormous items) becomes an error. */
 void in_reply(struct incoming *in, struct node *reply)
 {
     struct sessman *sm = in->sm;
+    bool sent = true;
     if (in->session) {
-        deliver_to_session(sm, in->ticket, in->session, reply);
+        sent = deliver_to_session(sm, in->ticket, in->session, reply);
     } else if (!in->from_session && in->st.has_from) {
         buf_reset(&sm->scratch);
         xmlout_node(&sm->scratch, reply, NS_CLIENT);
         if (sessman_domain(sm, in->st.from.domain))
             dispatch_stanza(sm, reply, in->ticket); /* a module spoke for a local account */
         else
-            out_name(sm, in->ticket, jid_bare(&in->st.from), buf_get(&sm->scratch));
+            sent = out_name(sm, in->ticket, jid_bare(&in->st.from), buf_get(&sm->scratch));
     }
+    if (!sent && !slice_is(node_attr(reply, "type"), "error"))
+        in_error(in, COND_RESOURCE_CONSTRAINT, "the answer is too large");
 }
 
 void in_result(struct incoming *in, struct node *payload)

@@ -36,6 +36,16 @@ void out_free(struct out **op)
     MEM_FREE(op);
 }
 
+static bool fits(struct sessman *sm, struct slice stanza)
+{
+    if (stanza.len <= FRAME_STANZA_MAX)
+        return true;
+    struct log_ctx log = sessman_log(sm, LOG_XMPP);
+    metric_add(sm->metrics, M_LIMIT_FRAME, 1);
+    LOG_INFO(&log, "stanza_too_large", F_UINT("bytes", stanza.len));
+    return false;
+}
+
 static void name_send(struct sessman *sm, struct slice name, struct slice stanza)
 {
     if (rlink_send_name(sm->rlink, name, &stanza, 1) != RC_OK) {
@@ -82,9 +92,12 @@ static void to_session(struct sessman *sm, uint64_t ticket, const struct session
     edge_check_backlog(s->edge);
 }
 
-void out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza)
+bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza)
 {
+    if (!fits(sm, stanza))
+        return false;
     to_session(sm, ticket, s, FRAME_STANZA, stanza);
+    return true;
 }
 
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element)
@@ -111,6 +124,8 @@ void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sess
                 struct slice stanza, size_t to_at)
 {
     uint64_t ids[FANOUT_MAX];
+    if (!fits(sm, stanza))
+        return;
     metric_add(sm->metrics, M_FANOUT_COPIES, n);
     /* One frame an edge; edges are few, so each pass picks out one edge's sessions. */
     for (size_t first = 0; first < n; first++) {
@@ -135,11 +150,14 @@ void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sess
     }
 }
 
-void out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza)
+bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza)
 {
+    if (!fits(sm, stanza))
+        return false;
     metric_add(sm->metrics, M_STANZAS_OUT, 1);
     if (!hold(sm, ticket, NULL, 0, FRAME_STANZA, name, &stanza, 1))
         name_send(sm, name, stanza);
+    return true;
 }
 
 void out_committed(struct sessman *sm)

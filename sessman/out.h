@@ -8,13 +8,14 @@
 
 struct out *out_new(void);
 void out_free(struct out **o);
-void out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza);
+/* False: the stanza is larger than a frame carries (FRAME_STANZA_MAX); it was dropped, counted and logged. */
+bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza);
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element);
 /* The same stanza to several sessions (any edges), `to` filled in by the edges at to_at. */
 void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n, struct slice stanza,
                 size_t to_at);
-/* To another domain: a component, another server. */
-void out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza);
+/* To another domain: a component, another server. False: as out_session. */
+bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza);
 void out_committed(struct sessman *sm);                     /* the store has committed more */
 void out_forget(struct sessman *sm, const struct edge *e);  /* the edge is lost: nothing more for it */
 

@@ -18,6 +18,7 @@
 
 #define FRAME_HEAD 48           /* bytes */
 #define FRAME_MAX (1u << 20)    /* bytes behind the header; more is a protocol error and closes the link */
+#define FRAME_STANZA_MAX (FRAME_MAX - 40960) /* of a stanza: room is left for a name, or for the list of a fan-out */
 #define FRAME_NAME_MAX 2048     /* "local@domain" */
 #define FRAME_PROTOCOL 1        /* version, in <frames version=''/>; grows when an older end would misread */
 

@@ -72,6 +72,26 @@ def test_22_heavy_items(person, bad):
         assert mallory.inbox[-1].tag.endswith("}error")
 
 
+def test_22_roster_larger_than_a_frame(person):
+    """Items that are fine one by one: when their sum is more than a frame carries, the one who asks is told, and nobody else notices."""
+    mallory = person("mallory").login("here")
+    group = "&lt;" * 1000
+    for n in range(40):
+        put(mallory, item("heavy%d@im.example" % n, groups=["%02d%s" % (m, group) for m in range(15)]))
+    reply = fetch(mallory)
+    assert reply.get("type") == "result" or error_of(reply)[1] == "resource-constraint"
+
+
+def test_33_stanza_that_grows_when_it_is_written(component, person, server):
+    """XEP-0114: a bare > is four bytes in the canonical form; the session manager's link takes no harm."""
+    far = component(ECHO)
+    romeo = person("romeo").login("balcony")
+    far.send("<message from='%s' to='%s' id='big'><body>%s</body></message>" % (ECHO, romeo.jid, ">" * 300000))
+    assert error_of(far.expect("message", id="big"))[1] == "policy-violation"
+    assert romeo.ping().get("type") == "result"
+    assert "router_down" not in server.log_tail(10000)
+
+
 # -- 23: presence --------------------------------------------------------------------------------------------------
 
 def test_23_requests_from_thousands(component, person):
