@@ -15,7 +15,7 @@ SERVER = {"components": {ECHO: "secret of echo"}}
 
 
 def numbers_in(stanzas):
-    return [int(el.get("id")) for el in stanzas if el.tag.endswith("}message")]
+    return [int(el.get("id")) for el in stanzas if el.tag.endswith("}message") and el.get("id").isdigit()]
 
 
 def logged_in_again(server, who, resource):
@@ -117,6 +117,40 @@ def test_nothing_acknowledged_is_lost_with_sessman(server, people):
     hers = logged_in_again(server, juliet, "chamber")
     hers.send("<presence/>")
     assert numbers_in(hers.flush()) == list(range(30))
+
+
+@pytest.mark.parametrize("present", [False, True], ids=["addressee away", "addressee there"])
+def test_sessman_killed_under_traffic(server, people, present):
+    """DESIGN 5: each message behind which a ping came back reaches the addressee, now or at the next login, once."""
+    romeo, juliet = people("romeo", "juliet")
+    his = romeo.login("balcony")
+    hers = juliet.login("chamber").online() if present else None
+    answered, going = [], threading.Event()
+
+    def send():
+        for n in range(100000):
+            try:
+                his.message(juliet.jid, str(n), id=str(n))
+                assert his.ping().get("type") == "result"
+            except (OSError, Closed, AssertionError):
+                return
+            answered.append(n)
+            if n == 200:
+                going.set()
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert going.wait(60)
+    server.kill_daemon("sessman")
+    sender.join()
+    got = []
+    if hers:
+        hers.expect_eof()
+        got = numbers_in(hers.inbox)
+    hers = logged_in_again(server, juliet, "chamber")
+    hers.send("<presence/>")
+    got += numbers_in(hers.flush())
+    assert got == sorted(set(got)), "none twice, all in order"
+    assert set(answered) <= set(got)
 
 
 def test_subscriptions_and_passwords_survive_sessman(server, people):
