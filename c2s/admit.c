@@ -6,7 +6,7 @@
 
 #include "common/base/mem.h"
 
-enum { HURRY_MS = 5000 }; /* silence that is not borne while others wait */
+enum { HURRY_MS = 10000 }; /* silence that is not borne while others wait */
 
 struct listening {
     struct c2s *d;

@@ -6,7 +6,7 @@
 #include "common/edge/check.h"
 #include <arpa/inet.h>
 
-enum { LINGER_MS = 3000 };
+enum { LINGER_MS = 3000, LINGER_STOP_MS = 1000 }; /* how long the peer may take to close, too */
 
 static const struct xmlin_events xml_events;
 
@@ -371,7 +371,7 @@ static void finish(struct client *c)
     if (c->handshaking)
         conn_close(c->conn, CONN_BY_OWNER); /* nothing can be said in the middle of a handshake */
     else
-        conn_finish(c->conn, LINGER_MS);
+        conn_finish(c->conn, c->d->stopping ? LINGER_STOP_MS : LINGER_MS);
 }
 
 void client_end(struct client *c)
