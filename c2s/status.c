@@ -51,6 +51,8 @@ void status_tick(struct c2s *d)
     metric_set(d->metrics, M_PENDING, (int64_t)d->n_pending);
     if (d->scratch.cap > SCRATCH_KEPT) /* one large stanza is no reason to keep its size */
         buf_fini(&d->scratch);
+    if (d->n_clients == 0)
+        xmlin_pool_drop(d->xml);
     addr_sweep(d->addresses, now);
     addr_sweep(d->addresses_pending, now);
     admit_hurry(d);

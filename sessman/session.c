@@ -329,7 +329,8 @@ static void on_release(struct timer *t)
     struct sessman *sm = CONTAINER(t, struct sessman, release);
     sm->sessions_gone = 0;
     accounts_shrink(sm, 0); /* each would hold a page */
-    mem_release();
+    xmlin_pool_drop(sm->xml);
+    store_shrink(sm->store);
 }
 
 /* When as many have ended as are left: what they used goes back to the system. */

@@ -52,6 +52,11 @@ void mem_free(void *p)
     free(p);
 }
 
+void mem_one_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+}
+
 void mem_release(void)
 {
     malloc_trim(0);

@@ -14,6 +14,9 @@ char *mem_copy(struct slice s) __attribute__((malloc, returns_nonnull)); /* NUL-
 void mem_free(void *p);
 #define MEM_FREE(pp) (mem_free(*(pp)), *(pp) = NULL) /* frees and clears */
 
+/* Once, before any thread: all threads share one heap, for glibc gives back the top of the main one only. */
+void mem_one_heap(void);
+
 /* Gives free heap pages back to the system (malloc_trim); called after many objects were freed. */
 void mem_release(void);
 

@@ -444,6 +444,7 @@ static int configured(struct app *app, const char *dir)
 
 int daemon_run(int argc, char **argv, const struct daemon *d)
 {
+    mem_one_heap();
     struct app app = { .d = d };
     const char *dir = "/etc/bulkhead";
     app.run.instance = d->name;

@@ -294,6 +294,7 @@ static void on_release(struct timer *t)
 {
     struct loop *loop = CONTAINER(t, struct loop, release);
     loop->gone = 0;
+    pool_drop(loop);
     mem_release();
 }
 

@@ -26,16 +26,22 @@ struct xmlin_pool *xmlin_pool_new(const char *default_ns, struct arena_pool *are
     return pool;
 }
 
+void xmlin_pool_drop(struct xmlin_pool *pool)
+{
+    while (pool->idle) {
+        struct xmlin_ctx *ctx = pool->idle;
+        pool->idle = ctx->idle_next;
+        pool->stats.idle--;
+        xmlctx_free(&ctx);
+    }
+}
+
 void xmlin_pool_free(struct xmlin_pool **pool)
 {
     struct xmlin_pool *p = *pool;
     if (!p)
         return;
-    while (p->idle) {
-        struct xmlin_ctx *ctx = p->idle;
-        p->idle = ctx->idle_next;
-        xmlctx_free(&ctx);
-    }
+    xmlin_pool_drop(p);
     assert(p->stats.contexts == 0);
     mem_free(p->prime);
     mem_free(p->default_ns);

@@ -24,6 +24,7 @@ struct xmlin_limits {
 struct xmlin_pool;
 struct xmlin_pool *xmlin_pool_new(const char *default_ns, struct arena_pool *arenas);
 void xmlin_pool_free(struct xmlin_pool **pool);
+void xmlin_pool_drop(struct xmlin_pool *pool); /* frees the idle contexts: nobody is there who needs them soon */
 struct xmlin_pool_stats {
     unsigned contexts, idle;     /* alive now; of these in the pool */
     uint64_t made, renewed;      /* ever created; thrown away for their dictionary's size */

@@ -20,6 +20,7 @@ struct db;
 /* Errors as store_open. */
 MUST_USE enum rc db_open(const struct store_conf *conf, struct log *log, struct db **out, struct why *why);
 void db_close(struct db **db);
+void db_shrink(struct db *db); /* frees what it keeps of the file; it is read again when needed */
 bool db_writes(struct db *db, enum stmt id);
 /* These say RC_AGAIN where the disk or another process is in the way: roll back, and try all of it again later. */
 MUST_USE enum rc db_begin(struct db *db, bool writes, struct why *why);

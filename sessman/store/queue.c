@@ -69,7 +69,7 @@ struct store {
     struct batch *queued, **queued_end;
     struct group *results, **results_end;
     struct store_stats stats;
-    bool stopping;
+    bool stopping, shrink;
 };
 
 /* --- on the thread --- */
@@ -241,13 +241,26 @@ static void count(struct store_stats *st, const struct group *g, uint64_t us, ui
         st->commit_us_max = us;
 }
 
+static void shrink(struct store *s)
+{
+    db_shrink(s->db);
+    mem_release();
+}
+
 static void *thread_main(void *arg)
 {
     struct store *s = arg;
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (!s->queued && !s->stopping)
+        while (!s->queued && !s->stopping && !s->shrink)
             pthread_cond_wait(&s->work, &s->lock);
+        if (s->shrink) {
+            s->shrink = false;
+            pthread_mutex_unlock(&s->lock);
+            shrink(s);
+            pthread_mutex_lock(&s->lock);
+            continue;
+        }
         if (!s->queued)
             break;
         struct group *g = take_queued(s);
@@ -316,6 +329,18 @@ static void hand_over(struct store *s)
     pthread_mutex_lock(&s->lock);
     *s->queued_end = b;
     s->queued_end = &b->next;
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_shrink(struct store *s)
+{
+    if (!s->threaded) {
+        shrink(s);
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->shrink = true;
     pthread_cond_signal(&s->work);
     pthread_mutex_unlock(&s->lock);
 }

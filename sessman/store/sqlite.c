@@ -221,6 +221,14 @@ enum rc db_open(const struct store_conf *conf, struct log *log, struct db **out,
     return rc;
 }
 
+void db_shrink(struct db *db)
+{
+    sqlite3_db_release_memory(db->sql);
+    mem_free(db->grid);
+    db->grid = NULL;
+    db->grid_cap = 0;
+}
+
 void db_close(struct db **at)
 {
     struct db *db = *at;

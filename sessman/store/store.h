@@ -65,6 +65,9 @@ uint64_t store_run(struct store *s, enum stmt id, const struct store_value *valu
 
 uint64_t store_committed(const struct store *s);
 bool store_full(const struct store *s);
+/* Gives back the engine's page cache, and then free heap pages to the system (mem_release), when the thread has nothing to do: for
+ * when many sessions have ended. */
+void store_shrink(struct store *s);
 struct store_stats {
     uint64_t statements, commits, batch_max, retries;
     uint64_t commit_us_total, commit_us_max; /* time in COMMIT */
