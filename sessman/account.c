@@ -59,13 +59,13 @@ static void wake_waiting(struct sessman *sm, struct account *a, bool found)
         w = last;
     }
     a->loaded = found;
-    account_hold(a); /* until all have been told */
+    account_hold(sm, a); /* until all have been told */
     if (!found)
         map_remove(sm->accounts, account_bare(a));
     while (w) {
         struct account_wait *next = w->next;
         if (found)
-            account_hold(a);
+            account_hold(sm, a);
         w->fn(w->ctx, found ? a : NULL);
         mem_free(w);
         w = next;
@@ -125,16 +125,21 @@ static struct account *load_start(struct sessman *sm, const struct jid *bare)
     return a;
 }
 
+void account_hold(struct sessman *sm, struct account *a)
+{
+    a->refs++;
+    if (link_in_list(&a->idle)) {
+        list_unlink(&a->idle);
+        sm->accounts_idle_n--;
+    }
+}
+
 void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a),
                   void *ctx)
 {
     struct account *a = map_get(sm->accounts, jid_bare(bare));
     if (a && a->loaded) {
-        account_hold(a);
-        if (link_in_list(&a->idle)) {
-            list_unlink(&a->idle);
-            sm->accounts_idle_n--;
-        }
+        account_hold(sm, a);
         fn(ctx, a);
         return;
     }
@@ -189,16 +194,12 @@ void account_deleted(struct sessman *sm, struct slice bare)
     struct account *a = map_get(sm->accounts, bare);
     if (!a || !a->loaded)
         return;
-    account_hold(a);
+    account_hold(sm, a);
     LIST_EACH(&a->sessions, it)
         session_close(sm, CONTAINER(it, struct session, in_account), STREAM_NOT_AUTHORIZED,
                       "account deleted");
     if (map_get(sm->accounts, bare) == a)
         map_remove(sm->accounts, bare);
-    if (link_in_list(&a->idle)) {
-        list_unlink(&a->idle);
-        sm->accounts_idle_n--;
-    }
     a->gone = true;
     account_release(sm, a);
 }

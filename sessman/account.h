@@ -43,10 +43,7 @@ struct account *account_find(const struct sessman *sm, struct slice bare);
 /* Loads it if need be: fn(ctx, account or NULL when there is none), at once when it is in memory. The account is referenced for the
  * caller, who gives it back with account_release. */
 void account_load(struct sessman *sm, const struct jid *bare, void (*fn)(void *ctx, struct account *a), void *ctx);
-static inline void account_hold(struct account *a)
-{
-    a->refs++;
-}
+void account_hold(struct sessman *sm, struct account *a); /* one more reference; it is not idle any more */
 /* Frees the longest unused until at most `keep` unused ones are left in memory. */
 void accounts_shrink(struct sessman *sm, size_t keep);
 void account_release(struct sessman *sm, struct account *a);

@@ -173,7 +173,7 @@ void journal_replay(struct sessman *sm, struct session *s)
     r->a = a;
     r->s = s;
     a->replay = r;
-    account_hold(a);
+    account_hold(sm, a);
     fetch(r);
 }
 

@@ -169,7 +169,7 @@ static void bind_now(struct sessman *sm, struct session *s, struct account *a, s
     s->bare_len = a->bare_len;
     s->jid_len = (uint16_t)len;
     s->account = a;
-    account_hold(a);
+    account_hold(sm, a);
     list_append(&a->sessions, &s->in_account);
     a->n_sessions++;
     metric_set(sm->metrics, M_SESSIONS, (int64_t)++sm->sessions_bound);

@@ -213,7 +213,7 @@ static unsigned kick(struct sessman *sm, const struct jid *jid)
     unsigned n = 0;
     if (!account)
         return 0;
-    account_hold(account);
+    account_hold(sm, account);
     LIST_EACH(&account->sessions, it) {
         struct session *s = CONTAINER(it, struct session, in_account);
         if (jid->resource.len && !slice_eq(session_resource(s), jid->resource))

@@ -277,3 +277,19 @@ def test_ctl_init_touches_nothing_that_is_there(server):
     before = {path: path.read_bytes() for path in server.dir.glob("*.conf")}
     assert server.run("init", "--domain", "x.example", check=False).returncode != 0
     assert before == {path: path.read_bytes() for path in server.dir.glob("*.conf")}
+
+
+def test_kick_of_who_is_not_there(server, people):
+    """It says so, as often as it is asked, and the account goes on as ever."""
+    romeo, juliet = people("romeo", "juliet")
+    for person in (romeo, juliet):
+        person.login("desk").end()
+        for _ in range(3):
+            done = server.run("kick", person.jid, check=False)
+            assert done.returncode == 1 and "no such session" in done.stderr
+    for _ in range(2):
+        his, hers = romeo.login("desk"), juliet.login("desk")
+        for one, other in ((his, hers), (hers, his)):
+            one.message(other.jid, "still here")
+            other.expect("message", body="still here")
+        his.end(), hers.end()
