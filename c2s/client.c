@@ -157,6 +157,14 @@ static void xml_error(struct client *c, enum rc rc, const struct why *why)
     client_fail(c, stream_cond_of_xml(rc), why->text[0] ? why->text : NULL);
 }
 
+/* n bytes or stanzas were taken; over the rate reading pauses. */
+static void pay(struct client *c, struct rate *rate, const struct rate_limit *limit, uint32_t n)
+{
+    uint32_t wait = rate_take(rate, limit, c->last_in_ms, n);
+    if (wait && c->last_in_ms + wait > c->rate_until_ms)
+        c->rate_until_ms = c->last_in_ms + wait;
+}
+
 static void on_input(void *owner, struct slice bytes)
 {
     struct client *c = owner;
@@ -166,15 +174,13 @@ static void on_input(void *owner, struct slice bytes)
     wire(c, false, bytes);
     c->last_in_ms = loop_now_ms(c->d->loop);
     c->cut = false;
-    uint32_t wait = rate_take(&c->bytes, &c->d->byte_limit, c->last_in_ms, (uint32_t)bytes.len);
-    if (wait > c->rate_wait_ms)
-        c->rate_wait_ms = wait;
+    pay(c, &c->bytes, &c->d->byte_limit, (uint32_t)bytes.len);
     enum rc rc = xmlin_feed(&c->xml, bytes, &xml_events, c, &why);
     if (c->state == CLIENT_CLOSED)
         return;
     if (rc != RC_OK)
         xml_error(c, rc, &why);
-    else if (c->rate_wait_ms || c->waits_room)
+    else if (c->rate_until_ms || c->waits_room)
         client_pace(c);
 }
 
@@ -182,13 +188,14 @@ static void on_input(void *owner, struct slice bytes)
 void client_pace(struct client *c)
 {
     bool was = conn_paused(c->conn);
-    if (c->rate_wait_ms || c->waits_room) {
+    if (c->rate_until_ms || c->waits_room) {
         conn_pause(c->conn);
         if (!was)
-            METRIC_INC(c->d->metrics, c->rate_wait_ms ? M_LIMIT_RATE : M_LIMIT_ROOM);
-        if (c->rate_wait_ms)
+            METRIC_INC(c->d->metrics, c->rate_until_ms ? M_LIMIT_RATE : M_LIMIT_ROOM);
+        if (c->rate_until_ms)
             keepalive_arm(c);
     } else if (was) {
+        c->last_in_ms = loop_now_ms(c->d->loop); /* its silence was our doing */
         conn_resume(c->conn);
     }
 }
@@ -210,9 +217,7 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
     struct check check;
     const struct check_session who = { esession_jid(&c->session), c->session.bare_len,
                                        esession_lang(&c->session) };
-    uint32_t wait = rate_take(&c->stanzas, &d->stanza_limit, c->last_in_ms, 1);
-    if (wait > c->rate_wait_ms)
-        c->rate_wait_ms = wait;
+    pay(c, &c->stanzas, &d->stanza_limit, 1);
     switch (check_element(a, n, &who, &check)) {
     case CHECK_ANSWER:
         refuse(c, &check);

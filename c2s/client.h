@@ -54,7 +54,7 @@ struct client {
     struct nego *nego;        /* NULL once bound */
     struct rate bytes, stanzas;
     uint64_t last_in_ms, probe_ms; /* of the last input; of the last probe */
-    uint32_t rate_wait_ms;    /* reading is paused for so long by the rates; 0: not */
+    uint64_t rate_until_ms;   /* reading is paused until then by the rates; 0: not */
     uint32_t probe;           /* number of a ping that is not answered; 0: none */
     uint32_t number;          /* of the connection */
     struct addr_key address;

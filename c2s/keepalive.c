@@ -37,8 +37,8 @@ void keepalive_arm(struct client *c)
         due = silence_due(c);
     else if (c->nego)
         due = c->nego->accepted_ms + c->d->conf->auth_ms;
-    if (c->rate_wait_ms)
-        due = least(due, now + c->rate_wait_ms);
+    if (c->rate_until_ms)
+        due = least(due, c->rate_until_ms);
     if (due != UINT64_MAX)
         loop_timer(c->d->loop, &c->timer, due > now ? due - now : 0, on_timer);
 }
@@ -65,6 +65,8 @@ static void probe(struct client *c, uint64_t now)
 static void check_silence(struct client *c, uint64_t now)
 {
     const struct c2s_conf *conf = c->d->conf;
+    if (conn_paused(c->conn))
+        c->last_in_ms = now; /* it is we who do not read */
     bool unanswered = c->probe && now >= c->probe_ms + conf->probe_wait_ms;
     if (c->probe && c->last_in_ms > c->probe_ms) { /* anything at all shows that it is alive */
         c->probe = 0;
@@ -83,8 +85,8 @@ static void on_timer(struct timer *t)
 {
     struct client *c = CONTAINER(t, struct client, timer);
     uint64_t now = loop_now_ms(c->d->loop);
-    if (c->rate_wait_ms) {
-        c->rate_wait_ms = 0;
+    if (c->rate_until_ms && now >= c->rate_until_ms) {
+        c->rate_until_ms = 0;
         client_pace(c);
     }
     if (c->state == CLIENT_BOUND) {

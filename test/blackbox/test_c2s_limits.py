@@ -14,6 +14,8 @@ SERVER = {"conf": {"c2s.conf": """
 pending = 10
 byte_rate = 200k
 byte_burst = 50k
+stanza_rate = 100
+stanza_burst = 100
 [keepalive]
 interval = 1s
 kind = xmpp
@@ -72,6 +74,13 @@ def test_client_over_its_rate_is_slowed_down_and_loses_nothing(server, person):
     got = [int(body_of(romeo.expect("message")).split()[0]) for _ in range(100)]
     assert got == list(range(100))
     assert control.counter(server, "bulkhead_c2s_limit_rate") > before
+
+
+def test_client_that_is_not_read_is_not_called_silent(server, person):
+    """RFC 6120 4.9.3.4 is for those who say nothing: one whose input waits for its rate has answered, we have not read it."""
+    romeo = person("romeo").login("balcony")
+    romeo.send("<iq type='result' id='x'/>" * 800)  # seven seconds of its rate: longer than silence is borne
+    assert romeo.ping().get("type") == "result"
 
 
 # -- admission -----------------------------------------------------------------------------------------------------
