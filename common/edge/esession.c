@@ -36,6 +36,8 @@ enum rc esession_open(struct edge *e, struct esession *s, struct slice key, cons
         return RC_CLOSED;
     if (s->id && s->node == node)
         return RC_OK;
+    if (!node->reachable && rlink_full(e->link, node))
+        return RC_LIMIT;
     if (s->id) {
         control_write_gone(scratch(e), false);
         send_control(e, s);

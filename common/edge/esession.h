@@ -90,7 +90,7 @@ size_t edge_domains(const struct edge *e);
 /* Before the first step, and again before each attempt: makes sure that the session is open at the session
  * manager that owns key in c->domain (key: the prepared local part, or the domain). If it was open at
  * another, that one is told gone and the session gets a new id. RC_CLOSED: no session manager of that domain
- * is known. */
+ * is known. RC_LIMIT: it is out of reach and its channel full. */
 MUST_USE enum rc esession_open(struct edge *e, struct esession *s, struct slice key, const struct control_open *c);
 void esession_auth(struct edge *e, struct esession *s, const struct control_auth *c);  /* in OPEN */
 void esession_response(struct edge *e, struct esession *s, struct slice data);         /* in STEP */

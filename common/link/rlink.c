@@ -13,14 +13,11 @@
 #include "common/link/channel.h"
 #include "common/link/pick.h"
 #include "common/link/rconn.h"
+#include "common/link/rlinkconf.h"
 #include "common/xmpp/ns.h"
-#include <stdio.h>
 
 enum {
     ROUTERS_MAX = 32, /* bits of rnode_link.on */
-    WINDOW_BYTES = 4 << 20,
-    GRACE_MS = 60000,
-    ACK_MS = 20,
     ACK_FRAMES = 64, /* so many are acknowledged without waiting, so that the sender need not keep more */
     WORK_MAX = 64,
     CONTROL_ARENA = 4096,
@@ -427,51 +424,6 @@ static const struct rconn_ops rconn_ops = { on_up, on_down, on_frame };
 
 /* --- life --- */
 
-static char *copy(const char *s)
-{
-    return s ? mem_copy(slice_cstr(s)) : NULL;
-}
-
-/* A file of ours, where relative below dir; "system" is none (tls.h). */
-static char *copy_path(const char *dir, const char *path)
-{
-    if (!path || !dir || *path == '/' || strcmp(path, "system") == 0)
-        return copy(path);
-    size_t size = strlen(dir) + strlen(path) + 2;
-    char *out = mem_new(size);
-    snprintf(out, size, "%s/%s", dir, path);
-    return out;
-}
-
-static void conf_copy(struct rlink_conf *to, const struct rlink_conf *from)
-{
-    *to = *from;
-    to->routers = NULL;
-    to->dir = copy(from->dir);
-    to->name = copy(from->name);
-    to->secret = copy(from->secret);
-    to->instance = copy(from->instance);
-    to->ca_file = copy_path(from->dir, from->ca_file);
-    to->cert_file = copy_path(from->dir, from->cert_file);
-    to->key_file = copy_path(from->dir, from->key_file);
-    to->window_bytes = from->window_bytes ? from->window_bytes : WINDOW_BYTES;
-    to->node_grace_ms = from->node_grace_ms ? from->node_grace_ms : GRACE_MS;
-    to->ack_ms = from->ack_ms ? from->ack_ms : ACK_MS;
-}
-
-static void drop_const(const char *s)
-{
-    mem_free((void *)(uintptr_t)s);
-}
-
-static void conf_drop(struct rlink_conf *c)
-{
-    const char *const strings[] = { c->dir,     c->name,      c->secret,  c->instance,
-                                    c->ca_file, c->cert_file, c->key_file };
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        drop_const(strings[i]);
-}
-
 static void tls_prepare(struct rlink *rl)
 {
     struct rconn_shared *sh = &rl->shared;
@@ -497,7 +449,7 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
     rl->loop = loop;
     rl->ops = ops;
     rl->owner = owner;
-    conf_copy(&rl->conf, conf);
+    rlinkconf_copy(&rl->conf, conf);
     rl->nodes = idmap_new();
     rl->arenas = arena_pool_new(CONTROL_ARENA, CONTROL_ARENA_MAX, 2);
     rl->shared =
@@ -512,7 +464,7 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
     if (tls)
         tls_prepare(rl);
     for (const char *const *r = conf->routers; *r && rl->n_routers < ROUTERS_MAX; r++) {
-        rl->routers[rl->n_routers] = rconn_new(&rl->shared, copy(*r), rl->n_routers);
+        rl->routers[rl->n_routers] = rconn_new(&rl->shared, mem_copy(slice_cstr(*r)), rl->n_routers);
         rl->n_routers++;
     }
     return rl;
@@ -548,7 +500,7 @@ void rlink_free(struct rlink **rlp)
         return;
     work_pool_free(&rl->shared.work);
     for (unsigned i = 0; i < rl->n_routers; i++) {
-        drop_const(rconn_address(rl->routers[i]));
+        mem_free((void *)(uintptr_t)rconn_address(rl->routers[i]));
         rconn_free(&rl->routers[i]);
     }
     for (size_t at = 0; (l = idmap_next(rl->nodes, &at));)
@@ -559,7 +511,7 @@ void rlink_free(struct rlink **rlp)
     xmlin_pool_free(&rl->shared.xml);
     arena_pool_free(&rl->arenas);
     names_clear(rl);
-    conf_drop(&rl->conf);
+    rlinkconf_drop(&rl->conf);
     MEM_FREE(rlp);
 }
 

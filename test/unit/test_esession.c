@@ -273,6 +273,19 @@ static void without_a_session_manager_there_is_no_session(void **state)
     sent("");
 }
 
+/* DESIGN 2: bounded queues. Logins would fill the channel for as long as the router is away. */
+static void a_full_channel_to_nowhere_takes_no_newcomers(void **state)
+{
+    struct bench *b = *state;
+    the_link->full = true;
+    the_link->nodes[0].reachable = false;
+    assert_int_equal(esession_open(b->edge, &b->s, SLICE("a"), &from_somewhere), RC_LIMIT);
+    assert_int_equal(b->s.id, 0);
+    sent("");
+    the_link->nodes[0].reachable = true; /* it is only busy */
+    assert_int_equal(esession_open(b->edge, &b->s, SLICE("a"), &from_somewhere), RC_OK);
+}
+
 static void what_is_out_of_turn_is_dropped(void **state)
 {
     struct bench *b = *state;
@@ -416,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_login_goes_step_by_step, setup, teardown),
         cmocka_unit_test_setup_teardown(an_attempt_that_failed_may_be_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_session_manager_there_is_no_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_channel_to_nowhere_takes_no_newcomers, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_out_of_turn_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fan_out_gets_each_address, setup, teardown),
         cmocka_unit_test_setup_teardown(stanzas_go_both_ways, setup, teardown),
