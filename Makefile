@@ -166,7 +166,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(wildcard conf/*.conf) $(SHARE)/doc/bulkhead/conf
-	install -m 644 $(wildcard README.md PROTOCOLS.md LICENSE) $(SHARE)/doc/bulkhead
+	install -m 644 $(wildcard *.md LICENSE) $(SHARE)/doc/bulkhead
 	for u in conf/systemd/*.service conf/systemd/*.target; do \
 	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done
 	install -m 644 conf/systemd/bulkhead.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bulkhead.conf

@@ -18,7 +18,7 @@
 
 enum {
     ROUTERS_MAX = 32, /* bits of rnode_link.on */
-    ACK_FRAMES = 64, /* so many are acknowledged without waiting, so that the sender need not keep more */
+    ACK_FRAMES = 64,  /* so many are acknowledged without waiting, so that the sender need not keep more */
     WORK_MAX = 64,
     CONTROL_ARENA = 4096,
     CONTROL_ARENA_MAX = 8 << 20,

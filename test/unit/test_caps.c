@@ -1,41 +1,11 @@
 /* test/unit/test_caps.c */
 #include "common/xmpp/caps.h"
-#include "common/xmpp/xmlin.h"
-#include "common/xmpp/ns.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-static int setup(void **state)
-{
-    *state = arena_new(1024, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-    arena_free(&a);
-    return 0;
-}
-
-static const struct xmlin_limits limits = {
-    .stanza_bytes = 65536, .depth = 64, .elements = 1000, .attrs = 128
-};
-
-/* The tree of some XML, in jabber:client. */
-static struct node *tree(struct arena *a, const char *text)
-{
-    struct arena_pool *arenas = arena_pool_new(1024, 0, 1);
-    struct xmlin_pool *pool = xmlin_pool_new(NS_CLIENT, arenas);
-    struct node *n = NULL;
-    assert_int_equal(xmlin_parse(pool, a, slice_cstr(text), &limits, &n, NULL), RC_OK);
-    xmlin_pool_free(&pool);
-    arena_pool_free(&arenas);
-    return n;
-}
+#include "test/unit/xmltree.h"
 
 #define QUERY(content) "<query xmlns='http://jabber.org/protocol/disco#info'>" content "</query>"
 #define FEATURES                                                                                             \
