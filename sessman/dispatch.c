@@ -61,7 +61,8 @@ void in_hold(struct incoming *in)
         in->sm->held_most = in->sm->held;
     if (in->session)
         in->session->stalled++;
-    if (in->session && in->from_session && in->st.has_from) { /* the session may end meanwhile: its address is needed after */
+    if (in->session && in->from_session &&
+        in->st.has_from) { /* the session may end meanwhile: its address is needed after */
         in->st.from = jid_copy(in->a, &in->st.from);
         node_set(in->a, in->st.node, "from", in->st.from.full);
     }
@@ -166,7 +167,8 @@ static void to_account(struct incoming *in)
         account_load(in->sm, &in->st.to, on_target, in); /* at once */
         return;
     }
-    if (!in->from_session && in->sm->held >= in->sm->conf->store_queue_max) { /* an edge has its window; others have this */
+    if (!in->from_session &&
+        in->sm->held >= in->sm->conf->store_queue_max) { /* an edge has its window; others have this */
         in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
         return;
     }
@@ -233,7 +235,8 @@ static void stamp_from(struct incoming *in)
     if (is_subscription(st->type))
         st->from = jid_to_bare(&st->from);
     st->has_from = true;
-    /* An IQ may end its own session, a subscription may end another's; a message is copied only where it is held. */
+    /* An IQ may end its own session, a subscription may end another's; a message is copied only where it is
+     * held. */
     if (st->kind != STANZA_MESSAGE)
         st->from = jid_copy(in->a, &st->from);
     node_set(in->a, st->node, "from", st->from.full);

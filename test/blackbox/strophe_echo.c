@@ -34,8 +34,8 @@ static void on_conn(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp
     fflush(stdout);
 }
 
-static void on_nothing(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, xmpp_stream_error_t *stream_error,
-                       void *over)
+static void on_nothing(xmpp_conn_t *conn, xmpp_conn_event_t status, int error,
+                       xmpp_stream_error_t *stream_error, void *over)
 {
     (void)conn;
     (void)error;
@@ -44,8 +44,9 @@ static void on_nothing(xmpp_conn_t *conn, xmpp_conn_event_t status, int error, x
         *(int *)over = 1;
 }
 
-/* 0.12.2, which is Debian 12's, reads the XEP-0198 state of every connection, and makes one for clients only; without it a component
- * crashes on its first stanza. So it gets the state of a client that reached nobody. */
+/* 0.12.2, which is Debian 12's, reads the XEP-0198 state of every connection, and makes one for clients only;
+ * without it a component crashes on its first stanza. So it gets the state of a client that reached nobody.
+ */
 static void lend_sm_state(xmpp_ctx_t *ctx, xmpp_conn_t *conn)
 {
     int over = 0;
