@@ -54,6 +54,14 @@ uint8_t roster_state(const struct roster *r, struct slice jid)
     return item ? item->state : 0;
 }
 
+uint32_t roster_listed(const struct roster *r)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < r->n; i++)
+        n += (r->items[i]->state & SUB_LISTED) != 0;
+    return n;
+}
+
 static size_t item_size(struct slice jid, struct slice name, struct slice groups, struct slice request)
 {
     size_t size = sizeof(struct roster_item) + jid.len + name.len + groups.len + request.len;

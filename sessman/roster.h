@@ -48,6 +48,7 @@ void roster_fini(struct roster *r);
 void roster_load(struct roster *r, const struct store_result *rows); /* of STMT_ROSTER_ALL */
 struct roster_item *roster_find(const struct roster *r, struct slice jid);
 uint8_t roster_state(const struct roster *r, struct slice jid); /* 0: no such item */
+uint32_t roster_listed(const struct roster *r); /* items that the user sees: the others are requests not answered yet */
 
 struct roster_change {
     struct slice jid;

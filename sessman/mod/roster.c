@@ -6,8 +6,9 @@
 #include "sessman/session.h"
 
 /* Bytes of a handle or group name; longer is not-acceptable (RFC 6121 2.3.3). */
-#define ROSTER_NAME_MAX   1023
-#define ROSTER_GROUPS_MAX 16384 /* bytes of all groups of an item */
+#define ROSTER_NAME_MAX     1023
+#define ROSTER_GROUPS_N_MAX 256   /* groups of an item: each is compared with all before it */
+#define ROSTER_GROUPS_MAX   16384 /* bytes of all groups of an item */
 
 static enum handled on_get(struct incoming *in)
 {
@@ -37,10 +38,12 @@ static bool groups_read(struct incoming *in, const struct node *item, struct sli
     struct buf b = BUF_INIT(ROSTER_GROUPS_MAX);
     enum stanza_cond cond = COND_BAD_REQUEST;
     bool ok = true;
+    unsigned n = 0;
     for (const struct node *g = node_find(item, "group", NS_ROSTER); ok && g;
          g = node_find_next(g, "group", NS_ROSTER)) {
         struct slice name = node_text(in->a, g);
-        if (!name.len || name.len > ROSTER_NAME_MAX || slice_find(name, '\n') >= 0) {
+        if (!name.len || name.len > ROSTER_NAME_MAX || slice_find(name, '\n') >= 0 ||
+            ++n > ROSTER_GROUPS_N_MAX) {
             cond = COND_NOT_ACCEPTABLE;
             ok = false;
         }
@@ -104,7 +107,7 @@ static void item_set(struct incoming *in, const struct jid *jid, const struct no
     }
     if (!groups_read(in, item, &groups))
         return;
-    if (!state && acc->roster.n >= in->sm->conf->roster_items_max) {
+    if (!state && roster_listed(&acc->roster) >= in->sm->conf->roster_items_max) {
         metric_add(in->sm->metrics, M_LIMIT_ROSTER, 1);
         in_error(in, COND_RESOURCE_CONSTRAINT, "the roster is full");
         return;
@@ -144,6 +147,7 @@ static const struct handler handlers[] = {
     { ON_IQ_GET, NS_ROSTER, "query", TO_OWN_ACCOUNT, on_get },
     { ON_IQ_SET, NS_ROSTER, "query", TO_OWN_ACCOUNT, on_set },
     { ON_IQ_GET | ON_IQ_SET, NS_ROSTER, "query", TO_ACCOUNT, on_foreign },
+    { ON_IQ_SET, NS_ROSTER, "query", TO_RESOURCE, on_foreign }, /* RFC 6121 2.1.6: a push is the server's */
     { 0 },
 };
 const struct module mod_roster = {
