@@ -38,6 +38,8 @@ struct rnode_link {
     bool synced;         /* the other end's SYNC has come over the present way: frames flow */
     bool gap_told;       /* SYNC was sent for a gap, and nothing has come since */
     bool was_full, again;
+    bool replay_due; /* what was sent from number replay_had on is to be sent again, when there is room */
+    uint64_t replay_had;
     struct timer ack, grace;
 };
 
@@ -87,9 +89,13 @@ static void send_ack(struct rnode_link *l)
         send_head(l, l->via, FRAME_ACK, 0, 0, channel_ack_take(l->ch));
 }
 
+static void replay(struct rnode_link *l);
+
 static void on_ack_due(struct timer *t)
 {
     struct rnode_link *l = CONTAINER(t, struct rnode_link, ack);
+    if (l->replay_due)
+        replay(l);
     if (channel_ack_due(l->ch) || l->again)
         send_ack(l);
 }
@@ -128,7 +134,7 @@ static void rnode_fresh(struct rnode_link *l)
         secret_random(&l->own, sizeof l->own);
     while (!l->own);
     l->other = 0;
-    l->synced = l->gap_told = l->was_full = l->again = false;
+    l->synced = l->gap_told = l->was_full = l->again = l->replay_due = false;
     l->node.user = NULL;
 }
 
@@ -164,7 +170,7 @@ static void rnode_way(struct rnode_link *l)
 {
     struct rlink *rl = l->rl;
     l->via = NULL;
-    l->synced = false;
+    l->synced = l->replay_due = false;
     for (unsigned i = 0; i < rl->n_routers && !l->via; i++) {
         if (l->on & 1u << i && rconn_up(rl->routers[i]))
             l->via = rl->routers[i];
@@ -268,11 +274,17 @@ static void router_control(struct rlink *rl, struct rconn *rc, const struct fram
     arena_give(rl->arenas, &a);
 }
 
-static void replay(struct rnode_link *l, uint64_t had)
+/* Not while much waits for the router already: who asks again and again without reading costs no more than
+ * that. */
+static void replay(struct rnode_link *l)
 {
     uint64_t at = 0;
     struct slice frame;
-    while (channel_replay(l->ch, had, &at, &frame))
+    l->replay_due = rconn_waiting(l->via) > l->rl->conf.window_bytes;
+    l->synced = !l->replay_due;
+    if (l->replay_due)
+        ack_soon(l);
+    while (l->synced && channel_replay(l->ch, l->replay_had, &at, &frame))
         rconn_send(l->via, frame);
 }
 
@@ -297,8 +309,8 @@ static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *
     }
     if (!l->via)
         return;
-    l->synced = true;
-    replay(l, f->ack);
+    l->replay_had = f->ack;
+    replay(l);
 }
 
 static void room_check(struct rnode_link *l)

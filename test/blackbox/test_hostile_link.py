@@ -10,7 +10,7 @@ import sasl
 from client import Closed
 from component import Component
 from frames import ACK, BOUNCE, CONTROL, FANOUT, HEAD, STANZA, SYNC, Edge
-from hostile import bystanders, outcome, unaffected     # noqa: F401
+from hostile import SANITIZED, bystanders, outcome, unaffected     # noqa: F401
 
 ECHO = "echo.im.example"
 SERVER = {"components": {ECHO: "secret of echo"}, "conf": {"router.conf": "[limits]\nfull_time = 1s\n"}}
@@ -161,6 +161,31 @@ def test_35_strays_without_end_and_nobody_reads(edge, bystanders):
 
 
 # -- 35: the router's table ----------------------------------------------------------------------------------------
+
+def peak(server, name):
+    """The most memory that a daemon has ever had, in KiB."""
+    pid, = [pid for pid, daemon in server.daemons().items() if name in daemon]
+    return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/%d/status" % pid).read()).group(1))
+
+
+def test_35_all_asked_for_again_and_again(edge, server, person, bystanders):
+    """Replays that nobody reads cost the session manager one window, not one for each that was asked for."""
+    romeo = person("romeo")
+    evil = edge()
+    evil.open(7, "im.example")
+    evil.control("auth", 7, sasl.encode(b"\0%s\0%s" % (romeo.user.encode(), romeo.password.encode())), mechanism="PLAIN")
+    evil.expect_control("success", 7)
+    evil.control("bind", 7, resource="x")
+    evil.expect_control("bound", 7)
+    before = peak(server, "sessman")
+    for n in range(20):
+        evil.send(STANZA, "<message to='%s/x' id='%d'><body>%s</body></message>" % (romeo.jid, n, "x" * 100000), 7)
+    bystanders.chat()
+    sync = HEAD.pack(0, SYNC, 0, 0, evil.peer, 0, evil.incarnation << 32 | evil.theirs, 0, 0)
+    evil.stream.sock.sendall(150 * sync)
+    bystanders.chat()
+    assert SANITIZED or peak(server, "sessman") - before < 64 * 1024
+
 
 def test_35_node_of_another_daemon_is_not_to_be_had(edge, server, bystanders, person):
     """An edge that calls itself by the session manager's node would get the logins of everybody."""
