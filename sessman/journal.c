@@ -166,6 +166,8 @@ void journal_acked(struct sessman *sm, struct edge *e)
 void journal_replay(struct sessman *sm, struct session *s)
 {
     struct account *a = s->account;
+    if (a->replay && !a->replay->s)
+        a->replay->s = s; /* whose page is on its way has ended */
     if (a->replay || !a->offline_n)
         return;
     struct replay *r = mem_new(sizeof *r);

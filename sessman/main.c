@@ -144,7 +144,6 @@ static enum rc start(struct daemon_run *run, struct why *why)
 static void stop(struct daemon_run *run)
 {
     struct sessman *sm = run->ctx;
-    timer_stop(&sm->release);
     if (sm->rlink) {
         edges_close(sm);
         rlink_close(sm->rlink);
@@ -155,6 +154,7 @@ static void stop(struct daemon_run *run)
         sm->auth_backend->close(&sm->auth_state);
     work_pool_free(&sm->work);
     store_close(&sm->store);
+    timer_stop(&sm->release); /* sessions that end, and stanzas that were held, start it */
 }
 
 static bool free_account(void *value, void *ctx)

@@ -129,6 +129,63 @@ def test_45_sender_gone_while_the_store_is_locked(server, people, bystanders):
     assert got.get("from") == romeo.jid + "/balcony"
 
 
+def test_45_resource_gone_while_its_messages_are_read(server, people):
+    """The next resource gets them: the page that is under way belongs to nobody any more."""
+    romeo, juliet, clerk = people("romeo", "juliet", "clerk")
+    his, desk = romeo.login("there"), clerk.login("desk")
+    for n in range(3):
+        his.message(juliet.jid, "m%d" % n, id="m%d" % n)
+    his.settle()
+    one, two = juliet.login("one"), juliet.login("two")
+    one.settle()
+    two.settle()
+    with locked(server):
+        desk.send("<iq type='set' id='stuck'>%s</iq>" % query(item("x@im.example")))
+        one.send("<presence/>")
+        one.expect("presence", from_=one.jid)
+        one.cut()
+        poll("its end", lambda: "session_ended jid=%s" % one.jid in (server.dir / "log" / "sessman-1.log").read_text())
+        two.send("<presence/>")
+        two.expect("presence", from_=two.jid)
+    for n in range(3):
+        two.expect("message", id="m%d" % n)
+    two.expect_nothing("message")
+
+
+def test_45_stopped_while_the_store_is_locked(connections):
+    """The server stops in order, with logins, stanzas, registrations and kept messages under way."""
+    from conftest import Person
+    it = servers.Server(register="open")
+    try:
+        it.start()
+        romeo, juliet = (Person(it, name, it.domain, connections, "pw") for name in ("romeo", "juliet"))
+        for who in (romeo, juliet):
+            it.adduser(who.jid, "pw")
+        his, other = romeo.login("there").online(), romeo.login("elsewhere")
+        with locked(it):
+            his.send("<iq type='set' id='r'>%s</iq>" % query(item(juliet.jid)))
+            for to in (juliet.jid, "nobody@im.example", "x@elsewhere.example"):
+                his.message(to, "under way")
+                other.message(to, "under way")
+            for n in range(20):
+                his.send("<presence type='subscribe' to='c%d@im.example'/>" % n)
+            late = juliet.connect()
+            late.begin()
+            late.starttls().begin()
+            late.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>" % sasl.encode(b"\0juliet\0pw"))
+            new = romeo.connect()
+            new.begin()
+            new.starttls().begin()
+            new.send("<iq type='set' id='n'><query xmlns='jabber:iq:register'><username>new</username><password>pw</password>"
+                     "</query></iq>")
+            wrong = it.stop()
+    finally:
+        if it.process and it.process.poll() is None:
+            it.kill()
+        it.remove()
+    assert not wrong, wrong
+
+
 # -- daemons that do not run ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("daemon", ["router", "sessman", "c2s"])
