@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <signal.h>
 
-enum { RELEASE_AFTER_MS = 2000, RELEASE_LEAST = 256 };
+enum { RELEASE_AFTER_MS = 2000, RELEASE_LEAST = 256, RELEASE_BYTES = 256 * 1024 };
 
 /* --- the turn --- */
 
@@ -276,8 +276,25 @@ struct outbuf *outbuf_take(struct loop *loop)
     return o;
 }
 
+static void on_release(struct timer *t)
+{
+    struct loop *loop = CONTAINER(t, struct loop, release);
+    loop->gone = 0;
+    pool_drop(loop);
+    mem_release();
+}
+
+/* Not more often than every RELEASE_AFTER_MS, for it costs a walk over the heap. */
+static void release_later(struct loop *loop)
+{
+    if (!timer_running(&loop->release))
+        loop_timer(loop, &loop->release, RELEASE_AFTER_MS, on_release);
+}
+
 void outbuf_give(struct loop *loop, struct outbuf *o)
 {
+    if (o->b.cap >= RELEASE_BYTES)
+        release_later(loop);
     if (loop->pool_count >= OUT_KEEP || o->b.cap > OUT_KEEP_BYTES) {
         buf_fini(&o->b);
         mem_free(o);
@@ -290,22 +307,13 @@ void outbuf_give(struct loop *loop, struct outbuf *o)
     loop->pool_count++;
 }
 
-static void on_release(struct timer *t)
-{
-    struct loop *loop = CONTAINER(t, struct loop, release);
-    loop->gone = 0;
-    pool_drop(loop);
-    mem_release();
-}
-
-/* When as many conns have gone as are left, what they used is worth giving back; not more often than every
- * RELEASE_AFTER_MS, for it costs a walk over the heap. */
+/* When as many conns have gone as are left, what they used is worth giving back. */
 void loop_conn_gone(struct loop *loop)
 {
     loop->conns--;
     loop->gone++;
-    if (loop->gone >= RELEASE_LEAST && loop->gone >= loop->conns && !timer_running(&loop->release))
-        loop_timer(loop, &loop->release, RELEASE_AFTER_MS, on_release);
+    if (loop->gone >= RELEASE_LEAST && loop->gone >= loop->conns)
+        release_later(loop);
 }
 
 /* --- calls from other threads, signals --- */
