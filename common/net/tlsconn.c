@@ -344,44 +344,56 @@ enum rc conn_cb_exporter(struct conn *c, struct arena *a, struct slice *out)
     return RC_OK;
 }
 
-/* The server's certificate: ours, or the peer's where we are the client. */
-static bool server_cert(const struct tls_session *t, gnutls_datum_t *out)
+/* RFC 5929 4.1. 0: undefined for this certificate, whose signature uses no hash. */
+static size_t end_point_of(const gnutls_datum_t *der, unsigned char digest[TLS_DIGEST_MAX])
 {
-    unsigned n = 0;
-    if (t->role == TLS_SERVER)
-        return t->cert && gnutls_certificate_get_crt_raw(t->cert->cred, 0, 0, out) == 0;
-    const gnutls_datum_t *chain = gnutls_certificate_get_peers(t->s, &n);
-    if (!chain || n == 0)
-        return false;
-    *out = chain[0];
-    return true;
+    gnutls_x509_crt_t crt = NULL;
+    size_t size = 0;
+    if (gnutls_x509_crt_init(&crt) < 0)
+        return 0;
+    if (gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) >= 0) {
+        int sign = gnutls_x509_crt_get_signature_algorithm(crt);
+        gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)sign);
+        if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
+            hash = GNUTLS_DIG_SHA256;
+        size = TLS_DIGEST_MAX;
+        if (sign < 0 || hash == GNUTLS_DIG_UNKNOWN || hash == GNUTLS_DIG_NULL ||
+            gnutls_fingerprint(hash, der, digest, &size) < 0)
+            size = 0;
+    }
+    gnutls_x509_crt_deinit(crt);
+    return size;
+}
+
+/* Of our own certificate, which every login asks for: computed once. */
+static struct slice own_end_point(struct tls_cert *cert)
+{
+    gnutls_datum_t der;
+    if (!cert->end_point_known && gnutls_certificate_get_crt_raw(cert->cred, 0, 0, &der) == 0)
+        cert->end_point_len = end_point_of(&der, cert->end_point);
+    cert->end_point_known = true;
+    return slice_of((const char *)cert->end_point, cert->end_point_len);
 }
 
 enum rc conn_cb_end_point(struct conn *c, struct arena *a, struct slice *out)
 {
-    gnutls_datum_t der;
-    gnutls_x509_crt_t crt = NULL;
-    unsigned char digest[64];
-    size_t size = sizeof digest;
-    enum rc rc = RC_UNSUPPORTED;
-    if (!conn_secure(c) || !server_cert(session_of(c), &der))
+    unsigned char digest[TLS_DIGEST_MAX];
+    struct slice found = SLICE_NONE;
+    if (!conn_secure(c))
         return RC_UNSUPPORTED;
-    if (gnutls_x509_crt_init(&crt) < 0 || gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) < 0)
-        goto out;
-    int sign = gnutls_x509_crt_get_signature_algorithm(crt);
-    gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)sign);
-    if (sign < 0 || hash == GNUTLS_DIG_UNKNOWN || hash == GNUTLS_DIG_NULL)
-        goto out; /* RFC 5929 4.1: undefined where the signature uses no hash */
-    if (hash == GNUTLS_DIG_MD5 || hash == GNUTLS_DIG_SHA1)
-        hash = GNUTLS_DIG_SHA256;
-    if (gnutls_fingerprint(hash, &der, digest, &size) < 0)
-        goto out;
-    *out = arena_copy(a, slice_of((char *)digest, size));
-    rc = RC_OK;
-out:
-    if (crt)
-        gnutls_x509_crt_deinit(crt);
-    return rc;
+    const struct tls_session *t = session_of(c);
+    if (t->role == TLS_SERVER) {
+        found = t->cert ? own_end_point(t->cert) : SLICE_NONE;
+    } else {
+        unsigned n = 0;
+        const gnutls_datum_t *chain = gnutls_certificate_get_peers(t->s, &n);
+        if (chain && n > 0)
+            found = slice_of((const char *)digest, end_point_of(&chain[0], digest));
+    }
+    if (!found.len)
+        return RC_UNSUPPORTED;
+    *out = arena_copy(a, found);
+    return RC_OK;
 }
 
 enum rc conn_peer_cert(struct conn *c, struct arena *a, struct slice *out)

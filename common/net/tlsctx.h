@@ -6,12 +6,17 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+enum { TLS_DIGEST_MAX = 64 }; /* bytes: SHA-512 */
+
 /* A certificate with its key. Sessions hold it as long as they live, replaced or not. */
 struct tls_cert {
     struct tls_cert *next;
     char *name;
     unsigned refs; /* the context's and the sessions' */
     gnutls_certificate_credentials_t cred;
+    bool end_point_known;
+    size_t end_point_len; /* 0: undefined */
+    unsigned char end_point[TLS_DIGEST_MAX]; /* RFC 5929 4.1 */
 };
 
 struct tls_ctx {
