@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <signal.h>
 
-enum { RELEASE_AFTER_MS = 2000, RELEASE_LEAST = 256, RELEASE_BYTES = 256 * 1024 };
+enum { RELEASE_AFTER_MS = 2000, RELEASE_LEAST = 64, RELEASE_BYTES = 256 * 1024 };
 
 /* --- the turn --- */
 

@@ -7,7 +7,7 @@ Starts the server in a folder of its own, makes accounts and rosters in band, ru
 reads /proc before and after each, and prints one table; the same figures go to a JSON file. CPU is user and system
 time of all processes of the server together, memory the sum of their PSS, kernel socket buffers apart.
 
-Scenes: idle (memory of a session, plain and TLS; all log in and leave), churn (20,000 clients come and leave: what
+Scenes: idle (memory of a session, plain and TLS; all log in, some chat beside them, all leave), churn (20,000 clients come and leave: what
 memory stays), storm (c2s, then sessman, is killed with -9 and all clients come back at once), login (contacts away), chat1, chat16, rate, presence, offline, relay (the floor: the same traffic
 through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores:
 latencies are those of a machine that runs both.
@@ -157,6 +157,14 @@ class Bench:
         """Memory after all have left: as soon as the budget is met, or what there is after a while."""
         return pss_within(self.server, empty["all"] * 1.1, 8 if self.args.quick else 30)
 
+    def beside(self, kind, suffix):
+        """Pairs chat for a moment while all others are online."""
+        command = self.command("chat", count=2 * self.args.pairs, resource="beside", full_jid=True, seconds=2, phases=True,
+                               scram_cache=os.path.join(self.folder, "scram0"))
+        key = f"beside_{kind}"
+        result, us = self.phased(key + suffix, command, "delivered")
+        self.figures[f"{key}_us{suffix}"], self.figures[f"{key}_p99_ms{suffix}"] = us, result["latency_us"]["p99"] / 1e3
+
     def idle(self, count, tls, suffix):
         """Empty, all online, all gone: memory; CPU of all logins and of all logouts, contacts online."""
         kind = "plain" if tls == "none" else "tls"
@@ -170,6 +178,8 @@ class Bench:
             at_online, online = server.cpu(), server.pss()
             time.sleep(3)
             at_rest = server.cpu()
+            self.beside(kind, suffix)
+            at_chat = server.cpu()
             g.go()
             g.phase("left")
             at_left = server.cpu()
@@ -178,7 +188,7 @@ class Bench:
             results = self.judge(f"idle_{kind}{suffix}", g.finish())
         logins = sum(r["logins"] for r in results)
         used_in = self.split(f"login_online_{kind}{suffix}", cpu_between(at_start, at_online, server.names), logins, "ms")
-        used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_rest, at_left, server.names), logins, "ms")
+        used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_chat, at_left, server.names), logins, "ms")
         rest = cpu_between(at_online, at_rest, server.names)["all"] / 3
         f = self.figures
         f[f"empty_mib{suffix}"] = max(empty["all"] / 1024, f.get(f"empty_mib{suffix}", 0))

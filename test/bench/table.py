@@ -6,6 +6,7 @@ ROWS = (
     ("session_plain_kib", "idle session, plaintext", "KiB", 4, "33.7", None),
     ("session_tls_kib", "idle session, TLS", "KiB", 15, "50.3", None),
     ("idle_plain_cpu_percent", "CPU of all sessions at rest, plaintext", "%", None, None, None),
+    ("beside_plain_us", "chat message beside them, 1 in flight", "us", 12, None, None),
     ("left_plain_ratio", "after all left / empty, plaintext", "x", 1.1, None, None),
     ("left_tls_ratio", "after all left / empty, TLS", "x", 1.1, None, None),
     ("churn_ratio", "after many came and left / empty", "x", 1.1, None, None),
