@@ -106,8 +106,8 @@ void switch_forget(struct peer *p)
 static void write_frame(struct peer *to, const struct frame *f)
 {
     uint8_t head[FRAME_HEAD];
-    struct slice pieces[3] = { slice_of((char *)head, sizeof head), f->name, f->payload };
     frame_head_write(head, f);
+    struct slice pieces[3] = { slice_of((char *)head, sizeof head), f->name, f->payload };
     conn_writev(to->conn, pieces, 3);
 }
 

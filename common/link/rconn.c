@@ -407,11 +407,6 @@ bool rconn_up(const struct rconn *rc)
     return rc->up && !conn_closing(rc->conn);
 }
 
-uint64_t rconn_router(const struct rconn *rc)
-{
-    return rc->router;
-}
-
 const char *rconn_address(const struct rconn *rc)
 {
     return rc->address;

@@ -35,7 +35,6 @@ void rconn_stop(struct rconn *rc);  /* flushes, closes, and no callback follows 
 void rconn_free(struct rconn **rc); /* after the loop has ended */
 unsigned rconn_index(const struct rconn *rc);
 bool rconn_up(const struct rconn *rc);
-uint64_t rconn_router(const struct rconn *rc); /* the router's node */
 const char *rconn_address(const struct rconn *rc);
 /* Nothing happens where it is not up. */
 void rconn_send(struct rconn *rc, struct slice bytes);

@@ -534,11 +534,6 @@ bool rlink_up(const struct rlink *rl)
     return routers_up(rl) > 0;
 }
 
-uint64_t rlink_node_id(const struct rlink *rl)
-{
-    return rl->shared.node;
-}
-
 void rlink_names(struct rlink *rl, const struct slice *names, size_t n)
 {
     names_clear(rl);
@@ -617,12 +612,6 @@ void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq)
         send_ack(l);
     else
         ack_soon(l);
-}
-
-void rlink_ack_now(struct rlink *rl, struct rnode *to)
-{
-    if (channel_ack_due(to->link->ch) && !rl->closed)
-        send_ack(to->link);
 }
 
 enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n)

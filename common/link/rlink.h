@@ -54,7 +54,6 @@ void rlink_close(struct rlink *rl);   /* flushes and closes; no callbacks after 
 void rlink_free(struct rlink **rl);   /* after the loop has ended */
 
 bool rlink_up(const struct rlink *rl);
-uint64_t rlink_node_id(const struct rlink *rl); /* ours */
 void rlink_names(struct rlink *rl, const struct slice *names, size_t n); /* bind these (all of them), now and on every link */
 struct rnode *rlink_next_node(const struct rlink *rl, size_t *at);      /* iterate; *at = 0 first */
 /* The sessman that owns key in domain: rendezvous hash over the nodes that bound it. NULL: none known. */
@@ -66,7 +65,6 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
 size_t rlink_unacked(const struct rlink *rl, const struct rnode *to); /* bytes that are kept until it acknowledges them */
 bool rlink_full(const struct rlink *rl, const struct rnode *to); /* stop the source; on_room follows */
 void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and all before are committed */
-void rlink_ack_now(struct rlink *rl, struct rnode *to);          /* do not wait ack_ms */
 /* By name, outside any channel: name is the bare JID or domain addressed. RC_CLOSED: no router; RC_LIMIT: more than a
  * window waits for the router's socket. It may come back by on_bounce. */
 MUST_USE enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n);

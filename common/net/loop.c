@@ -246,11 +246,6 @@ uint64_t loop_now_ms(const struct loop *loop)
     return uv_now(&loop->uv);
 }
 
-struct wheel *loop_wheel(struct loop *loop)
-{
-    return loop->wheel;
-}
-
 void loop_timer(struct loop *loop, struct timer *t, uint64_t ms, void (*fire)(struct timer *))
 {
     timer_set(loop->wheel, t, loop_now_ms(loop) + ms, fire);

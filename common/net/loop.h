@@ -15,8 +15,7 @@ void loop_run(struct loop *loop);  /* until loop_stop, and then until all handle
 void loop_stop(struct loop *loop);
 
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of the start of the turn */
-struct wheel *loop_wheel(struct loop *loop);   /* timers fire on the loop: timer_set(loop_wheel(l), …) */
-/* Convenience: timer_set(loop_wheel(loop), t, loop_now_ms(loop) + ms, fire). */
+/* Timers are base/wheel.h: in ms from now, on the loop. */
 void loop_timer(struct loop *loop, struct timer *t, uint64_t ms, void (*fire)(struct timer *));
 
 /* Something to be done once at the end of this turn, before the conns are flushed. A zeroed struct turn is idle;
