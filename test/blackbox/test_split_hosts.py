@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from client import error_of, local
+from client import error_of, local, show, tls_context
+from component import Component225
 from hosts import Host, join
 from server import BUILD, Server, poll
 
@@ -124,22 +125,38 @@ class Split:
         for name in ("sessman.conf", "bulkheadctl.conf"):
             self.inner.section(name, "router", "ca_file = ca.pem")
 
-    def by_certificate(self):
-        """Both ends show certificates (SASL EXTERNAL); sessman has no secret, and the router none of it."""
+    def show_certificate(self, *extension):
+        """Both ends show certificates (SASL EXTERNAL); sessman has no secret."""
         self.by_authority()
         (self.inner.dir / "tls").mkdir()
-        certificate, key = self.certify("sessman", "extendedKeyUsage=clientAuth")
+        certificate, key = self.certify("sessman", "extendedKeyUsage=clientAuth", *extension)
         shutil.copy(certificate, self.inner.dir / "tls")
         shutil.copy(key, self.inner.dir / "tls")
         conf = self.inner.dir / "sessman.conf"
         conf.write_text(re.sub(r"(?m)^secret = .*$", "cert_file = tls/sessman.pem\nkey_file = tls/sessman.key",
                                conf.read_text()))
-        print_ = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-fingerprint", "-sha256"], check=True,
-                                capture_output=True, text=True).stdout.strip().partition("=")[2].replace(":", "")
+        return certificate
+
+    def know_sessman_by(self, line):
+        """What stands at the router in the place of the secret."""
         conf = self.edge.dir / "router.conf"
-        text, n = re.subn(r"(\[component sessman\]\n)secret = .*\n", r"\1fingerprint = %s\n" % print_, conf.read_text())
+        text, n = re.subn(r"(\[component sessman\]\n)secret = .*\n", r"\1" + line, conf.read_text())
         assert n == 1
         conf.write_text(text)
+
+    def by_fingerprint(self):
+        """The router knows this one certificate."""
+        certificate = self.show_certificate()
+        print_ = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-fingerprint", "-sha256"], check=True,
+                                capture_output=True, text=True).stdout.strip().partition("=")[2].replace(":", "")
+        self.know_sessman_by("fingerprint = %s\n" % print_)
+
+    def by_name(self):
+        """The router takes any certificate of the authority that has the section's name as its address (XEP-0178)."""
+        self.show_certificate("subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:sessman")
+        shutil.copy(self.folder / "ca.pem", self.edge.dir / "tls")
+        self.edge.section("router.conf", "tls", "client_ca = tls/ca.pem")
+        self.know_sessman_by("")
 
     def start(self):
         self.edge.launch()
@@ -168,7 +185,7 @@ class Split:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module", params=["secret", "authority", "certificate"])
+@pytest.fixture(scope="module", params=["secret", "authority", "fingerprint", "name"])
 def split(request):
     it = Split(request.param)
     try:
@@ -270,7 +287,6 @@ def test_dmz_cannot_connect_to_the_private_host(split, two):
 
 def test_link_between_the_hosts_is_encrypted(split, server, two):
     """README: tls; who comes to the router without it is not let in."""
-    from component import Component225
     with split.private.here():
         server.host, kept = DMZ_INSIDE, server.host
         try:
@@ -280,6 +296,23 @@ def test_link_between_the_hosts_is_encrypted(split, server, two):
         finally:
             server.host = kept
             it.cut()
+
+
+def test_certificate_of_another_is_not_sessmans(split, server):
+    """XEP-0178: one of our own authority, but neither with its name nor with its fingerprint."""
+    certificate = split.certify("stranger", "extendedKeyUsage=clientAuth",
+                                "subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:stranger")
+    with split.private.here():
+        server.host, kept = DMZ_INSIDE, server.host
+        try:
+            it = Component225(server, "sessman")
+        finally:
+            server.host = kept
+    it.begin()
+    it.starttls(tls_context(cert=certificate)).begin()
+    outcome = it.authenticate("sessman", "", "EXTERNAL")
+    assert local(outcome) == "failure", show(outcome)
+    it.cut()
 
 
 # -- nothing is there to be stolen ---------------------------------------------------------------------------------
