@@ -56,15 +56,15 @@ static void fini(struct daemon_run *run)
     run->ctx = NULL;
 }
 
-static void reload(struct daemon_run *run, const void *new_conf)
+static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *why)
 {
     struct c2s *d = run->ctx;
     struct certs *certs = NULL;
-    struct why why;
     struct log_ctx log = { .log = run->log, .sub = LOG_TLS };
     c2s_take_conf(d, new_conf);
-    if (certs_load(run->dir, d->conf, &certs, &why) != RC_OK) {
-        LOG_ERROR(&log, "certificates_kept", F_WHY(&why)); /* better an old one than none */
+    enum rc rc = certs_load(run->dir, d->conf, &certs, why);
+    if (rc != RC_OK) {
+        LOG_ERROR(&log, "certificates_kept", F_WHY(why)); /* better an old one than none */
     } else {
         certs_free(&d->certs);
         d->certs = certs;
@@ -75,6 +75,7 @@ static void reload(struct daemon_run *run, const void *new_conf)
             keepalive_arm(c);
     }
     admit_balance(d);
+    return rc;
 }
 
 static const struct daemon c2s_daemon = {

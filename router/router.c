@@ -137,21 +137,22 @@ static void fini(struct daemon_run *run)
     run->ctx = NULL;
 }
 
-static void reload(struct daemon_run *run, const void *new_conf)
+static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *why)
 {
     struct router *r = run->ctx;
     const struct router_conf *conf = new_conf;
     struct log_ctx log = { .log = run->log, .sub = LOG_DAEMON };
     struct tls_ctx *tls = NULL;
-    struct why why;
     r->conf = conf;
-    if (tls_open(run, conf, &tls, &why) != RC_OK) {
-        LOG_ERROR(&log, "certificate_kept", F_WHY(&why));
-        return;
+    enum rc rc = tls_open(run, conf, &tls, why);
+    if (rc != RC_OK) {
+        LOG_ERROR(&log, "certificate_kept", F_WHY(why));
+        return rc;
     }
     if (r->tls)
         tls_ctx_free(&r->tls);
     r->tls = tls;
+    return RC_OK;
 }
 
 static void status_peer(const struct peer *p, struct buf *json)

@@ -181,11 +181,13 @@ static void fini(struct daemon_run *run)
     run->ctx = NULL;
 }
 
-static void reload(struct daemon_run *run, const void *new_conf)
+static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *why)
 {
     struct sessman *sm = run->ctx;
     sm->conf = new_conf;
     sessman_domains_announce(sm); /* contact addresses are part of the caps */
+    (void)why;
+    return RC_OK;
 }
 
 static void status(struct daemon_run *run, struct buf *json)

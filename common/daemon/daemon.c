@@ -130,7 +130,7 @@ enum rc app_reload(struct app *app, struct buf *report, struct why *why)
         if (log_levels_parse(app->run.log, slice_cstr(level), &bad) != RC_OK)
             LOG_ERROR(&app->log, "bad_log_level", F_WHY(&bad));
         if (app->d->reload)
-            app->d->reload(&app->run, fresh);
+            rc = app->d->reload(&app->run, fresh, why);
         conf_free(app, &app->conf);
         app->run.conf = app->conf = fresh;
         LOG_INFO(&app->log, "reloaded", F_STR("file", app->conf_path));

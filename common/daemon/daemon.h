@@ -46,8 +46,9 @@ struct daemon {
     enum rc (*start)(struct daemon_run *run, struct why *why); /* opens everything; the loop runs after */
     void (*stop)(struct daemon_run *run);                       /* closes everything, gracefully; called once */
     void (*fini)(struct daemon_run *run);                       /* frees ctx; after the loop has ended */
-    /* A new configuration was read: take what can change. run->conf is still the old one; both valid during the call. */
-    void (*reload)(struct daemon_run *run, const void *new_conf);
+    /* A new configuration was read: take what can change. run->conf is still the old one; both valid during the call.
+     * An error: something of it was not to be had (why; the daemon has logged it and goes on with the old), the rest was taken. */
+    enum rc (*reload)(struct daemon_run *run, const void *new_conf, struct why *why);
     void (*status)(struct daemon_run *run, struct buf *json);   /* members of one JSON object, no braces */
     const struct ctl_command *commands;                         /* more than the common ones; NULL: none. ctx: run */
 };

@@ -153,6 +153,22 @@ def test_status_counts_sessions_and_shows_the_certificate(server, person):
     poll("the session to be gone", lambda: control.status(server)["clients"]["bound"] < told["clients"]["bound"])
 
 
+def test_a_certificate_that_cannot_be_read_is_told_and_the_old_one_stays(server, person):
+    """`bulkheadctl reload` says so and fails; whoever is there stays, whoever comes is served as before."""
+    romeo = person("romeo").login("balcony")
+    path = server.dir / "tls" / "cert.pem"
+    good = path.read_bytes()
+    path.write_bytes(b"no certificate")
+    try:
+        done = server.run("reload", check=False)
+        assert done.returncode == 1 and "c2s-1" in done.stderr and "cert.pem" in done.stderr
+        romeo.sync()
+        person("juliet").login("garden", direct_tls=True).sync()
+    finally:
+        path.write_bytes(good)
+    server.run("reload")
+
+
 # -- leaving -------------------------------------------------------------------------------------------------------
 
 def test_draining_lets_nobody_in_and_nobody_down(server, person, connections):
