@@ -158,19 +158,20 @@ run:
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
-MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)) conf/*.5)
+MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)))
 # What a component in C is written with (common/link/service.h): -I PREFIX/include/bulkhead, -lbulkhead and our libraries.
 SERVICE_H := common/link/service.h $(addprefix common/xmpp/,stanza.h jid.h node.h ns.h) \
              $(addprefix common/base/,arena.h slice.h rc.h buf.h)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man8
+	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man5 $(SHARE)/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(wildcard conf/*.conf) $(SHARE)/doc/bulkhead/conf
 	install -m 644 $(wildcard *.md LICENSE) $(SHARE)/doc/bulkhead
 	for u in conf/systemd/*.service conf/systemd/*.target; do \
 	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done
 	install -m 644 conf/systemd/bulkhead.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bulkhead.conf
-	$(if $(MAN),install -m 644 $(MAN) $(SHARE)/man/man8)
+	install -m 644 $(MAN) $(SHARE)/man/man8
+	common/tools/confpage $(SHARE)/man/man5 $(wildcard conf/*.conf)
 	for h in $(SERVICE_H); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/bulkhead/$$h || exit 1; done
 	install -D -m 644 $(B)/libcommon.a $(DESTDIR)$(PREFIX)/lib/libbulkhead.a
 
