@@ -8,6 +8,7 @@ static const struct option options[] = {
     OPTION_ENUM("store", "synchronous", struct sessman_conf, store_sync, "full", "full|normal", RESTART),
     OPTION_UINT("store", "queue", struct sessman_conf, store_queue_max, "20000", "100", "10000000", RESTART),
     OPTION_BYTES("store", "cache", struct sessman_conf, store_cache_bytes, "2m", "64k", "16g", RESTART),
+    OPTION_BOOL("admin", "tool", struct sessman_conf, admin_tool, "yes", RELOAD),
     OPTION_ENUM("auth", "backend", struct sessman_conf, auth_kind, "store", "store|script", RESTART),
     OPTION_UINT("auth", "iterations", struct sessman_conf, scram_iterations, "10000", "4096", "10000000", RELOAD),
     OPTION_STRING("auth", "script", struct sessman_conf, script_command, "", RESTART),

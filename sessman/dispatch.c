@@ -306,7 +306,7 @@ void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
         return;
     }
     metric_add(sm->metrics, M_STANZAS_IN, 1);
-    in->admin = (f->flags & FRAME_F_ADMIN) != 0;
+    in->admin = (f->flags & FRAME_F_ADMIN) != 0 && sm->conf->admin_tool;
     rc = stanza_read(in->a, n, &in->st, &cond);
     if (!in->st.has_from || sessman_domain(sm, in->st.from.domain)) {
         why_set(&why, "from outside in the name of nobody or of a hosted domain");

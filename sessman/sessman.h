@@ -29,6 +29,8 @@ struct sessman_conf {
     int store_sync; /* enum store_sync */
     uint32_t store_queue_max;
     size_t store_cache_bytes;
+    /* [admin] */
+    bool admin_tool;
     /* [auth] */
     int auth_kind; /* enum auth_kind */
     uint32_t scram_iterations;
