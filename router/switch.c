@@ -3,6 +3,8 @@
 
 #include "router/nodes.h"
 
+enum { EDGE_FULL_MS = 3000 };
+
 /* --- out --- */
 
 static void flush_to(struct peer *to)
@@ -61,13 +63,22 @@ static void on_full_too_long(struct timer *t)
     conn_close(p->conn, CONN_OVERFLOW);
 }
 
+/* While a node is full, whoever sends to it is paused: a session manager, and with it everybody. Closing the
+ * link of an edge loses nothing, since its channel repeats what it missed when it dials again, so it is given
+ * less time. */
+static uint32_t full_ms(const struct peer *to)
+{
+    uint32_t ms = to->r->conf->full_ms;
+    return to->level == PEER_FRAMES && to->role == ROLE_EDGE && ms > EDGE_FULL_MS ? EDGE_FULL_MS : ms;
+}
+
 void switch_blocked(struct peer *from, struct peer *to)
 {
     struct router *r = from->r;
     if (!conn_full(to->conn))
         return;
     if (!timer_running(&to->full))
-        loop_timer(r->run->loop, &to->full, r->conf->full_ms, on_full_too_long);
+        loop_timer(r->run->loop, &to->full, full_ms(to), on_full_too_long);
     if (from->level == PEER_FRAMES && to->level != PEER_FRAMES)
         return; /* what comes for it bounces: a component that does not read holds up no session manager */
     if (from->blocked_on || from == to || from->going)

@@ -13,7 +13,7 @@ from frames import ACK, BOUNCE, CONTROL, FANOUT, HEAD, STANZA, SYNC, Edge
 from hostile import SANITIZED, bystanders, outcome, unaffected     # noqa: F401
 
 ECHO = "echo.im.example"
-SERVER = {"components": {ECHO: "secret of echo"}, "conf": {"router.conf": "[limits]\nfull_time = 1s\n"}}
+SERVER = {"components": {ECHO: "secret of echo"}}
 pytestmark = pytest.mark.usefixtures("unaffected")
 
 
