@@ -274,18 +274,18 @@ MUST_USE static enum rc log_start(struct app *app, struct why *why)
 
 static void usage(const struct daemon *d, FILE *to)
 {
-    fprintf(
-        to,
-        "bulkhead-%s: %s\n"
-        "usage: bulkhead-%s [-d DIR] [-i INSTANCE] [--check-config | --dump-config]\n"
-        "  -d, --dir DIR        installation folder (default /etc/bulkhead); configuration is DIR/%s.conf\n"
-        "  -i, --instance NAME  name of this process where several run (default %s)\n"
-        "      --check-config   read the configuration, say what is wrong, exit\n"
-        "      --dump-config    print every option with the value in effect, exit\n"
-        "      --version, --help\n"
-        "signals: TERM, INT stop; HUP reopens the log and reloads the configuration\n"
-        "exit codes: 0 stopped as asked, 1 failed, 2 usage, 3 configuration\n",
-        d->name, d->summary, d->name, d->name, d->name);
+    fprintf(to,
+            "bulkhead-%s: %s\n"
+            "usage: bulkhead-%s [-d DIR] [-i INSTANCE] [--check-config | --dump-config]\n"
+            "  -d, --dir DIR        installation folder (default " BULKHEAD_DIR
+            "); configuration is DIR/%s.conf\n"
+            "  -i, --instance NAME  name of this process where several run (default %s)\n"
+            "      --check-config   read the configuration, say what is wrong, exit\n"
+            "      --dump-config    print every option with the value in effect, exit\n"
+            "      --version, --help\n"
+            "signals: TERM, INT stop; HUP reopens the log and reloads the configuration\n"
+            "exit codes: 0 stopped as asked, 1 failed, 2 usage, 3 configuration\n",
+            d->name, d->summary, d->name, d->name, d->name);
 }
 
 static bool instance_ok(const char *name)
@@ -446,7 +446,7 @@ int daemon_run(int argc, char **argv, const struct daemon *d)
 {
     mem_one_heap();
     struct app app = { .d = d };
-    const char *dir = "/etc/bulkhead";
+    const char *dir = BULKHEAD_DIR;
     app.run.instance = d->name;
     int code = arguments(&app, argc, argv, &dir);
     if (code >= 0)

@@ -1,6 +1,6 @@
 /* common/daemon/daemon.h - what every daemon's main is made of: arguments, configuration, log, signals, control socket
  *
- * A main() is one struct daemon and daemon_run(). Arguments: -d DIR (default /etc/bulkhead …), -i INSTANCE (default: the
+ * A main() is one struct daemon and daemon_run(). Arguments: -d DIR (default /var/lib/bulkhead …), -i INSTANCE (default: the
  * daemon's name; "c2s-2"), --check-config, --dump-config, --version, --help. Configuration is DIR/NAME.conf; the
  * [log] section and [daemon] section (user, pid_file) are common to all and read into struct daemon_conf.
  * SIGTERM, SIGINT: stop(), then the loop ends when all handles are closed, or after 10 s. SIGHUP: reopen the log, reload.

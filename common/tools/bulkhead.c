@@ -362,7 +362,7 @@ static void usage(FILE *out)
 {
     fputs("usage: bulkhead [-d DIR] [--check-config]\n"
           "Starts the daemons listed in DIR/bulkhead.conf and keeps them running, in the foreground.\n"
-          "  -d, --dir DIR   installation made by `bulkheadctl -d DIR init` (default /etc/bulkhead)\n"
+          "  -d, --dir DIR   installation made by `bulkheadctl -d DIR init` (default " BULKHEAD_DIR ")\n"
           "      --check-config  read DIR/bulkhead.conf, say what is wrong, exit\n"
           "      --version, --help\n"
           "SIGTERM and SIGINT stop all in order, SIGHUP reloads. Exit codes: 0 stopped as asked, 1 cannot "
@@ -373,7 +373,7 @@ static void usage(FILE *out)
 
 int main(int argc, char **argv)
 {
-    const char *dir = "/etc/bulkhead";
+    const char *dir = BULKHEAD_DIR;
     bool check = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {

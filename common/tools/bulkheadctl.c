@@ -112,7 +112,7 @@ const char **tool_instances(struct tool *t, size_t *n)
 static void usage(FILE *out)
 {
     fputs("usage: bulkheadctl [-d DIR] COMMAND [ARGUMENTS]\n"
-          "  -d, --dir DIR   the installation (default /etc/bulkhead)\n"
+          "  -d, --dir DIR   the installation (default " BULKHEAD_DIR ")\n"
           "      --json      data as JSON, where a command has any\n"
           "      --version, --help\n\n",
           out);
@@ -174,7 +174,7 @@ static int arguments(struct tool *t, int argc, char **argv, int *code)
 
 int main(int argc, char **argv)
 {
-    struct tool t = { .dir = "/etc/bulkhead" };
+    struct tool t = { .dir = BULKHEAD_DIR };
     struct why why;
     char absolute[PATH_MAX];
     int code = TOOL_USAGE, at = arguments(&t, argc, argv, &code);
