@@ -331,6 +331,7 @@ static void on_release(struct timer *t)
     accounts_shrink(sm, 0); /* each would hold a page */
     xmlin_pool_drop(sm->xml);
     store_shrink(sm->store);
+    mem_release();
 }
 
 /* When as many have ended as are left: what they used goes back to the system. */

@@ -17,7 +17,8 @@ void mem_free(void *p);
 /* Once, before any thread: all threads share one heap, for glibc gives back the top of the main one only. */
 void mem_one_heap(void);
 
-/* Gives free heap pages back to the system (malloc_trim); called after many objects were freed. */
+/* Gives free heap pages back to the system (malloc_trim), and those of the calling thread's cache; called after many objects were
+ * freed. Costs a short thread and a walk over the free memory. */
 void mem_release(void);
 
 #endif
