@@ -320,8 +320,8 @@ void session_unstall(struct sessman *sm, struct session *s)
 
 /* --- the end --- */
 
-#define RELEASE_LEAST                                                                                        \
-    64 /* sessions that have ended, before giving memory back is worth a walk over the heap */
+/* Sessions that have ended, before giving memory back is worth a walk over the heap. */
+#define RELEASE_LEAST 64
 #define RELEASE_AFTER_MS 2000
 
 static void on_release(struct timer *t)

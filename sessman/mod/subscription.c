@@ -9,8 +9,8 @@
 
 /* Requests not answered yet, as a part of what a roster may have: strangers leave room for contacts. */
 #define REQUESTS_PART 4
-#define REQUEST_MAX                                                                                          \
-    4096 /* bytes of a subscribe stanza that is kept until answered; longer is kept without its content */
+/* Bytes of a subscribe stanza that is kept until answered; a longer one is kept without its content. */
+#define REQUEST_MAX 4096
 
 static bool is_subscription(enum stanza_type t)
 {
