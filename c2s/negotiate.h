@@ -13,7 +13,8 @@ bool negotiate_may_login(const struct client *c);
 /* NULL: not hosted any more. */
 const struct edge_domain *negotiate_domain(const struct client *c);
 struct slice negotiate_mechanisms(const struct client *c, struct arena *a); /* offered now */
-/* Where the session manager that owns key is told of the client. RC_CLOSED: there is none. */
+/* Where the session manager that owns key is told of the client. RC_CLOSED: there is none. RC_LIMIT: it is out
+ * of reach and enough waits for it. */
 MUST_USE enum rc negotiate_open(struct client *c, struct arena *a, struct slice key);
 
 /* starttls.c */
