@@ -105,7 +105,7 @@ static void on_overflow(struct turn *t)
     struct log_ctx log = sessman_log(e->sm, LOG_LINK);
     LOG_ERROR(&log, "edge_overflow", F_STR("instance", e->node->instance),
               F_UINT("sessions", idmap_count(e->sessions)),
-              F_UINT("bytes", rlink_unacked(e->sm->rlink, e->node)));
+              F_UINT("bytes", rlink_unacked(e->sm->rlink, e->node)), F_UINT("held_bytes", e->held_bytes));
     metric_add(e->sm->metrics, M_EDGE_OVERFLOWS, 1);
     end_all(e);
     e->overflow = false;
@@ -114,7 +114,7 @@ static void on_overflow(struct turn *t)
 void edge_check_backlog(struct edge *e)
 {
     if (e->overflow || !idmap_count(e->sessions) ||
-        rlink_unacked(e->sm->rlink, e->node) <= e->sm->conf->edge_backlog_max)
+        rlink_unacked(e->sm->rlink, e->node) + e->held_bytes <= e->sm->conf->edge_backlog_max)
         return;
     e->overflow = true; /* not now: the caller is in the middle of these sessions */
     e->end_sessions.fn = on_overflow;

@@ -10,7 +10,8 @@ struct edge {
     struct rnode *node;
     struct idmap *sessions;     /* by session id; owns them */
     struct link replays;        /* head: journal pages that wait for its acknowledgement */
-    bool overflow;              /* it took nothing for too long: its sessions are ended at the end of this turn */
+    size_t held_bytes;          /* of its frames that wait for their session */
+    bool overflow;              /* too much waits: its sessions are ended at the end of this turn */
     struct turn end_sessions;
     struct acks *acks;          /* frames not done with yet; NULL: none */
 };
@@ -18,7 +19,8 @@ extern const struct rlink_ops edges_rlink_ops;
 struct edge *edge_find(const struct sessman *sm, uint64_t node); /* NULL: it is gone */
 /* A frame has been dealt with; it counts as done once ticket is committed. Frames may finish out of order. */
 void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket);
-/* More waits for the edge than it may: its sessions end. Called by whoever sends. */
+/* More waits for the edge, or of what it has sent on over its window, than may: its sessions end. Called by whoever sends or
+ * holds. */
 void edge_check_backlog(struct edge *e);
 /* A frame will finish later. */
 void edge_frame_wait(struct edge *e, uint64_t seq);

@@ -276,14 +276,20 @@ void session_backlog(struct session *s, const struct frame *f)
         s->backlog = b;
     s->backlog->last = b;
     edge_frame_wait(s->edge, f->seq);
+    s->edge->held_bytes += sizeof *b + b->len;
+    edge_check_backlog(s->edge);
 }
 
 /* NULL: there is none. The caller frees it. */
 static struct backlog *backlog_take(struct session *s)
 {
     struct backlog *b = s->backlog;
-    if (b && (s->backlog = b->next) != NULL)
+    if (!b)
+        return NULL;
+    s->backlog = b->next;
+    if (s->backlog)
         s->backlog->last = b->last;
+    s->edge->held_bytes -= sizeof *b + b->len;
     return b;
 }
 
@@ -321,7 +327,7 @@ void session_unstall(struct sessman *sm, struct session *s)
 /* --- the end --- */
 
 /* Sessions that have ended, before giving memory back is worth a walk over the heap. */
-#define RELEASE_LEAST 64
+#define RELEASE_LEAST    64
 #define RELEASE_AFTER_MS 2000
 
 static void on_release(struct timer *t)

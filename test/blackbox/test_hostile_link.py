@@ -3,17 +3,19 @@ is not theirs (groups 34 and 35 of the survey). A daemon of the DMZ that was bro
 nobody else's (DESIGN 1)."""
 
 import re
+import sqlite3
 
 import pytest
 
 import sasl
-from client import Closed
+from client import PATIENCE, Closed
 from component import Component
 from frames import ACK, BOUNCE, CONTROL, FANOUT, HEAD, STANZA, SYNC, Edge
 from hostile import SANITIZED, bystanders, outcome, unaffected     # noqa: F401
+from roster import item, query
 
 ECHO = "echo.im.example"
-SERVER = {"components": {ECHO: "secret of echo"}}
+SERVER = {"components": {ECHO: "secret of echo"}, "conf": {"sessman.conf": "[limits]\nedge_backlog = 8m\n"}}
 pytestmark = pytest.mark.usefixtures("unaffected")
 
 
@@ -166,6 +168,31 @@ def peak(server, name):
     """The most memory that a daemon has ever had, in KiB."""
     pid, = [pid for pid, daemon in server.daemons().items() if name in daemon]
     return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/%d/status" % pid).read()).group(1))
+
+
+def test_35_more_than_a_window_for_a_session_that_waits(edge, server, person, bystanders):
+    """An edge that sends on though nothing is acknowledged: past edge_backlog its sessions end, and nobody else's."""
+    romeo = person("romeo")
+    evil = edge()
+    evil.open(7, "im.example")
+    evil.control("auth", 7, sasl.encode(b"\0%s\0%s" % (romeo.user.encode(), romeo.password.encode())), mechanism="PLAIN")
+    evil.expect_control("success", 7)
+    evil.control("bind", 7, resource="x")
+    evil.expect_control("bound", 7)
+    before = peak(server, "sessman")
+    lock = sqlite3.connect(server.dir / "data" / "bulkhead.db", isolation_level=None, timeout=PATIENCE)
+    lock.execute("BEGIN IMMEDIATE")
+    try:
+        evil.send(STANZA, "<iq type='set' id='w'>%s</iq>" % query(item("x@im.example")), 7)
+        evil.send(STANZA, "<message to='nobody@im.example'><body>waits for the store</body></message>", 7)
+        for _ in range(1000):
+            evil.send(STANZA, "<message to='%s/x'><body>%s</body></message>" % (romeo.jid, "x" * 100000), 7)
+        evil.expect_control("close", 7)
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
+    bystanders.chat()
+    assert SANITIZED or peak(server, "sessman") - before < 64 * 1024
 
 
 def test_35_all_asked_for_again_and_again(edge, server, person, bystanders):
