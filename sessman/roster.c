@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void item_free(const struct roster *r, struct roster_item *item)
 {
@@ -60,6 +61,36 @@ uint32_t roster_listed(const struct roster *r)
     for (uint32_t i = 0; i < r->n; i++)
         n += (r->items[i]->state & SUB_LISTED) != 0;
     return n;
+}
+
+/* Bytes as XML: all of it escaped that may have to be, each group in its tags. */
+static size_t text_size(struct slice s)
+{
+    size_t n = s.len;
+    for (size_t i = 0; i < s.len; i++)
+        n += s.p[i] == '\n' ? 16 : strchr("&<>\"'", s.p[i]) != NULL ? 5 : 0;
+    return n;
+}
+
+static size_t xml_size(struct slice jid, struct slice name, struct slice groups)
+{
+    return 96 + text_size(jid) + text_size(name) + text_size(groups);
+}
+
+bool roster_has_room(const struct roster *r, uint32_t items_max, struct slice jid, struct slice name,
+                     struct slice groups)
+{
+    bool found;
+    size_t size = xml_size(jid, name, groups);
+    uint32_t at = roster_at(r, jid, &found), listed = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct roster_item *item = r->items[i];
+        if ((found && i == at) || !(item->state & SUB_LISTED))
+            continue;
+        listed++;
+        size += xml_size(roster_item_jid(item), roster_item_name(item), roster_item_groups(item));
+    }
+    return listed < items_max && size <= ROSTER_XML_MAX;
 }
 
 static size_t item_size(struct slice jid, struct slice name, struct slice groups, struct slice request)

@@ -49,6 +49,10 @@ void roster_load(struct roster *r, const struct store_result *rows); /* of STMT_
 struct roster_item *roster_find(const struct roster *r, struct slice jid);
 uint8_t roster_state(const struct roster *r, struct slice jid); /* 0: no such item */
 uint32_t roster_listed(const struct roster *r); /* items that the user sees: the others are requests not answered yet */
+/* Whether an item with these may be listed: fewer than items_max are, and the whole still fits the answer to a roster get. groups:
+ * each followed by \n. */
+#define ROSTER_XML_MAX (768 * 1024) /* bytes: less than a frame */
+bool roster_has_room(const struct roster *r, uint32_t items_max, struct slice jid, struct slice name, struct slice groups);
 
 struct roster_change {
     struct slice jid;

@@ -107,7 +107,7 @@ static void item_set(struct incoming *in, const struct jid *jid, const struct no
     }
     if (!groups_read(in, item, &groups))
         return;
-    if (!state && roster_listed(&acc->roster) >= in->sm->conf->roster_items_max) {
+    if (!roster_has_room(&acc->roster, in->sm->conf->roster_items_max, jid->full, name, groups)) {
         metric_add(in->sm->metrics, M_LIMIT_ROSTER, 1);
         in_error(in, COND_RESOURCE_CONSTRAINT, "the roster is full");
         return;

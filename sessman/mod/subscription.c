@@ -44,7 +44,9 @@ static enum handled on_out(struct incoming *in)
     struct jid contact = jid_to_bare(&st->to);
     uint8_t old = roster_state(&acc->roster, contact.full);
     struct sub_step step = sub_step(SUB_OUTBOUND, st->type, old);
-    if (!old && step.state && roster_listed(&acc->roster) >= in->sm->conf->roster_items_max) {
+    if (!(old & SUB_LISTED) && (step.state & SUB_LISTED) &&
+        !roster_has_room(&acc->roster, in->sm->conf->roster_items_max, contact.full, SLICE_NONE,
+                         SLICE_NONE)) {
         metric_add(in->sm->metrics, M_LIMIT_ROSTER, 1);
         in_error(in, COND_RESOURCE_CONSTRAINT, "the roster is full");
         return HANDLED;
