@@ -94,6 +94,7 @@ void in_reply(struct incoming *in, struct node *reply)
     bool sent = true;
     if (in->session) {
         sent = deliver_to_session(sm, in->ticket, in->session, reply);
+        edge_answered(in->session, sm->scratch.len);
     } else if (!in->from_session && in->st.has_from) {
         buf_reset(&sm->scratch);
         xmlout_node(&sm->scratch, reply, NS_CLIENT);

@@ -91,6 +91,46 @@ void edge_frame_wait(struct edge *e, uint64_t seq)
         ack_put(e, seq, UINT64_MAX);
 }
 
+/* --- sessions that wait for the edge --- */
+
+#define ANSWERED_MAX (1u << 20) /* bytes */
+
+/* Of what makes an edge lose its sessions: where they wait, and where they go on. */
+enum { BEHIND_PART = 4, ROOM_PART = 8 };
+
+static bool holds_more_than(const struct edge *e, unsigned part)
+{
+    return rlink_unacked(e->sm->rlink, e->node) > e->sm->conf->edge_backlog_max / part;
+}
+
+static void wait_for_edge(struct session *s)
+{
+    if (link_in_list(&s->busy))
+        return;
+    s->stalled++;
+    list_append(&s->edge->busy, &s->busy);
+}
+
+void edge_answered(struct session *s, size_t bytes)
+{
+    s->answered = bytes < ANSWERED_MAX - s->answered ? s->answered + (uint32_t)bytes : ANSWERED_MAX;
+    if (s->answered >= ANSWERED_MAX)
+        wait_for_edge(s);
+}
+
+/* After an acknowledgement or a commit: one of them follows whatever made a session wait. */
+static void go_on(struct edge *e)
+{
+    while (!list_empty(&e->busy) && !holds_more_than(e, ROOM_PART)) {
+        struct session *s = CONTAINER(e->busy.next, struct session, busy);
+        if (s->ticket > store_committed(e->sm->store))
+            break;
+        list_unlink(&s->busy);
+        s->answered = 0;
+        session_unstall(e->sm, s);
+    }
+}
+
 static void end_all(struct edge *e)
 {
     size_t at = 0;
@@ -155,6 +195,7 @@ static struct edge *edge_of(struct sessman *sm, struct rnode *node)
         e->node = node;
         e->sessions = idmap_new();
         list_init(&e->replays);
+        list_init(&e->busy);
         node->user = e;
     }
     return e;
@@ -230,6 +271,8 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     }
     struct edge *e = edge_of(sm, from);
     struct session *s = f->session ? idmap_get(e->sessions, f->session) : NULL;
+    if (s && f->kind == FRAME_STANZA && holds_more_than(e, BEHIND_PART))
+        wait_for_edge(s);
     if (s && (s->stalled || s->backlog)) {
         session_backlog(s, f);
     } else if (f->kind == FRAME_STANZA && s) {
@@ -266,8 +309,10 @@ static void on_link(void *owner, bool up)
 
 static void on_acked(void *owner, struct rnode *node)
 {
-    if (node->user)
-        journal_acked(owner, node->user);
+    if (!node->user)
+        return;
+    journal_acked(owner, node->user);
+    go_on(node->user);
 }
 
 const struct rlink_ops edges_rlink_ops = { on_node, on_frame, on_bounce, on_room, on_link, on_acked };
@@ -279,6 +324,8 @@ void edges_committed(struct sessman *sm)
         struct edge *e = n->user;
         if (e && e->acks)
             acks_advance(e);
+        if (e)
+            go_on(e);
     }
 }
 

@@ -5,10 +5,13 @@
 #include "common/base/list.h"
 #include "sessman/sessman.h"
 
+struct session;
+
 struct edge {
     struct sessman *sm;
     struct rnode *node;
     struct idmap *sessions;     /* by session id; owns them */
+    struct link busy;           /* head: sessions that wait until it has taken more of what was sent to it */
     struct link replays;        /* head: journal pages that wait for its acknowledgement */
     size_t held_bytes;          /* of its frames that wait for their session */
     bool overflow;              /* too much waits: its sessions are ended at the end of this turn */
@@ -22,6 +25,9 @@ void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket);
 /* More waits for the edge, or of what it has sent on over its window, than may: its sessions end. Called by whoever sends or
  * holds. */
 void edge_check_backlog(struct edge *e);
+/* So many bytes have answered a session's own stanzas. Past a limit its next ones wait until the edge has taken more: who asks for a lot
+ * waits for it, and does not fill the way to everybody else. */
+void edge_answered(struct session *s, size_t bytes);
 /* A frame will finish later. */
 void edge_frame_wait(struct edge *e, uint64_t seq);
 void edges_committed(struct sessman *sm);

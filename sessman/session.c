@@ -373,6 +373,7 @@ void session_end(struct sessman *sm, struct session *s)
         list_unlink(it);
         CONTAINER(it, struct incoming, of_session)->session = NULL;
     }
+    list_unlink(&s->busy);
     for (struct backlog *b; (b = backlog_take(s)) != NULL;) {
         edge_frame_done(e, b->seq, 0);
         mem_free(b);

@@ -34,6 +34,8 @@ struct session {
     struct directed *directed;
     struct link incoming;          /* head: its stanzas that are being worked on */
     struct backlog *backlog;       /* frames behind the held one, in order; NULL: none */
+    struct link busy;              /* edge->busy */
+    uint32_t answered;             /* bytes of answers since it last waited there */
     uint64_t ticket;               /* highest ticket that its stanzas caused */
 };
 
