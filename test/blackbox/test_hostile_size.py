@@ -4,10 +4,12 @@ import contextlib
 
 import pytest
 
+from client import Closed
 from hostile import bystanders, unaffected     # noqa: F401
 from roster import fetch, item, items_of, query
 
-SERVER = {}
+ECHO = "echo.im.example"
+SERVER = {"components": {ECHO: "secret of echo"}}
 pytestmark = pytest.mark.usefixtures("unaffected")
 
 
@@ -53,3 +55,25 @@ def test_22_large_roster_asked_for_by_one_who_reads(person, bystanders):
         for n in range(start, start + 12):
             assert len(items_of(mallory.expect("iq", id="g%d" % n))) == there
     bystanders.chat()
+
+
+@pytest.mark.parametrize("text", [">", "\"", "'", "\u00e4", "&#9;"], ids=["gt", "quot", "apos", "umlaut", "tab"])
+@pytest.mark.parametrize("where", ["<body>%s</body>", "<a xmlns='u' b='%s'/>"], ids=["text", "attribute"])
+def test_06_what_grows_when_it_is_written_again(component, person, bystanders, where, text):
+    """A stanza within the limit whose canonical form is not within a frame's: refused or delivered, the links stay up."""
+    if "b='" in where and text == "'":
+        where = where.replace("'%s'", '"%s"')
+    if "b='" in where and text == "\"" or text == "&#9;" and "body" in where:
+        text = ">"
+    far, alice = component(ECHO), person("alice").login("here").online()
+    for size in (60000, 120000, 240000, 500000):
+        payload = where % (text * (size // len(text.encode())))
+        with contextlib.suppress(OSError, Closed):
+            far.send("<message from='x@%s' to='%s' id='c%d'>%s</message>" % (ECHO, alice.jid, size, payload))
+            far.settle()
+        mallory = person("mallory").login("here")
+        with contextlib.suppress(OSError, Closed):
+            mallory.send("<message to='%s' id='m%d'>%s</message>" % (alice.jid, size, payload))
+            mallory.settle()
+        bystanders.chat()
+        alice.settle()
