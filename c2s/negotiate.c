@@ -118,9 +118,15 @@ struct slice negotiate_mechanisms(const struct client *c, struct arena *a)
     return features_mechanisms(a, &auth);
 }
 
-static struct slice bindings(const struct client *c)
+/* XEP-0440 3: types of channel binding without a mechanism that uses them look like an attack to a client. */
+static struct slice bindings(const struct client *c, struct slice mechanisms)
 {
-    return features_bindings(c->secure && c->nego->exporter, c->secure && c->nego->end_point);
+    struct slice each;
+    while (slice_split(&mechanisms, ' ', &each)) {
+        if (each.len > 5 && slice_is(slice_from(each, each.len - 5), "-PLUS"))
+            return features_bindings(c->secure && c->nego->exporter, c->secure && c->nego->end_point);
+    }
+    return SLICE_NONE;
 }
 
 /* XEP-0478 3: from when on silence has consequences. */
@@ -144,7 +150,7 @@ static void send_features(struct client *c, struct arena *a, const struct edge_d
         f.starttls = !c->secure && certs_tls(c->d->certs);
         f.starttls_required = !negotiate_may_login(c);
         f.mechanisms = negotiate_mechanisms(c, a);
-        f.bindings = bindings(c);
+        f.bindings = bindings(c, f.mechanisms);
         f.registration = domain->registration && negotiate_may_login(c);
         f.max_bytes = conf->pre_auth_bytes;
     }
@@ -213,14 +219,15 @@ enum rc negotiate_open(struct client *c, struct arena *a, struct slice key)
     struct conn_peer peer;
     struct nego *n = c->nego;
     conn_peer(c->conn, &peer);
+    struct slice mechanisms = negotiate_mechanisms(c, a);
     struct control_open open = {
         .domain = slice_cstr(n->domain),
         .ip = slice_cstr(peer.ip),
         .secure = c->secure,
         .trusted_plain = c->trusted,
         .offered_plus = n->exporter || n->end_point,
-        .mechanisms = negotiate_mechanisms(c, a),
-        .bindings = bindings(c),
+        .mechanisms = mechanisms,
+        .bindings = bindings(c, mechanisms),
         .cert_jids = n->cert_jids,
         .n_cert_jids = n->n_cert_jids,
     };

@@ -65,7 +65,7 @@ struct slice features_bindings(bool exporter, bool end_point)
 static void write_sasl(struct buf *out, const struct features *f)
 {
     struct slice rest = f->bindings, each;
-    if (rest.len) { /* XEP-0440 3 */
+    if (rest.len) { /* XEP-0440 2 */
         BUF_LIT(out, "<sasl-channel-binding xmlns='" NS_CHANNEL_BINDING "'>");
         while (slice_split(&rest, ' ', &each)) {
             BUF_LIT(out, "<channel-binding");

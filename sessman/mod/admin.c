@@ -550,6 +550,6 @@ static const struct command commands[] = {
 };
 const struct module mod_admin = {
     .name = "admin",
-    .spec = "XEP-0133 1.3.2",
+    .spec = "XEP-0133 1.3.1",
     .commands = commands,
 };

@@ -37,8 +37,10 @@ def secured(connect):
 
 
 def test_only_plain_is_offered(connect):
-    """RFC 5802 needs keys, and the program has none to give."""
-    assert secured(connect).mechanisms() == ["PLAIN"]
+    """RFC 5802 needs keys, and the program has none to give; so no channel binding is offered either (XEP-0440 3)."""
+    client = secured(connect)
+    assert client.mechanisms() == ["PLAIN"]
+    assert client.features.find(q("urn:xmpp:sasl-cb:0", "sasl-channel-binding")) is None
 
 
 def test_password_is_checked_by_the_program(person, connect):
