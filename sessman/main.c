@@ -57,7 +57,11 @@ static struct slice domain_key(const void *value)
 static void on_commit(void *ctx)
 {
     struct sessman *sm = ctx;
+    uint64_t total_us = store_stats(sm->store).commit_us_total;
     metric_add(sm->metrics, M_COMMITS, 1);
+    if (total_us > sm->commit_us) /* it only read otherwise */
+        metric_observe(sm->metrics, M_COMMIT_TIME, total_us - sm->commit_us);
+    sm->commit_us = total_us;
     out_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);

@@ -63,6 +63,7 @@ struct sessman {
     struct xmlin_pool *xml;          /* parses frames: NS_CLIENT in scope */
     struct xmlin_limits xml_limits;
     struct store *store;
+    uint64_t commit_us; /* time in COMMIT that the metrics have been told of */
     struct rlink *rlink;
     struct work_pool *work;          /* PBKDF2 */
     const struct auth_backend *auth_backend;

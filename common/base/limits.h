@@ -4,7 +4,6 @@
 
 #define JID_PART_MAX 1023        /* bytes, each part: RFC 7622 3.1 */
 #define JID_MAX 3071             /* bytes: three parts, '@' and '/' */
-#define STANZA_SIZE_LEAST 10000  /* bytes; no limit may be lower: RFC 6120 13.12 */
 #define STANZA_ID_MAX 1024       /* bytes of a stanza's id that we echo; longer is refused */
 #define PRIORITY_MIN (-128)      /* RFC 6121 4.7.2.3 */
 #define PRIORITY_MAX 127

@@ -5,7 +5,6 @@
 #define NS_CLIENT "jabber:client"                                /* RFC 6120 4.8.2 */
 #define NS_SERVER "jabber:server"                                /* RFC 6120 4.8.2 */
 #define NS_COMPONENT_ACCEPT "jabber:component:accept"            /* XEP-0114 */
-#define NS_COMPONENT_CONNECT "jabber:component:connect"          /* XEP-0114 */
 #define NS_COMPONENT "urn:xmpp:component:0"                      /* XEP-0225 */
 #define NS_STREAM "http://etherx.jabber.org/streams"             /* RFC 6120 4.8.1 */
 #define NS_STREAM_ERROR "urn:ietf:params:xml:ns:xmpp-streams"    /* RFC 6120 4.9 */
@@ -19,7 +18,6 @@
 #define NS_ROSTERVER "urn:xmpp:features:rosterver"               /* RFC 6121 2.6 */
 #define NS_PRE_APPROVAL "urn:xmpp:features:pre-approval"         /* RFC 6121 3.4 */
 #define NS_FORM "jabber:x:data"                                  /* XEP-0004 */
-#define NS_FORM_VALIDATE "http://jabber.org/protocol/xdata-validate" /* XEP-0122 */
 #define NS_LAST "jabber:iq:last"                                 /* XEP-0012 */
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"    /* XEP-0030 */
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"  /* XEP-0030 */

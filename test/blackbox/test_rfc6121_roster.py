@@ -2,6 +2,7 @@
 
 import pytest
 
+import control
 from client import NS_ROSTER, error_of, q
 from roster import VERSIONING_FEATURE, fetch, item, items_of, push, pushes, put, query
 
@@ -230,3 +231,11 @@ def test_roster_is_kept_when_all_clients_have_left(romeo):
     client.end()
     got = items_of(fetch(romeo.login("orchard")))[NURSE]
     assert (got.name, got.groups) == ("Nurse", {"Servants"})
+
+
+def test_commits_are_counted_and_timed(server, person):
+    """What a roster set waited for shows in the metrics."""
+    romeo = person("romeo").login("balcony")
+    before = control.counter(server, "bulkhead_sessman_commit_seconds_count", "sessman-1")
+    assert put(romeo, item("juliet@im.example")).get("type") == "result"
+    assert control.counter(server, "bulkhead_sessman_commit_seconds_count", "sessman-1") > before
