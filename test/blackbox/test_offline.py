@@ -170,3 +170,15 @@ def test_kept_messages_survive_a_restart_and_come_once_after_it(server, pair):
     client.end()
     server.restart()
     assert not arrive(juliet)[1], "and what was delivered before the restart does not come back"
+
+
+def test_hints_say_what_is_kept(pair):
+    """XEP-0334 4: what must not be stored is not, and a chat state that is to be stored is."""
+    his, juliet = pair
+    for n, (body, hint) in enumerate((("secret", "no-store"), ("passing", "no-permanent-store"), ("kept", "store"))):
+        his.send("<message to='%s' id='h%d' type='chat'><body>%s</body><%s xmlns='urn:xmpp:hints'/></message>" % (
+            juliet.jid, n, body, hint))
+    his.send("<message to='%s' id='h3' type='chat'>%s<store xmlns='urn:xmpp:hints'/></message>" % (juliet.jid, ACTIVE))
+    his.sync()
+    _, messages = arrive(juliet)
+    assert [el.get("id") for el in messages] == ["h2", "h3"]
