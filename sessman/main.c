@@ -151,6 +151,7 @@ static void stop(struct daemon_run *run)
     if (sm->rlink) {
         edges_close(sm);
         rlink_close(sm->rlink);
+        out_stop(sm);
     }
     adhoc_fini(sm);
     auth_fini(sm);

@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "sessman/account.h"
+#include "sessman/dispatch.h"
 #include "sessman/edges.h"
 
 /* One frame that waits for its commit; the bytes follow. */
@@ -16,12 +17,18 @@ struct held_frame {
 };
 struct out {
     struct link held; /* in order of being sent */
+    struct link late; /* by name, for which the link to the router had no room; in order */
+    size_t late_bytes;
+    struct timer again;
+    struct sessman *sm;
 };
+static void on_again(struct timer *t);
 
 struct out *out_new(void)
 {
     struct out *o = mem_new(sizeof *o);
     list_init(&o->held);
+    list_init(&o->late);
     return o;
 }
 
@@ -46,13 +53,76 @@ static bool fits(struct sessman *sm, struct slice stanza)
     return false;
 }
 
-static void name_send(struct sessman *sm, struct slice name, struct slice stanza)
+/* --- by name --- */
+
+enum { LATE_MS = 10, LATE_MAX = 8 << 20 }; /* bytes */
+
+static void late_keep(struct sessman *sm, struct slice name, struct slice stanza)
 {
-    if (rlink_send_name(sm->rlink, name, &stanza, 1) != RC_OK) {
+    struct out *o = sm->out;
+    struct held_frame *h = mem_new(sizeof *h + name.len + stanza.len);
+    h->name_len = (uint32_t)name.len;
+    h->len = (uint32_t)stanza.len;
+    memcpy(h->bytes, name.p, name.len);
+    memcpy(h->bytes + name.len, stanza.p, stanza.len);
+    list_append(&o->late, &h->link);
+    o->late_bytes += h->len;
+    o->sm = sm;
+    if (!timer_running(&o->again))
+        loop_timer(sm->loop, &o->again, LATE_MS, on_again);
+}
+
+static void late_drop(struct out *o, struct held_frame *h)
+{
+    o->late_bytes -= h->len;
+    list_unlink(&h->link);
+    mem_free(h);
+}
+
+static enum rc try_name(struct sessman *sm, struct slice name, struct slice stanza)
+{
+    enum rc rc = rlink_send_name(sm->rlink, name, &stanza, 1);
+    if (rc != RC_OK && rc != RC_LIMIT) {
         struct log_ctx log = sessman_log(sm, LOG_LINK);
         metric_add(sm->metrics, M_BOUNCES, 1);
         LOG_WARN(&log, "stanza_not_routed", F_SLICE("to", name), F_STR("why", "no router is connected"));
     }
+    return rc;
+}
+
+static void on_again(struct timer *t)
+{
+    struct out *o = CONTAINER(t, struct out, again);
+    while (!list_empty(&o->late)) {
+        struct held_frame *h = CONTAINER(o->late.next, struct held_frame, link);
+        if (try_name(o->sm, slice_of(h->bytes, h->name_len), slice_of(h->bytes + h->name_len, h->len)) ==
+            RC_LIMIT) {
+            loop_timer(o->sm->loop, t, LATE_MS, on_again);
+            return;
+        }
+        late_drop(o, h);
+    }
+}
+
+/* While much waits for the router, so do these, in their order; what is too much bounces (RFC 6120 8.3.3.18).
+ */
+static void name_send(struct sessman *sm, struct slice name, struct slice stanza)
+{
+    if (list_empty(&sm->out->late) && try_name(sm, name, stanza) != RC_LIMIT)
+        return;
+    if (sm->out->late_bytes + stanza.len <= LATE_MAX) {
+        late_keep(sm, name, stanza);
+        return;
+    }
+    struct frame f = { .kind = FRAME_BOUNCE, .flags = FRAME_F_FULL, .payload = stanza };
+    dispatch_bounce(sm, &f);
+}
+
+void out_stop(struct sessman *sm)
+{
+    timer_stop(&sm->out->again);
+    while (!list_empty(&sm->out->late))
+        late_drop(sm->out, CONTAINER(sm->out->late.next, struct held_frame, link));
 }
 
 /* What is sent for a ticket that is not committed is kept, and so is all behind it with that ticket. */

@@ -8,6 +8,7 @@
 
 struct out *out_new(void);
 void out_free(struct out **o);
+void out_stop(struct sessman *sm); /* the link is closed: forgets what waits for it */
 /* False: the stanza is larger than a frame carries (FRAME_STANZA_MAX); it was dropped, counted and logged. */
 bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza);
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element);

@@ -77,3 +77,20 @@ def test_06_what_grows_when_it_is_written_again(component, person, bystanders, w
             mallory.settle()
         bystanders.chat()
         alice.settle()
+
+
+def test_22_answers_to_others_do_not_vanish_meanwhile(person, component, bystanders):
+    """A component's question and a client's message to it, while much is on its way to somebody who asked for it."""
+    far, mallory, alice = component(ECHO), person("mallory").login("here"), person("alice").login("there")
+    grow(mallory, 600, "n" * 1000)
+    for n in range(12):
+        with contextlib.suppress(OSError):
+            mallory.sock.sendall(("<iq type='get' id='g'>%s</iq>" % query()).encode() * 6)
+        alice.message("x@" + ECHO, "m%d" % n, id="m%d" % n)
+        far.send("<iq type='get' id='q%d' from='x@%s' to='im.example'><ping xmlns='urn:xmpp:ping'/></iq>" % (n, ECHO))
+        if n % 4 == 3:
+            mallory.cut()
+            mallory = person("mallory").login("here")
+    for n in range(12):
+        far.expect("message", id="m%d" % n)
+        far.expect("iq", id="q%d" % n, type="result")
