@@ -76,16 +76,19 @@ def cpu_between(before, after, names):
 
 
 def pss_kib(pids, names):
-    """KiB of proportional set size by name of program; 'all' is the sum."""
-    sizes = {"all": 0}
+    """KiB of proportional set size by name of program; 'all' is the sum, 'own' the part of it that is no file's: what files'
+    pages count for depends on who else has them open."""
+    sizes = {"all": 0, "own": 0}
     for pid in pids:
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-                kib = next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
-        except (OSError, StopIteration) as e:
+                found = {line.split()[0]: int(line.split()[1]) for line in f if line.startswith("Pss")}
+            kib = found["Pss:"]
+        except (OSError, KeyError) as e:
             raise BenchError(f"process {pid} of the server is gone") from e
         sizes[names[pid]] = sizes.get(names[pid], 0) + kib
         sizes["all"] += kib
+        sizes["own"] += found.get("Pss_Anon:", kib)
     return sizes
 
 

@@ -75,10 +75,11 @@ def table(bench):
         for when in ("empty", "online", "left"):
             if scene.startswith("memory") and when in split:
                 print(f"  {scene + ', ' + when:<31} {split[when]['all'] / 1024:>9.2f}: " +
-                      "  ".join(f"{k} {v / 1024:.2f}" for k, v in sorted(split[when].items()) if k != "all"))
+                      "  ".join(f"{k} {v / 1024:.2f}" for k, v in sorted(split[when].items()) if k not in ("all", "own")) +
+                      f"  | own pages {split[when]['own'] / 1024:.2f}")
         if "a_session" in split:
             print(f"  {scene + ', KiB a session':<31} {split['a_session']['all']:>9.2f}: " +
-                  "  ".join(f"{k} {v:.2f}" for k, v in sorted(split["a_session"].items()) if k != "all"))
+                  "  ".join(f"{k} {v:.2f}" for k, v in sorted(split["a_session"].items()) if k not in ("all", "own")))
     for failure in bench.failures:
         print(f"FAILED {failure}")
     return rows, missed
