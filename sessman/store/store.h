@@ -5,7 +5,8 @@
  * happens as a whole or not at all. Every statement has a ticket, growing by one; a ticket is committed when store_committed has
  * reached it. Whatever the user is told about waits for that.
  * A disk that is full or failing stops commits, not the loop: the batch is rolled back and tried again until it goes in (log: error);
- * meanwhile the bounded queue fills and store_full tells sessman to stop reading its edges.
+ * meanwhile nothing is acknowledged to the edges, so their windows fill and they stop reading; who has no window (components) is
+ * refused while store_full.
  * One process has a store open: the second is told RC_CONFLICT. Other errors of store_open: RC_NOTFOUND, RC_SYNTAX (not ours),
  * RC_UNSUPPORTED (newer), RC_DENIED (not writable), RC_IO (damaged).
  * With loop NULL (tools, tests) statements run at once, each in its own transaction, and done is called before store_run returns. */
