@@ -72,7 +72,7 @@ void journal_store(struct incoming *in)
     xmlout_node(&sm->scratch, in->st.node, NS_CLIENT);
     in_wrote(in, store_run(sm->store, STMT_JOURNAL_ADD,
                            STORE_VALUES(STORE_I(a->id), STORE_I(clock_wall_ms()),
-                                        STORE_T(jid_bare(&in->st.from)), STORE_B(buf_get(&sm->scratch))),
+                                        STORE_B(buf_get(&sm->scratch))),
                            NULL, NULL));
 }
 

@@ -13,6 +13,8 @@
 struct edge;
 struct account;
 struct directed;          /* whom a directed presence went to: mod/presence.c */
+struct smqueue;           /* smqueue.h */
+struct csi;               /* csi.h */
 struct login;             /* what only a session that is not bound needs */
 
 struct session {
@@ -37,6 +39,11 @@ struct session {
     struct link busy;              /* edge->busy */
     uint32_t answered;             /* bytes of answers since it last waited there */
     uint64_t ticket;               /* highest ticket that its stanzas caused */
+    uint64_t row;                  /* of the store: restore.h; 0: none yet */
+    struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
+    struct csi *csi;               /* XEP-0352: what is held back; NULL: the client is active */
+    bool carbons;                  /* XEP-0280 */
+    bool dirty;                    /* its row is to be written at the end of this turn */
 };
 
 static inline struct slice session_jid(const struct session *s)

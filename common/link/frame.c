@@ -10,7 +10,8 @@ enum {
     AT_SRC = 16,
     AT_SESSION = 24,
     AT_SEQ = 32,
-    AT_ACK = 40
+    AT_ACK = 40,
+    AT_MARK = 48
 };
 
 const char *frame_kind_name(enum frame_kind kind)
@@ -86,7 +87,8 @@ enum rc frame_decode(struct slice bytes, struct frame *out, size_t *used, size_t
                         .src = load64(p + AT_SRC),
                         .session = load64(p + AT_SESSION),
                         .seq = load64(p + AT_SEQ),
-                        .ack = load64(p + AT_ACK) };
+                        .ack = load64(p + AT_ACK),
+                        .mark = load64(p + AT_MARK) };
     enum rc rc = head_check(&f, why);
     if (rc != RC_OK)
         return rc;
@@ -113,6 +115,7 @@ void frame_head_write(uint8_t out[FRAME_HEAD], const struct frame *f)
     store64(out + AT_SESSION, f->session);
     store64(out + AT_SEQ, f->seq);
     store64(out + AT_ACK, f->ack);
+    store64(out + AT_MARK, f->mark);
 }
 
 void frame_set_src(char *bytes, uint64_t src)

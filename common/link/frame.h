@@ -9,6 +9,9 @@
  * 24  u64 session   session id, unique within the edge node that opened it; 0: none
  * 32  u64 seq       number in the channel from src to dst, from 1; 0: outside the channel
  * 40  u64 ack       the receiver's frames up to here are done with (committed); 0: says nothing
+ * 48  u64 mark      what the receiver has to remember of it; 0: nothing. STANZA to a session: its position in the journal.
+ *                   STANZA from a session with stream management: its number, as the client counts (XEP-0198 4). SYNC: the
+ *                   sender's frames up to here have been acknowledged to it, it has them no more.
  * All big-endian. What follows (after the name) is one XML element in canonical form, or a fan-out (fanout.h).
  * A node is one run of one daemon: a random number, never reused. Pure. */
 #ifndef LINK_FRAME_H
@@ -16,11 +19,11 @@
 
 #include "common/base/slice.h"
 
-#define FRAME_HEAD 48           /* bytes */
+#define FRAME_HEAD 56           /* bytes */
 #define FRAME_MAX (1u << 20)    /* bytes behind the header; more is a protocol error and closes the link */
 #define FRAME_STANZA_MAX (FRAME_MAX - 40960) /* of a stanza: room is left for a name, or for the list of a fan-out */
 #define FRAME_NAME_MAX 2048     /* "local@domain" */
-#define FRAME_PROTOCOL 1        /* version, in <frames version=''/>; grows when an older end would misread */
+#define FRAME_PROTOCOL 2        /* version, in <frames version=''/>; grows when an older end would misread */
 
 #define FRAME_KINDS(X)                                                                             \
     X(STANZA, "stanza")   /* edge → sessman, sessman → edge: of a session; session 0, by name: routed */ \
@@ -44,12 +47,14 @@ const char *frame_kind_name(enum frame_kind kind); /* "?" for unknown ones */
 #define FRAME_F_FULL 0x04       /* in a BOUNCE: too much waits for it already (resource-constraint) */
 #define FRAME_F_ADMIN 0x08      /* written by the router: the sender's role is admin (bulkheadctl) */
 #define FRAME_F_ASK 0x10        /* in a SYNC: answer with yours (the sender has changed its way to you) */
+#define FRAME_F_REBORN 0x20     /* in a SYNC: the sender has been restarted and remembers (from its store) that it has dealt with your
+                                   frames up to ack: keep your side of the channel, begin anew with mine */
 
 struct frame {
     uint32_t len;
     uint8_t kind, flags;
     uint16_t name_len;
-    uint64_t dst, src, session, seq, ack;
+    uint64_t dst, src, session, seq, ack, mark;
     struct slice name, payload; /* borrowed from the bytes that were decoded */
 };
 /* RC_AGAIN: more bytes are needed (*need = how many in all, once known, else FRAME_HEAD). RC_SYNTAX, RC_LIMIT: close the link. On RC_OK

@@ -62,6 +62,9 @@ struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct sli
 /* Sends in the node's channel; pieces are joined. */
 void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
                 size_t n);
+/* The same with a mark (frame.h). */
+void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, uint64_t mark,
+                       const struct slice *pieces, size_t n);
 size_t rlink_unacked(const struct rlink *rl, const struct rnode *to); /* bytes that are kept until it acknowledges them */
 bool rlink_full(const struct rlink *rl, const struct rnode *to); /* stop the source; on_room follows */
 void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and all before are committed */

@@ -41,10 +41,88 @@ static const char version_1[] =
     " peer TEXT NOT NULL,"
     " stanza BLOB NOT NULL);"
     "CREATE INDEX journal_account ON journal(account);";
+
+/* The journal: one row a message, its payload once however many accounts it belongs to; appended in the order of pos, which the
+ * process assigns (so that a message carries its id before its row is written) and never uses twice. `entry` is the index by account: made
+ * from the rows in sorted batches, behind the appending, so a row that is dropped soon never has one (meta "entry_low": every row from
+ * there on may lack its entries). */
+static const char version_2[] =
+    "ALTER TABLE domain ADD COLUMN archive INTEGER NOT NULL DEFAULT 1;"  /* 0: nothing is archived */
+    "ALTER TABLE domain ADD COLUMN offline INTEGER NOT NULL DEFAULT 1;"  /* 0: nothing is kept for who is away */
+    "ALTER TABLE domain ADD COLUMN archive_days INTEGER NOT NULL DEFAULT 0;"  /* 0: for ever */
+    "ALTER TABLE domain ADD COLUMN archive_bytes INTEGER NOT NULL DEFAULT 0;" /* 0: no limit; all accounts together */
+    "ALTER TABLE account ADD COLUMN archive TEXT;"        /* XEP-0313 6 preferences as an element; NULL: the default */
+    "ALTER TABLE account ADD COLUMN offline_limit INTEGER;" /* set by the user; NULL: the default; -1: no limit */
+    "ALTER TABLE account ADD COLUMN last_ms INTEGER;"     /* XEP-0012: last seen; NULL: never */
+    "ALTER TABLE account ADD COLUMN last_status TEXT;"
+    "ALTER TABLE journal RENAME TO journal_1;"
+    "CREATE TABLE journal("
+    " pos INTEGER PRIMARY KEY,"
+    " at_ms INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL,"   /* enum journal_flag, sessman/journal.h */
+    " owner INTEGER,"            /* account it was sent to; NULL: not kept for that side */
+    " owner_peer INTEGER,"       /* keyed hash of the other side's bare JID */
+    " sender INTEGER,"           /* account that sent it, when it is archived for it */
+    " sender_peer INTEGER,"
+    " holder INTEGER,"           /* session row (XEP-0198) that has it unacknowledged, as its stanza number n */
+    " n INTEGER,"
+    " stanza BLOB NOT NULL);"
+    "CREATE TABLE entry("
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " pos INTEGER NOT NULL,"
+    " peer INTEGER NOT NULL,"
+    " PRIMARY KEY(account, pos)) WITHOUT ROWID;"
+    "CREATE INDEX entry_peer ON entry(account, peer, pos);"
+    /* Every so many rows or minutes: rows before pos are not later than max_ms, nor earlier than at_ms from pos on unless the clock was
+     * set back, which drops the landmarks it makes wrong. */
+    "CREATE TABLE landmark(pos INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL);"
+    "INSERT INTO journal(pos, at_ms, flags, owner, owner_peer, stanza)"
+    " SELECT pos, at_ms, 1, account, 0, stanza FROM journal_1;" /* 1: JOURNAL_DELIVER; the archive begins with this version */
+    "INSERT INTO entry(account, pos, peer) SELECT account, pos, 0 FROM journal_1;"
+    "DROP TABLE journal_1;"
+    /* Bound sessions, so that a restart carries on with them (DESIGN 5). */
+    "CREATE TABLE session("
+    " id INTEGER PRIMARY KEY,"   /* assigned by the process, never used twice */
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " resource TEXT NOT NULL,"
+    " edge INTEGER,"             /* its edge's node; NULL: hibernating */
+    " edge_session INTEGER,"     /* its id there */
+    " sm TEXT,"                  /* XEP-0198: resumption id; NULL: not resumable */
+    " sm_in INTEGER NOT NULL DEFAULT 0," /* stanzas of the client that are dealt with (h) */
+    " hibernate_s INTEGER NOT NULL DEFAULT 0," /* how long it is kept without a connection */
+    " detached_ms INTEGER,"      /* since when it hibernates, wall clock */
+    " state TEXT);"              /* <state/>: presence, flags, directed presence: sessman/restore.h */
+    "CREATE INDEX session_edge ON session(edge);"
+    /* What each edge's channel has been dealt with up to, written with what came of it. */
+    "CREATE TABLE edge("
+    " node INTEGER PRIMARY KEY,"
+    " instance TEXT NOT NULL,"
+    " done INTEGER NOT NULL,"
+    " beyond BLOB,"              /* numbers past done that are dealt with, too: big-endian u64 each */
+    " seen_ms INTEGER NOT NULL);"
+    /* XEP-0484 tokens: hashes only. */
+    "CREATE TABLE token("
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " agent TEXT NOT NULL,"      /* user-agent id, XEP-0388 */
+    " mechanism TEXT NOT NULL,"
+    " secret BLOB NOT NULL,"
+    " created_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL,"
+    " counter INTEGER NOT NULL DEFAULT 0,"
+    " previous BLOB,"            /* the one before, until the new one has been used */
+    " PRIMARY KEY(account, agent)) WITHOUT ROWID;"
+    /* XEP-0357 */
+    "CREATE TABLE push("
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " jid TEXT NOT NULL,"
+    " node TEXT NOT NULL,"
+    " options TEXT,"             /* the publish-options form as it came */
+    " PRIMARY KEY(account, jid, node)) WITHOUT ROWID;";
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {
     { 1, version_1 },
+    { 2, version_2 },
     { 0, NULL },
 };
 

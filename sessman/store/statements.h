@@ -37,10 +37,10 @@
     X(ROSTER_DEL, "DELETE FROM roster WHERE account = ?1 AND jid = ?2")                                              \
     X(ROSTER_VERSION, "UPDATE account SET roster_version = ?2 WHERE id = ?1")                                        \
     /* journal: ?1 account id */                                                                                     \
-    X(JOURNAL_ADD, "INSERT INTO journal(account, at_ms, peer, stanza) VALUES(?1, ?2, ?3, ?4)")                       \
-    X(JOURNAL_AFTER, "SELECT pos, at_ms, stanza FROM journal WHERE account = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3") \
-    X(JOURNAL_DROP, "DELETE FROM journal WHERE account = ?1 AND pos <= ?2")                                          \
-    X(JOURNAL_COUNT, "SELECT count(*) FROM journal WHERE account = ?1 AND pos > ?2")
+    X(JOURNAL_ADD, "INSERT INTO journal(owner, at_ms, flags, stanza) VALUES(?1, ?2, 1, ?3)")                       \
+    X(JOURNAL_AFTER, "SELECT pos, at_ms, stanza FROM journal WHERE owner = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3") \
+    X(JOURNAL_DROP, "DELETE FROM journal WHERE owner = ?1 AND pos <= ?2")                                          \
+    X(JOURNAL_COUNT, "SELECT count(*) FROM journal WHERE owner = ?1 AND pos > ?2")
 
 enum stmt {
 #define X(id, sql) STMT_##id,

@@ -36,7 +36,8 @@ static void every_field_comes_back(void **state)
                         .src = ~0ull,
                         .session = 3,
                         .seq = 1ull << 40,
-                        .ack = 7 },
+                        .ack = 7,
+                        .mark = 1ull << 50 },
                  f;
     size_t used, need, size = put(&b, in, SLICE_NONE, SLICE("<x/>"));
     (void)state;
@@ -46,6 +47,7 @@ static void every_field_comes_back(void **state)
     assert_int_equal(f.kind, FRAME_CONTROL);
     assert_int_equal(f.flags, FRAME_F_ADMIN);
     assert_true(f.dst == in.dst && f.src == in.src && f.session == 3 && f.seq == in.seq && f.ack == 7);
+    assert_true(f.mark == in.mark);
     assert_true(slice_is(f.payload, "<x/>") && f.name.len == 0);
     buf_fini(&b);
 }
