@@ -35,6 +35,10 @@
 #define NS_DELAY "urn:xmpp:delay"                                /* XEP-0203 */
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"    /* XEP-0085 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                          /* XEP-0184 */
+#define NS_FORWARD "urn:xmpp:forward:0"                          /* XEP-0297 */
+#define NS_MAM "urn:xmpp:mam:2"                                  /* XEP-0313 */
+#define NS_MAM_EXTENDED "urn:xmpp:mam:2#extended"                /* XEP-0313 */
+#define NS_VALIDATE "http://jabber.org/protocol/xdata-validate"  /* XEP-0122 */
 #define NS_HINTS "urn:xmpp:hints"                                /* XEP-0334 */
 #define NS_CHANNEL_BINDING "urn:xmpp:sasl-cb:0"                  /* XEP-0440 */
 #define NS_STREAM_LIMITS "urn:xmpp:stream-limits:0"              /* XEP-0478 */
