@@ -103,6 +103,7 @@ static void on_row(void *ctx, const struct store_result *r)
     a->admin = v[1].i != 0;
     a->roster.version = (uint64_t)v[2].i;
     a->delivered = (uint64_t)v[3].i;
+    a->offline_limit = v[5].i;
     store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count,
               l);
     store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);

@@ -22,6 +22,7 @@ struct account {
     struct roster roster;
     uint64_t delivered;            /* journal cursor */
     struct replay *replay;         /* offline messages being delivered: journal.c; NULL: none */
+    int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
     uint64_t offline_n;            /* rows of the journal past the cursor */
     struct account_wait *waiting;  /* while it loads */
 };

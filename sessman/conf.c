@@ -1,5 +1,7 @@
 #include "sessman/conf.h"
 
+#include "sessman/pathfilter.h"
+
 /* Each option once: conf/sessman.conf explains them, a test compares the two. */
 static const struct option options[] = {
     /* clang-format off */
@@ -25,6 +27,11 @@ static const struct option options[] = {
     OPTION_UINT("limits", "accounts_idle", struct sessman_conf, accounts_idle_max, "200", "0", "1000000", RELOAD),
     OPTION_BYTES("limits", "stanza_size", struct sessman_conf, stanza_max, "1m", "10000", "16m", RESTART),
     OPTION_BYTES("limits", "edge_backlog", struct sessman_conf, edge_backlog_max, "64m", "8m", "64g", RELOAD),
+    OPTION_LIST("offline", "filter", struct sessman_conf, offline_filter, "", RELOAD),
+    OPTION_UINT("offline", "per_sender", struct sessman_conf, offline_per_sender, "100", "0", "10m", RELOAD),
+    OPTION_BOOL("offline", "user_limit", struct sessman_conf, offline_user_limit, "yes", RELOAD),
+    OPTION_UINT("offline", "user_limit_max", struct sessman_conf, offline_user_limit_max, "10000", "0", "10m", RELOAD),
+    OPTION_ENUM("offline", "over_limit", struct sessman_conf, offline_over, "error", "error|drop", RELOAD),
     OPTION_ENUM("session", "conflict", struct sessman_conf, conflict, "replace", "replace|refuse|rename", RELOAD),
     OPTION_LIST("contact", "abuse", struct sessman_conf, contact_abuse, "", RELOAD),
     OPTION_LIST("contact", "admin", struct sessman_conf, contact_admin, "", RELOAD),
@@ -32,6 +39,19 @@ static const struct option options[] = {
     OPTION_LIST("contact", "support", struct sessman_conf, contact_support, "", RELOAD),
     /* clang-format on */
 };
+
+static enum rc check(const struct option *o, const void *conf, struct why *why)
+{
+    const struct sessman_conf *c = conf;
+    struct pathfilter *f = NULL;
+    if (o->offset != offsetof(struct sessman_conf, offline_filter))
+        return RC_OK;
+    enum rc rc = pathfilter_new((const char *const *)c->offline_filter.items, c->offline_filter.n, &f, why);
+    pathfilter_free(&f);
+    return rc;
+}
+
 const struct conf_table sessman_conf_table = { .options = options,
                                                .n = sizeof options / sizeof options[0],
-                                               .size = sizeof(struct sessman_conf) };
+                                               .size = sizeof(struct sessman_conf),
+                                               .check = check };

@@ -13,12 +13,14 @@ struct domain *sessman_domain(const struct sessman *sm, struct slice name)
     return map_get(sm->domains, name);
 }
 
-static void domain_put(struct sessman *sm, struct slice name, bool registration)
+static struct domain *domain_put(struct sessman *sm, struct slice name, bool registration)
 {
     struct domain *d = mem_new(sizeof *d);
     d->name = mem_copy(name);
     d->registration = registration;
+    d->offline = true;
     map_put(sm->domains, d);
+    return d;
 }
 
 static void domain_free(struct domain *d)
@@ -85,7 +87,7 @@ static void on_domains(void *ctx, const struct store_result *r)
     struct loading *l = ctx;
     for (size_t i = 0; i < r->rows && i < DOMAINS_MAX; i++) {
         const struct store_value *v = store_row(r, i);
-        domain_put(l->sm, v[0].s, v[1].i != 0);
+        domain_put(l->sm, v[0].s, v[1].i != 0)->offline = v[2].i != 0;
     }
     l->sm->names_known = true;
     l->done(l->sm);
@@ -185,4 +187,13 @@ void sessman_domain_registration(struct sessman *sm, struct slice name, bool ope
     d->registration = open;
     store_run(sm->store, STMT_DOMAIN_SET, STORE_VALUES(STORE_T(name), STORE_I(open)), NULL, NULL);
     sessman_domains_announce(sm);
+}
+
+void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept)
+{
+    struct domain *d = sessman_domain(sm, name);
+    if (!d || d->offline == kept)
+        return;
+    d->offline = kept;
+    store_run(sm->store, STMT_DOMAIN_OFFLINE, STORE_VALUES(STORE_T(name), STORE_I(kept)), NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include "sessman/conf.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
+#include "sessman/offline.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
@@ -140,6 +141,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
         rc = sm->auth_backend->open(sm, &sm->auth_state, why);
     if (rc != RC_OK)
         return rc;
+    offline_reconf(sm);
     store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("secret"))), on_secret, sm);
     sessman_domains_load(sm, on_domains);
     return RC_OK;
@@ -176,6 +178,7 @@ static void fini(struct daemon_run *run)
     map_each(sm->accounts, free_account, sm);
     map_free(&sm->accounts);
     sessman_domains_free(sm);
+    offline_fini(sm);
     module_index_free(&sm->modules);
     addr_table_free(&sm->register_rates);
     xmlin_pool_free(&sm->xml);
@@ -190,6 +193,7 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
 {
     struct sessman *sm = run->ctx;
     sm->conf = new_conf;
+    offline_reconf(sm);
     sessman_domains_announce(sm); /* contact addresses are part of the caps */
     (void)why;
     return RC_OK;

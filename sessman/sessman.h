@@ -17,9 +17,11 @@ struct out;
 struct module_index;
 struct adhoc_sessions;
 struct auth_rates;
+struct pathfilter;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
 enum store_sync { STORE_SYNC_FULL, STORE_SYNC_NORMAL };
+enum offline_over { OFFLINE_OVER_ERROR, OFFLINE_OVER_DROP };
 enum auth_kind { AUTH_STORE, AUTH_SCRIPT };
 
 struct sessman_conf {
@@ -42,6 +44,11 @@ struct sessman_conf {
     /* [limits] */
     size_t stanza_max, edge_backlog_max;
     uint32_t sessions_per_account, roster_items_max, offline_max, directed_max, accounts_idle_max;
+    /* [offline] */
+    struct conf_list offline_filter; /* pathfilter.h */
+    uint32_t offline_per_sender, offline_user_limit_max;
+    bool offline_user_limit;
+    int offline_over;                /* enum offline_over */
     /* [session] */
     int conflict; /* enum conflict_policy */
     /* [contact] XEP-0157 */
@@ -51,6 +58,7 @@ struct sessman_conf {
 struct domain {               /* one hosted domain: a row of the store */
     char *name;
     bool registration;
+    bool offline;             /* messages are kept for who is away */
 };
 
 struct sessman {
@@ -76,6 +84,7 @@ struct sessman {
     size_t accounts_idle_n;
     struct out *out;                 /* what waits for a commit */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
+    struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
     struct adhoc_sessions *adhoc;
     size_t sessions_bound;
@@ -101,6 +110,7 @@ void sessman_domains_free(struct sessman *sm);
 void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_registration(struct sessman *sm, struct slice name, bool open);
+void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept); /* messages for who is away */
 void sessman_domains_announce(struct sessman *sm); /* to the routers and all edges */
 
 enum sessman_metric {

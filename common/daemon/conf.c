@@ -154,6 +154,8 @@ static int on_option(void *user, const char *section, const char *option, const 
             confvalue_clear(o, r->conf); /* the default */
         r->seen[i] = true;
         enum rc rc = confvalue_set(o, r->conf, slice_trim(slice_cstr(value)), &why);
+        if (rc == RC_OK && r->table->check)
+            rc = r->table->check(o, r->conf, &why);
         if (rc != RC_OK)
             fail(r, rc, "[%s] %s: %s", r->section, option, why.text);
         return r->rc == RC_OK;

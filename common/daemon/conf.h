@@ -59,6 +59,8 @@ struct conf_table {
     const struct conf_named *named; /* NULL, or terminated by kind NULL */
     size_t size;                    /* of the struct */
     void (*clear)(void *conf);      /* frees what `named` has read; NULL: nothing */
+    /* After a line has set o: may refuse what the types cannot tell; why is told with file and line. NULL: nothing. */
+    enum rc (*check)(const struct option *o, const void *conf, struct why *why);
 };
 /* Sets all defaults, then reads path (NULL, or a missing file with must_exist false: defaults only). On an error conf is cleared
  * and why has file, line, option. conf points to a zeroed struct of table->size bytes. */

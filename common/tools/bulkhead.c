@@ -39,8 +39,9 @@ static const struct option options[] = {
     OPTION_BYTES("log", "rotate_size", struct bulkhead_conf, log_rotate_bytes, "10m", "0", "1g", RESTART),
     OPTION_UINT("log", "rotate_keep", struct bulkhead_conf, log_rotate_keep, "3", "0", "100", RESTART),
 };
-static const struct conf_table table = { options, sizeof options / sizeof options[0], NULL,
-                                         sizeof(struct bulkhead_conf), NULL };
+static const struct conf_table table = { options, sizeof options / sizeof options[0],
+                                         NULL,    sizeof(struct bulkhead_conf),
+                                         NULL,    NULL };
 
 struct super {
     char dir[PATH_MAX], programs[PATH_MAX], notify_path[PATH_MAX + 32];

@@ -10,18 +10,20 @@
     X(META_SET, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value") \
     X(META_ADD, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO NOTHING")                         \
     /* domains */                                                                                                    \
-    X(DOMAIN_ALL, "SELECT name, registration FROM domain ORDER BY name")                                             \
+    X(DOMAIN_ALL, "SELECT name, registration, offline FROM domain ORDER BY name")                                             \
     X(DOMAIN_ADD, "INSERT INTO domain(name, registration) VALUES(?1, ?2)")                                           \
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
     /* accounts: ?1 domain ?2 local */                                                                               \
-    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms FROM account WHERE domain = ?1 AND local = ?2") \
+    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2) FROM account WHERE domain = ?1 AND local = ?2") \
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
     X(ACCOUNT_ADMIN, "UPDATE account SET admin = ?3 WHERE domain = ?1 AND local = ?2")                               \
     X(ACCOUNT_COUNT, "SELECT count(*) FROM account WHERE domain = ?1")                                               \
     X(ACCOUNT_DELIVERED, "UPDATE account SET delivered = ?2 WHERE id = ?1 AND delivered < ?2")                       \
+    X(ACCOUNT_OFFLINE_LIMIT, "UPDATE account SET offline_limit = ?2 WHERE id = ?1")                                  \
+    X(DOMAIN_OFFLINE, "UPDATE domain SET offline = ?2 WHERE name = ?1")                                              \
     /* credentials: ?1 domain ?2 local */                                                                            \
     X(CREDENTIAL_GET, "SELECT c.hash, c.salt, c.iterations, c.stored, c.server FROM credential c JOIN account a"     \
                       " ON a.id = c.account WHERE a.domain = ?1 AND a.local = ?2")                                   \
