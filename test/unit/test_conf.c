@@ -64,9 +64,9 @@ static const struct conf_named named[] = { { "component", component_options, beg
 static enum rc check(const struct option *o, const void *conf, struct why *why)
 {
     const struct conf_list *list = &((const struct values *)conf)->list;
-    if (o->offset != offsetof(struct values, list) || list->n < 3)
+    if (o->offset != offsetof(struct values, list) || list->n < 4)
         return RC_OK;
-    why_set(why, "three are too many");
+    why_set(why, "four are too many");
     return RC_LIMIT;
 }
 
@@ -160,7 +160,7 @@ static void mistakes_are_named(void **state)
         { "[component refused]\n", RC_DENIED, "not this one" },
         { "[component]\n", RC_NOTFOUND, "no section [component]" },
         { "[unknown x]\n", RC_NOTFOUND, "no section [unknown x]" },
-        { "[limits]\nlist = a\nlist = b, c\n", RC_LIMIT, "text:3: [limits] list: three are too many" },
+        { "[limits]\nlist = a\nlist = b, c, d\n", RC_LIMIT, "text:3: [limits] list: four are too many" },
         { "[limits]\ntext = \xff\n", RC_SYNTAX, "UTF-8" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
