@@ -64,9 +64,10 @@ static bool zone_take(struct slice rest, int *minutes)
 static bool is_real(const struct tm *tm) /* the date exists */
 {
     struct tm copy = *tm;
-    if (tm->tm_year < 70 || tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 59)
+    if (tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 59)
         return false;
-    return timegm(&copy) >= 0 && copy.tm_mon == tm->tm_mon && copy.tm_mday == tm->tm_mday;
+    timegm(&copy);
+    return copy.tm_mon == tm->tm_mon && copy.tm_mday == tm->tm_mday;
 }
 
 enum rc time_read(struct slice text, int64_t *wall_ms)
@@ -83,10 +84,8 @@ enum rc time_read(struct slice text, int64_t *wall_ms)
     if (!is_real(&tm))
         return RC_SYNTAX;
     int64_t at = ((int64_t)timegm(&tm) - (int64_t)minutes * 60) * 1000 + ms;
-    if (at < 0 || at > LAST_MS)
-        return RC_SYNTAX;
-    *wall_ms = at;
-    return RC_OK;
+    *wall_ms = at < 0 ? 0 : at > LAST_MS ? LAST_MS : at;
+    return *wall_ms == at ? RC_OK : RC_LIMIT;
 }
 
 void delay_add(struct arena *a, struct node *stanza, struct slice from, int64_t wall_ms, const char *text)
