@@ -7,6 +7,7 @@
 #include "sessman/account.h"
 #include "sessman/deliver.h"
 #include "sessman/edges.h"
+#include "sessman/offline.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
@@ -49,17 +50,14 @@ void journal_store(struct incoming *in)
 {
     struct sessman *sm = in->sm;
     struct account *a = in->target;
-    if (!journal_qualifies(&in->st)) {
+    if (!offline_wanted(sm, &in->st)) {
         if (!journal_replaying(a) || !a->replay->s)
             return; /* a chat state, or what asked not to be stored: nobody misses it */
         deliver_to_session(sm, in->ticket, a->replay->s, in->st.node);
         return;
     }
-    if (a->offline_n >= sm->conf->offline_max) {
-        metric_add(sm->metrics, M_OFFLINE_REFUSED, 1);
-        in_error(in, COND_SERVICE_UNAVAILABLE, "this account's offline storage is full");
+    if (!offline_admit(in, a->offline_n, 0))
         return;
-    }
     if (!in->from_session && store_full(sm->store)) { /* an edge is held back by its window */
         in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
         return;

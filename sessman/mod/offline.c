@@ -1,10 +1,99 @@
-/* sessman/mod/offline.c - advertises offline storage (XEP-0160); the work is the journal's and the delivery
- * rules' */
+/* sessman/mod/offline.c - offline storage as its owner and the administrator see it (XEP-0160): the limit
+ * that a user sets for messages of one sender, and the domains that keep none
+ *
+ * <msgoffline xmlns='msgoffline' limit='N|false'/> is Tigase's: an IQ set to one's own account, answered with
+ * the same; an IQ get tells what is in force. No other form is taken: Tigase knows none with presence. The
+ * work is the journal's. */
 #include "sessman/module.h"
+#include "sessman/offline.h"
 
+#define SET_OFFLINE "urn:bulkhead:commands:set-offline"
+
+static void answer_limit(struct incoming *in)
+{
+    uint64_t limit = offline_sender_limit(in->sm, in->target);
+    struct node *n = node_new(in->a, "msgoffline", NS_OFFLINE_FEATURE);
+    node_set(in->a, n, "limit",
+             limit == UINT64_MAX ? SLICE("false") : arena_fmt(in->a, "%llu", (unsigned long long)limit));
+    in_result(in, n);
+}
+
+static enum handled on_limit_get(struct incoming *in)
+{
+    answer_limit(in);
+    return HANDLED;
+}
+
+static enum handled on_limit_set(struct incoming *in)
+{
+    struct slice text = node_attr(in->st.payload, "limit");
+    uint64_t limit = 0;
+    if (!in->sm->conf->offline_user_limit) {
+        in_error(in, COND_NOT_ALLOWED, "users do not set this here");
+        return HANDLED;
+    }
+    bool none = slice_is(text, "false") || slice_is(text, "none");
+    enum rc rc = none ? RC_OK : slice_u64(text, in->sm->conf->offline_user_limit_max, &limit);
+    if (rc == RC_OK) {
+        in->target->offline_limit = none ? OFFLINE_LIMIT_NONE : (int64_t)limit;
+        in_wrote(in, store_run(in->sm->store, STMT_ACCOUNT_OFFLINE_LIMIT,
+                               STORE_VALUES(STORE_I(in->target->id), STORE_I(in->target->offline_limit)),
+                               NULL, NULL));
+        answer_limit(in);
+    } else if (rc == RC_LIMIT) {
+        in_error(in, COND_NOT_ACCEPTABLE,
+                 arena_fmt(in->a, "at most %u", (unsigned)in->sm->conf->offline_user_limit_max).p);
+    } else {
+        in_error(in, COND_BAD_REQUEST, "limit is a number or false");
+    }
+    return HANDLED;
+}
+
+/* --- per domain --- */
+
+static void ask(struct adhoc *c)
+{
+    struct arena *a = adhoc_arena(c);
+    struct node *form = form_new(a, NULL, FORM_FORM, NS_ADMIN);
+    struct node *domain = form_field(a, form, "domain", "jid-single", "Domain", SLICE_NONE);
+    node_add(a, domain, "required", NULL);
+    form_field(a, form, "kept", "boolean", "Messages are kept for those who are away", SLICE("1"));
+    adhoc_ask(c, form);
+}
+
+static void set_offline(struct adhoc *c)
+{
+    struct slice name, kept = adhoc_value(c, "kept");
+    struct log_ctx log = sessman_log(adhoc_sessman(c), LOG_MODULE);
+    struct why why;
+    if (!adhoc_form(c)) {
+        ask(c);
+    } else if (jid_prepare_domain(adhoc_arena(c), adhoc_value(c, "domain"), &name, &why) != RC_OK) {
+        adhoc_fail(c, COND_JID_MALFORMED, why.text);
+    } else if (!sessman_domain(adhoc_sessman(c), name)) {
+        adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
+    } else {
+        sessman_domain_offline(adhoc_sessman(c), name, slice_is(kept, "1") || slice_is(kept, "true"));
+        LOG_INFO(&log, "admin", F_STR("did", "offline messages of a domain"), F_SLICE("whom", name),
+                 F_SLICE("by", adhoc_from(c)->full));
+        adhoc_done(c, NULL, "Done.");
+    }
+}
+
+static const struct handler handlers[] = {
+    { ON_IQ_GET, NS_OFFLINE_FEATURE, "msgoffline", TO_OWN_ACCOUNT, on_limit_get },
+    { ON_IQ_SET, NS_OFFLINE_FEATURE, "msgoffline", TO_OWN_ACCOUNT, on_limit_set },
+    { 0 },
+};
+static const struct command commands[] = {
+    { SET_OFFLINE, "Keep messages for who is away, or not", ADHOC_ADMIN, set_offline },
+    { 0 },
+};
 static const char *const features[] = { NS_OFFLINE_FEATURE, NULL };
 const struct module mod_offline = {
     .name = "offline",
     .spec = "XEP-0160 1.0.1",
     .features = features,
+    .handlers = handlers,
+    .commands = commands,
 };
