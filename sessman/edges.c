@@ -315,7 +315,14 @@ static void on_acked(void *owner, struct rnode *node)
     go_on(node->user);
 }
 
-const struct rlink_ops edges_rlink_ops = { on_node, on_frame, on_bounce, on_room, on_link, on_acked };
+const struct rlink_ops edges_rlink_ops = {
+    .on_node = on_node,
+    .on_frame = on_frame,
+    .on_bounce = on_bounce,
+    .on_room = on_room,
+    .on_link = on_link,
+    .on_acked = on_acked,
+};
 
 void edges_committed(struct sessman *sm)
 {

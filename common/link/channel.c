@@ -142,6 +142,19 @@ bool channel_replay(struct channel *ch, uint64_t had, uint64_t *at, struct slice
     return false;
 }
 
+void channel_resume(struct channel *ch, uint64_t done)
+{
+    if (done > ch->taken)
+        ch->taken = done;
+    channel_done(ch, done);
+    ch->told = ch->done; /* the other end has heard it, or said so itself */
+}
+
+void channel_reborn(struct channel *ch)
+{
+    ch->taken = ch->done = ch->told = 0;
+}
+
 enum channel_in channel_receive(struct channel *ch, uint64_t seq)
 {
     if (seq <= ch->taken)

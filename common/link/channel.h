@@ -26,6 +26,12 @@ void channel_acked(struct channel *ch, uint64_t ack); /* from a frame's ack; an 
  * `had` are left out: a SYNC said that they have arrived. */
 bool channel_replay(struct channel *ch, uint64_t had, uint64_t *at, struct slice *frame);
 
+/* One end has been restarted and the other goes on. There: a channel_new takes up the receiving where its store says that it was, or where
+ * the other end says that it was (more may have been acknowledged than was written); nothing in this channel has been sent. Here: what the
+ * other end sends begins at 1 again, our own frames go on. */
+void channel_resume(struct channel *ch, uint64_t done); /* no more than that: a lower number changes nothing */
+void channel_reborn(struct channel *ch);
+
 /* Receiving. */
 enum channel_in { CHANNEL_NEW, CHANNEL_AGAIN, CHANNEL_GAP };
 enum channel_in channel_receive(struct channel *ch, uint64_t seq); /* NEW: take it. AGAIN: drop it. GAP: drop, send SYNC */

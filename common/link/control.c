@@ -275,6 +275,56 @@ void control_write_domains(struct buf *out, const struct control_domain *d, size
     end(out, "domains");
 }
 
+static void put_u64(struct buf *out, const char *name, uint64_t n)
+{
+    buf_fmt(out, " %s='%llu'", name, (unsigned long long)n);
+}
+
+static void put_marks(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        BUF_LIT(out, "<m");
+        put_u64(out, "id", marks[i].session);
+        put_u64(out, "pos", marks[i].pos);
+        BUF_LIT(out, "/>");
+    }
+}
+
+void control_write_alive(struct buf *out, const struct control_alive *c)
+{
+    start(out, "alive");
+    put_u64(out, "upto", c->upto);
+    put_flag(out, "end", c->end);
+    buf_byte(out, '>');
+    for (size_t i = 0; i < c->n_sessions; i++) {
+        const struct control_alive_session *s = &c->sessions[i];
+        BUF_LIT(out, "<s");
+        put_u64(out, "id", s->id);
+        if (s->sm) {
+            put_u64(out, "out", s->out);
+            put_u64(out, "acked", s->acked);
+        }
+        BUF_LIT(out, "/>");
+    }
+    put_marks(out, c->marks, c->n_marks);
+    end(out, "alive");
+}
+
+void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    start(out, "undelivered");
+    buf_byte(out, '>');
+    put_marks(out, marks, n);
+    end(out, "undelivered");
+}
+
+void control_write_settled(struct buf *out, uint64_t seq)
+{
+    start(out, "settled");
+    put_u64(out, "seq", seq);
+    BUF_LIT(out, "/>");
+}
+
 /* --- reading --- */
 
 static enum rc bad(const struct node *n, const char *what, struct why *why)
@@ -544,4 +594,89 @@ enum rc control_read_domains(struct arena *a, const struct node *n, struct contr
     *out = domains;
     *count = total;
     return RC_OK;
+}
+
+static enum rc get_u64(const struct node *n, const char *name, uint64_t most, uint64_t *out, struct why *why)
+{
+    return slice_u64(node_attr(n, name), most, out) == RC_OK ? RC_OK : bad(n, name, why);
+}
+
+static enum rc count_of(const struct node *n, const char *name, size_t *out, struct why *why)
+{
+    *out = 0;
+    for (const struct node *c = node_find(n, name, NS_CONTROL); c; c = node_find_next(c, name, NS_CONTROL))
+        ++*out;
+    if (*out <= CONTROL_LIST_MAX)
+        return RC_OK;
+    why_set(why, "<" SLICE_FMT "/>: %zu of %s", SLICE_ARG(n->name), *out, name);
+    return RC_LIMIT;
+}
+
+static enum rc get_marks(struct arena *a, const struct node *n, const struct control_mark **out,
+                         size_t *count, struct why *why)
+{
+    size_t total;
+    enum rc rc = count_of(n, "m", &total, why);
+    if (rc != RC_OK)
+        return rc;
+    struct control_mark *marks = ARENA_ARRAY(a, total + 1, struct control_mark), *m = marks;
+    for (const struct node *c = node_find(n, "m", NS_CONTROL); c; c = node_find_next(c, "m", NS_CONTROL)) {
+        rc = get_u64(c, "id", UINT64_MAX, &m->session, why);
+        if (rc == RC_OK)
+            rc = get_u64(c, "pos", INT64_MAX, &m->pos, why);
+        if (rc != RC_OK)
+            return rc;
+        m++;
+    }
+    *out = marks;
+    *count = total;
+    return RC_OK;
+}
+
+static enum rc get_alive_session(const struct node *n, struct control_alive_session *out, struct why *why)
+{
+    uint64_t sent = 0, acked = 0;
+    enum rc rc = get_u64(n, "id", UINT64_MAX, &out->id, why);
+    out->sm = node_has(n, "out");
+    if (rc == RC_OK && out->sm)
+        rc = get_u64(n, "out", UINT32_MAX, &sent, why);
+    if (rc == RC_OK && out->sm)
+        rc = get_u64(n, "acked", UINT32_MAX, &acked, why);
+    out->out = (uint32_t)sent;
+    out->acked = (uint32_t)acked;
+    return rc;
+}
+
+enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why)
+{
+    struct control_alive c = { 0 };
+    enum rc rc = get_u64(n, "upto", UINT64_MAX, &c.upto, why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "end", &c.end, why);
+    if (rc == RC_OK)
+        rc = get_marks(a, n, &c.marks, &c.n_marks, why);
+    if (rc == RC_OK)
+        rc = count_of(n, "s", &c.n_sessions, why);
+    if (rc != RC_OK)
+        return rc;
+    struct control_alive_session *list = ARENA_ARRAY(a, c.n_sessions + 1, struct control_alive_session);
+    c.sessions = list;
+    for (const struct node *s = node_find(n, "s", NS_CONTROL); s; s = node_find_next(s, "s", NS_CONTROL)) {
+        rc = get_alive_session(s, list++, why);
+        if (rc != RC_OK)
+            return rc;
+    }
+    *out = c;
+    return RC_OK;
+}
+
+enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
+                                 size_t *count, struct why *why)
+{
+    return get_marks(a, n, marks, count, why);
+}
+
+enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why)
+{
+    return get_u64(n, "seq", UINT64_MAX, seq, why);
 }

@@ -24,6 +24,9 @@
     X(ABORT, "abort")         /* SASL: the client gave up this attempt */                     \
     X(BIND, "bind")           /* bind a resource */                                           \
     X(GONE, "gone")           /* the client's stream has ended; last frame of the session id */ \
+    /* edge → sessman */                                                                      \
+    X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
+    X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
     /* sessman → edge, of a session */                                                        \
     X(CHALLENGE, "challenge")                                                                 \
     X(SUCCESS, "success")                                                                     \
@@ -32,7 +35,8 @@
     X(BIND_REFUSED, "bind-refused")                                                           \
     X(CLOSE, "close")         /* send this stream error and close; the edge answers with gone */ \
     /* sessman → edge */                                                                      \
-    X(DOMAINS, "domains")     /* the hosted domains and what is offered in them: all of them */
+    X(DOMAINS, "domains")     /* the hosted domains and what is offered in them: all of them */ \
+    X(SETTLED, "settled")     /* its frames up to a number need not be remembered for <alive/> any more */
 enum control_kind {
     CONTROL_NONE,
 #define X(id, name) CONTROL_##id,
@@ -93,6 +97,23 @@ struct control_domain {
     struct slice mechanisms;       /* space-separated, without -PLUS variants: the edge adds those it can bind */
     struct slice features;         /* canonical elements that follow <bind/> in the features after login */
 };
+#define CONTROL_LIST_MAX 4096      /* sessions, and marks, of one element */
+struct control_alive_session {     /* <s/> */
+    uint64_t id;
+    bool sm;                       /* XEP-0198 */
+    uint32_t out, acked;           /* sm: stanzas sent to the client so far, and acknowledged by it, modulo 2^32 */
+};
+struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session */
+    uint64_t session, pos;
+};
+struct control_alive {
+    const struct control_alive_session *sessions;
+    size_t n_sessions;
+    const struct control_mark *marks;
+    size_t n_marks;
+    uint64_t upto;                 /* number of the edge's last frame: what is not listed has ended in the frames up to there */
+    bool end;                      /* the last of the elements */
+};
 void control_write_node_up(struct buf *out, const struct control_node_up *c);
 void control_write_node_down(struct buf *out, uint64_t node);
 void control_write_names(struct buf *out, const struct slice *names, size_t n);
@@ -109,6 +130,9 @@ void control_write_bound(struct buf *out, struct slice full_jid);
 void control_write_bind_refused(struct buf *out, const struct control_bind_refused *c);
 void control_write_close(struct buf *out, const struct control_close *c);
 void control_write_domains(struct buf *out, const struct control_domain *d, size_t n);
+void control_write_alive(struct buf *out, const struct control_alive *c);
+void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
+void control_write_settled(struct buf *out, uint64_t seq);
 
 MUST_USE enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out, struct why *why);
 MUST_USE enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why);
@@ -127,6 +151,10 @@ MUST_USE enum rc control_read_bind_refused(struct arena *a, const struct node *n
                                            struct why *why);
 MUST_USE enum rc control_read_gone(const struct node *n, bool *lost, struct why *why);
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
+MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
+MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
+                                          size_t *count, struct why *why);
+MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);
 

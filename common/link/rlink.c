@@ -36,8 +36,11 @@ struct rnode_link {
     uint32_t on;         /* bit i: router i has it */
     uint32_t own, other; /* incarnations of this channel; other 0: not heard yet */
     bool synced;         /* the other end's SYNC has come over the present way: frames flow */
+    bool met;            /* it has named our incarnation in a SYNC: what it says is meant for us, not for what we were */
     bool gap_told;       /* SYNC was sent for a gap, and nothing has come since */
     bool was_full, again;
+    bool reborn; /* we were restarted, and it has not told all yet: rlink_expect, rlink_rejoined */
+    bool told;   /* the owner was told, over the present way, that the node was restarted */
     bool replay_due; /* what was sent from number replay_had on is to be sent again, when there is room */
     uint64_t replay_had;
     struct timer ack, grace;
@@ -65,28 +68,29 @@ static struct log_ctx log_of(const struct rlink *rl)
 
 /* --- what is said to a node outside its channel --- */
 
-static void send_head(struct rnode_link *l, struct rconn *via, enum frame_kind kind, uint8_t flags,
-                      uint64_t session, uint64_t ack)
+static void send_head(const struct rnode_link *l, struct rconn *via, struct frame f)
 {
-    struct frame f = {
-        .kind = (uint8_t)kind, .flags = flags, .dst = l->node.id, .session = session, .ack = ack
-    };
     uint8_t head[FRAME_HEAD];
+    f.dst = l->node.id;
     frame_head_write(head, &f);
     rconn_send(via, slice_of((char *)head, sizeof head));
 }
 
 static void send_sync(struct rnode_link *l, struct rconn *via, bool ask)
 {
-    uint64_t incarnations = (uint64_t)l->own << 32 | l->other;
-    send_head(l, via, FRAME_SYNC, ask ? FRAME_F_ASK : 0, incarnations, channel_taken(l->ch));
+    send_head(l, via,
+              (struct frame){ .kind = FRAME_SYNC,
+                              .flags = (uint8_t)((ask ? FRAME_F_ASK : 0) | (l->reborn ? FRAME_F_REBORN : 0)),
+                              .session = (uint64_t)l->own << 32 | l->other,
+                              .ack = channel_taken(l->ch),
+                              .mark = channel_acked_seq(l->ch) });
 }
 
 static void send_ack(struct rnode_link *l)
 {
     l->again = false;
     if (l->via && channel_done_seq(l->ch))
-        send_head(l, l->via, FRAME_ACK, 0, 0, channel_ack_take(l->ch));
+        send_head(l, l->via, (struct frame){ .kind = FRAME_ACK, .ack = channel_ack_take(l->ch) });
 }
 
 static void replay(struct rnode_link *l);
@@ -134,7 +138,7 @@ static void rnode_fresh(struct rnode_link *l)
         secret_random(&l->own, sizeof l->own);
     while (!l->own);
     l->other = 0;
-    l->synced = l->gap_told = l->was_full = l->again = l->replay_due = false;
+    l->synced = l->met = l->gap_told = l->was_full = l->again = l->replay_due = l->reborn = l->told = false;
     l->node.user = NULL;
 }
 
@@ -170,7 +174,7 @@ static void rnode_way(struct rnode_link *l)
 {
     struct rlink *rl = l->rl;
     l->via = NULL;
-    l->synced = l->replay_due = false;
+    l->synced = l->replay_due = l->told = false;
     for (unsigned i = 0; i < rl->n_routers && !l->via; i++) {
         if (l->on & 1u << i && rconn_up(rl->routers[i]))
             l->via = rl->routers[i];
@@ -288,11 +292,38 @@ static void replay(struct rnode_link *l)
         rconn_send(l->via, frame);
 }
 
+/* It was restarted and remembers our side of the channel: what has not been acknowledged is sent again, under the
+ * numbers it had; from it everything is new. */
+static void rnode_reborn(struct rnode_link *l)
+{
+    struct rlink *rl = l->rl;
+    struct log_ctx log = log_of(rl);
+    LOG_INFO(&log, "node_reborn", F_HEX("node", l->node.id), F_STR("instance", l->node.instance),
+             F_UINT("unacked", channel_unacked(l->ch)));
+    channel_reborn(l->ch);
+    l->gap_told = l->again = l->told = false;
+}
+
+/* The way that it has just chosen is ours, too. */
+static void rnode_follow(struct rnode_link *l, struct rconn *rc)
+{
+    l->on |= 1u << rconn_index(rc);
+    l->told = l->told && l->via == rc;
+    l->via = rc;
+    l->node.reachable = true;
+    timer_stop(&l->grace);
+    send_sync(l, rc, false);
+}
+
 static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *f)
 {
+    struct rlink *rl = l->rl;
     uint32_t theirs = (uint32_t)(f->session >> 32), ours = (uint32_t)f->session;
-    bool ask = f->flags & FRAME_F_ASK;
-    if (l->other && l->other != theirs) {
+    bool ask = f->flags & FRAME_F_ASK, reborn = f->flags & FRAME_F_REBORN && ours == l->own;
+    if (reborn && l->other != theirs) {
+        rnode_reborn(l);
+        ask = true; /* our answer tells it what it need not ask for */
+    } else if (l->other && l->other != theirs) {
         rnode_forgot(l);
         ask = true;
     } else if (ours && ours != l->own) { /* it still talks to what we were before; our answer tells it */
@@ -300,15 +331,17 @@ static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *
         return;
     }
     l->other = theirs;
-    if (ask && rconn_up(rc)) {
-        l->on |= 1u << rconn_index(rc);
-        l->via = rc; /* the way that it has just chosen */
-        l->node.reachable = true;
-        timer_stop(&l->grace);
-        send_sync(l, rc, false);
-    }
+    l->met = l->met || ours == l->own;
+    if (l->reborn)
+        channel_resume(l->ch, f->mark);
+    if (ask && rconn_up(rc))
+        rnode_follow(l, rc);
     if (!l->via)
         return;
+    if (reborn && !l->told && rl->ops->on_reborn) {
+        l->told = true;
+        rl->ops->on_reborn(rl->owner, &l->node);
+    }
     l->replay_had = f->ack;
     replay(l);
 }
@@ -347,6 +380,12 @@ static void rnode_frame(struct rnode_link *l, struct rconn *rc, const struct fra
 {
     if (f->kind == FRAME_SYNC) {
         on_sync(l, rc, f);
+        return;
+    }
+    if (!l->met && (f->seq || f->ack)) { /* numbers of another channel, maybe; they come again */
+        if (!l->gap_told && l->via)
+            send_sync(l, l->via, true);
+        l->gap_told = true;
         return;
     }
     uint64_t acked = channel_acked_seq(l->ch);
@@ -468,9 +507,9 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
         (struct rconn_shared){ .loop = loop, .log = log, .conf = &rl->conf, .ops = &rconn_ops, .owner = rl };
     rl->shared.xml = xmlin_pool_new(NS_CLIENT, rl->arenas);
     rl->shared.work = work_pool_new(loop, 1, WORK_MAX);
-    do
+    rl->shared.node = conf->node;
+    while (!rl->shared.node)
         rl->shared.node = secret_random_u64();
-    while (!rl->shared.node);
     for (const char *const *r = conf->routers; *r; r++)
         tls = tls || strncmp(*r, "unix:", 5) != 0;
     if (tls)
@@ -525,6 +564,46 @@ void rlink_free(struct rlink **rlp)
     names_clear(rl);
     rlinkconf_drop(&rl->conf);
     MEM_FREE(rlp);
+}
+
+/* --- after a restart --- */
+
+struct rnode *rlink_expect(struct rlink *rl, uint64_t node, const char *instance, enum node_role role,
+                           uint32_t theirs, uint64_t done)
+{
+    if (idmap_get(rl->nodes, node))
+        return NULL;
+    struct rnode_link *l = rnode_new(rl, node);
+    l->node.role = role;
+    l->node.instance = mem_copy(slice_cstr(instance));
+    l->other = theirs;
+    l->reborn = true;
+    channel_resume(l->ch, done);
+    return &l->node;
+}
+
+void rlink_rejoined(struct rlink *rl, struct rnode *node)
+{
+    (void)rl;
+    node->link->reborn = false;
+}
+
+uint32_t rlink_incarnation(const struct rnode *node)
+{
+    return node->link->other;
+}
+
+uint64_t rlink_taken(const struct rnode *node)
+{
+    return channel_taken(node->link->ch);
+}
+
+void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element)
+{
+    struct rnode_link *l = to->link;
+    struct frame f = { .kind = FRAME_CONTROL, .dst = to->id };
+    if (l->via && !rl->closed)
+        rconn_send_pieces(l->via, &f, &element, 1);
 }
 
 /* --- what the owner asks for --- */

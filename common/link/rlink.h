@@ -5,7 +5,11 @@
  * router is reachable waits in its channel and is sent when one is. A node that is gone from all routers for node_grace_ms
  * is lost: on_node(…, false), and its channel is dropped (a restarted daemon is a new node, and once
  * it is there under the same role and instance name the old one is lost at once: instance names differ). While no router is up the
- * grace does not run. A node that has itself forgotten us is lost and there again, at once, with a new channel. */
+ * grace does not run. A node that has itself forgotten us is lost and there again, at once, with a new channel.
+ *
+ * A daemon that keeps its node id (conf.node) and what it was done with in its channels in a store may be restarted without being lost: it
+ * says with rlink_expect which nodes know it; these go on with what they were sending, hear of it by on_reborn, and what they say with
+ * rlink_tell out of that arrives before anything that they send again. */
 #ifndef LINK_RLINK_H
 #define LINK_RLINK_H
 
@@ -35,6 +39,9 @@ struct rlink_ops {
     void (*on_room)(void *owner, struct rnode *node);            /* the channel is no longer full */
     void (*on_link)(void *owner, bool up);                       /* the first router came up, the last went down */
     void (*on_acked)(void *owner, struct rnode *node);           /* rlink_acked has grown; NULL: not wanted */
+    /* The node was restarted: our channel to it goes on, its own begins anew (seq 1), what it has not acknowledged is sent again
+     * after this. May come more than once for one restart. NULL: not wanted. */
+    void (*on_reborn)(void *owner, struct rnode *node);
 };
 struct rlink_conf {
     const char *const *routers;   /* "unix:run/router.sock", "tls:router.example.net:5347", "tcp:127.0.0.1:5347"; NULL-terminated */
@@ -42,6 +49,7 @@ struct rlink_conf {
     const char *name, *secret;    /* the component section at the router */
     const char *instance;
     enum node_role role;
+    uint64_t node;                /* our node id, where it outlives the process; 0: a new one */
     const char *ca_file;          /* to verify the router's certificate (tls:); NULL: pin by SCRAM with channel binding only */
     const char *cert_file, *key_file; /* our client certificate for SASL EXTERNAL; NULL: SCRAM with the secret */
     size_t window_bytes;          /* channel window, default 4 MiB where 0 */
@@ -52,6 +60,16 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
                         void *owner); /* dials at once; conf is copied */
 void rlink_close(struct rlink *rl);   /* flushes and closes; no callbacks after */
 void rlink_free(struct rlink **rl);   /* after the loop has ended */
+
+/* Before the loop runs on: a node that was there before this process was, as if it had been seen and were out of reach now (its grace runs
+ * as that of any other): its channel was incarnation `theirs`, and its frames up to done have been dealt with. on_node(…, true) is not
+ * called for it before it is there. NULL: it is known already. */
+struct rnode *rlink_expect(struct rlink *rl, uint64_t node, const char *instance, enum node_role role, uint32_t theirs, uint64_t done);
+void rlink_rejoined(struct rlink *rl, struct rnode *node);      /* it has said what on_reborn had it say: that is over */
+uint32_t rlink_incarnation(const struct rnode *node);           /* of its side of the channel; 0: not heard yet */
+uint64_t rlink_taken(const struct rnode *node);                 /* number of its last frame that has come */
+/* A control element to a node outside the channel: for on_reborn. Nothing happens while there is no way. */
+void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element);
 
 bool rlink_up(const struct rlink *rl);
 void rlink_names(struct rlink *rl, const struct slice *names, size_t n); /* bind these (all of them), now and on every link */

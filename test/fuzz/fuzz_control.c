@@ -16,6 +16,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         struct control_failure failure;
         struct control_close close;
         struct control_bind_refused refused;
+        struct control_alive alive;
         struct jid jid;
         struct slice s;
         uint64_t node;
@@ -23,6 +24,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     } out;
     struct slice *names;
     struct control_domain *domains;
+    const struct control_mark *marks;
     size_t count;
     switch (control_kind_of(n)) {
     case CONTROL_NODE_UP:
@@ -54,6 +56,12 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_close(a, n, &out.close, why);
     case CONTROL_DOMAINS:
         return control_read_domains(a, n, &domains, &count, why);
+    case CONTROL_ALIVE:
+        return control_read_alive(a, n, &out.alive, why);
+    case CONTROL_UNDELIVERED:
+        return control_read_undelivered(a, n, &marks, &count, why);
+    case CONTROL_SETTLED:
+        return control_read_settled(n, &out.node, why);
     case CONTROL_ABORT:
     case CONTROL_NONE:
         break;

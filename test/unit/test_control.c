@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static const struct xmlin_limits limits = { 1 << 20, 8, 4096, 32 };
+static const struct xmlin_limits limits = { 1 << 20, 8, 8192, 32 };
 
 struct fixture {
     struct arena_pool *arenas;
@@ -206,6 +206,9 @@ static enum rc read_any(struct fixture *f, struct node *n)
     struct jid jid;
     struct slice s, *names;
     uint64_t node;
+    struct control_alive alive;
+    const struct control_mark *marks;
+    uint64_t number;
     size_t count;
     bool lost;
     switch (control_kind_of(n)) {
@@ -237,6 +240,12 @@ static enum rc read_any(struct fixture *f, struct node *n)
         return control_read_close(f->a, n, &close, &f->why);
     case CONTROL_DOMAINS:
         return control_read_domains(f->a, n, &domains, &count, &f->why);
+    case CONTROL_ALIVE:
+        return control_read_alive(f->a, n, &alive, &f->why);
+    case CONTROL_UNDELIVERED:
+        return control_read_undelivered(f->a, n, &marks, &count, &f->why);
+    case CONTROL_SETTLED:
+        return control_read_settled(n, &number, &f->why);
     default:
         return RC_UNSUPPORTED;
     }
@@ -270,6 +279,15 @@ static void lies_are_refused(void **state)
         "<close %s/>",
         "<domains %s><domain mechanisms='PLAIN'/></domains>",
         "<domains %s><domain name='a@b'/></domains>",
+        "<alive %s/>",
+        "<alive %s upto='1' end='yes'/>",
+        "<alive %s upto='1'><s/></alive>",
+        "<alive %s upto='1'><s id='1' out='4294967296' acked='1'/></alive>",
+        "<alive %s upto='1'><s id='1' out='1'/></alive>",
+        "<alive %s upto='1'><m id='1' pos='9223372036854775808'/></alive>",
+        "<undelivered %s><m pos='1'/></undelivered>",
+        "<undelivered %s><m id='1' pos='-1'/></undelivered>",
+        "<settled %s/>",
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -283,6 +301,45 @@ static void lies_are_refused(void **state)
         snprintf(at, sizeof at, "%s", f->why.text);
         assert_true(at[0] == '<'); /* names the element */
     }
+}
+
+static void the_living_and_their_marks_come_back(void **state)
+{
+    struct fixture *f = *state;
+    const struct control_alive_session sessions[2] = { { 1, false, 0, 0 }, { UINT64_MAX, true, UINT32_MAX, 5 } };
+    const struct control_mark marks[2] = { { 1, 77 }, { UINT64_MAX, INT64_MAX } }, *read;
+    struct control_alive in = { sessions, 2, marks, 2, 12345678901, true }, out;
+    uint64_t seq;
+    size_t n;
+    control_write_alive(&f->b, &in);
+    assert_int_equal(control_read_alive(f->a, written(f, CONTROL_ALIVE), &out, &f->why), RC_OK);
+    assert_true(out.end && out.upto == in.upto && out.n_sessions == 2 && out.n_marks == 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(out.sessions[i].id == sessions[i].id && out.sessions[i].sm == sessions[i].sm);
+        assert_true(out.sessions[i].out == sessions[i].out && out.sessions[i].acked == sessions[i].acked);
+        assert_true(out.marks[i].session == marks[i].session && out.marks[i].pos == marks[i].pos);
+    }
+    control_write_undelivered(&f->b, marks, 2);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNDELIVERED), &read, &n, &f->why),
+                     RC_OK);
+    assert_true(n == 2 && read[1].session == UINT64_MAX && read[1].pos == INT64_MAX);
+    control_write_settled(&f->b, 9);
+    assert_int_equal(control_read_settled(written(f, CONTROL_SETTLED), &seq, &f->why), RC_OK);
+    assert_int_equal(seq, 9);
+}
+
+static void too_many_marks_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    static struct control_mark marks[CONTROL_LIST_MAX + 1];
+    const struct control_mark *read;
+    size_t n;
+    control_write_undelivered(&f->b, marks, CONTROL_LIST_MAX);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNDELIVERED), &read, &n, &f->why),
+                     RC_OK);
+    control_write_undelivered(&f->b, marks, CONTROL_LIST_MAX + 1);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNDELIVERED), &read, &n, &f->why),
+                     RC_LIMIT);
 }
 
 static void other_elements_are_none_of_ours(void **state)
@@ -326,6 +383,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_data_comes_back_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_keep_their_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_living_and_their_marks_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_marks_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(other_elements_are_none_of_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_names_are_refused, setup, teardown),
