@@ -30,16 +30,27 @@
 #define NS_CAPS "http://jabber.org/protocol/caps"                /* XEP-0115 */
 #define NS_SERVERINFO "http://jabber.org/network/serverinfo"     /* XEP-0157 */
 #define NS_OFFLINE_FEATURE "msgoffline"                          /* XEP-0160 */
+#define NS_MUC_USER "http://jabber.org/protocol/muc#user"        /* XEP-0045 */
+#define NS_PUBSUB "http://jabber.org/protocol/pubsub"            /* XEP-0060 */
+#define NS_PUBLISH_OPTIONS "http://jabber.org/protocol/pubsub#publish-options" /* XEP-0060 */
 #define NS_PING "urn:xmpp:ping"                                  /* XEP-0199 */
 #define NS_TIME "urn:xmpp:time"                                  /* XEP-0202 */
 #define NS_DELAY "urn:xmpp:delay"                                /* XEP-0203 */
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"    /* XEP-0085 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                          /* XEP-0184 */
+#define NS_CONFERENCE "jabber:x:conference"                      /* XEP-0249 */
+#define NS_CARBONS "urn:xmpp:carbons:2"                          /* XEP-0280 */
+#define NS_CARBONS_RULES "urn:xmpp:carbons:rules:0"              /* XEP-0280 6.2 */
 #define NS_FORWARD "urn:xmpp:forward:0"                          /* XEP-0297 */
 #define NS_MAM "urn:xmpp:mam:2"                                  /* XEP-0313 */
 #define NS_MAM_EXTENDED "urn:xmpp:mam:2#extended"                /* XEP-0313 */
 #define NS_VALIDATE "http://jabber.org/protocol/xdata-validate"  /* XEP-0122 */
+#define NS_MARKERS "urn:xmpp:chat-markers:0"                     /* XEP-0333 */
 #define NS_HINTS "urn:xmpp:hints"                                /* XEP-0334 */
+#define NS_CSI "urn:xmpp:csi:0"                                  /* XEP-0352 */
+#define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"            /* XEP-0353 */
+#define NS_PUSH "urn:xmpp:push:0"                                /* XEP-0357 */
+#define NS_PUSH_SUMMARY "urn:xmpp:push:summary"                  /* XEP-0357 */
 #define NS_CHANNEL_BINDING "urn:xmpp:sasl-cb:0"                  /* XEP-0440 */
 #define NS_STREAM_LIMITS "urn:xmpp:stream-limits:0"              /* XEP-0478 */
 #define NS_STANZA_ID "urn:xmpp:sid:0"                            /* XEP-0359 */
