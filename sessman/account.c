@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 
 #include <assert.h>
+#include "sessman/carbons.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
@@ -31,6 +32,7 @@ static void account_free(struct sessman *sm, struct account *a)
     list_unlink(&a->idle);
     roster_fini(&a->roster);
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
+    carbons_trail_free(&a->carbons);
     mem_free(a->bare);
     mem_free(a);
 }
@@ -44,6 +46,7 @@ void account_free_at_end(struct sessman *sm, struct account *a)
         mem_free(w);
     }
     roster_fini(&a->roster);
+    carbons_trail_free(&a->carbons);
     mem_free(a->bare);
     mem_free(a);
 }

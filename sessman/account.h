@@ -24,6 +24,7 @@ struct account {
     struct replay *replay;         /* offline messages being delivered: journal.c; NULL: none */
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
     uint64_t offline_n;            /* rows of the journal past the cursor */
+    struct carbons_trail *carbons; /* what was copied lately: carbons.c; NULL: nothing */
     struct account_wait *waiting;  /* while it loads */
 };
 static inline struct slice account_bare(const struct account *a)

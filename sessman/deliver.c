@@ -1,8 +1,10 @@
 #include "sessman/deliver.h"
 
+#include <limits.h>
 #include "common/base/limits.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/carbons.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
@@ -132,6 +134,8 @@ void deliver(struct incoming *in)
     if (action == DELIVER_BEST && journal_replaying(in->target))
         action = DELIVER_STORE; /* behind those that are being delivered: order */
     act(in, action, match, best);
+    if (in->st.kind == STANZA_MESSAGE && in->target && action != DELIVER_DROP)
+        carbons_received(in, match, action == DELIVER_BEST ? best : action == DELIVER_ALL ? 0 : INT_MAX);
 }
 
 bool deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n)

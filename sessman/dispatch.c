@@ -3,6 +3,7 @@
 #include <assert.h>
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/carbons.h"
 #include "sessman/deliver.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
@@ -29,6 +30,8 @@ static void incoming_end(struct incoming *in)
     assert(in->sm);
     struct sessman *sm = in->sm;
     struct arena *a = in->a;
+    if (in->copied)
+        carbons_sent(in);
     uint64_t *source = in->session ? &in->session->ticket : in->from_session ? NULL : &sm->routed_ticket;
     if (source && in->ticket > *source)
         *source = in->ticket;
@@ -118,6 +121,7 @@ void in_result(struct incoming *in, struct node *payload)
 void in_error(struct incoming *in, enum stanza_cond cond, const char *text)
 {
     struct node *e = stanza_error(in->a, &in->st, cond, text);
+    in->refused = true;
     if (!e)
         return;
     metric_add(in->sm->metrics, M_ERRORS_SENT, 1);
@@ -267,6 +271,7 @@ static void from_session(struct incoming *in, struct node *n)
         return;
     if (in->st.kind == STANZA_PRESENCE && module_run(in, ON_PRESENCE_OUT) == HANDLED)
         return;
+    in->copied = in->st.kind == STANZA_MESSAGE && in->session->account->n_sessions > 1;
     route(in);
 }
 

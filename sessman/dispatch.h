@@ -32,6 +32,7 @@ struct incoming {
     struct account *target;    /* IN rows: the local account addressed, loaded; NULL: no such account, or not an account */
     enum addressee to;
     bool from_session;         /* it came from a session (which may have ended since) */
+    bool refused;              /* it was answered with an error: in_error */
     bool admin;                /* the router says: from the control tool */
     uint64_t ticket;           /* what is sent because of it waits for this commit: in_wrote */
     /* private */
@@ -40,6 +41,7 @@ struct incoming {
     struct edge *edge;         /* to acknowledge seq to; while held only its id is kept: it may go meanwhile */
     uint64_t edge_id;
     bool is_held;
+    bool copied;               /* a message of a session whose account has others: carbons.h */
 };
 
 enum handled { HANDLED, PASS };

@@ -41,6 +41,8 @@ static const struct metric_def metrics[] = {
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
     [M_EDGE_OVERFLOWS] = { "bulkhead_sessman_edge_overflows", METRIC_COUNTER, "Edges whose sessions were ended: limit edge_backlog" },
+    [M_CARBONS] = { "bulkhead_sessman_carbons", METRIC_COUNTER, "Carbon copies made" },
+    [M_CARBONS_FORGED] = { "bulkhead_sessman_carbons_forged", METRIC_COUNTER, "Messages with carbons of others, which were taken out" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */
