@@ -218,6 +218,8 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
     const struct check_session who = { esession_jid(&c->session), c->session.bare_len,
                                        esession_lang(&c->session) };
     pay(c, &c->stanzas, &d->stanza_limit, 1);
+    if (!slice_is(n->ns, NS_CLIENT) && nonza_take(c, a, n))
+        return;
     switch (check_element(a, n, &who, &check)) {
     case CHECK_ANSWER:
         refuse(c, &check);

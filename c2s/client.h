@@ -89,6 +89,9 @@ struct client_log { /* who, for a log line */
 };
 const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub, const char *doing);
 
+/* nonza.c: what a bound client sends that is no stanza. False: nothing that is known. */
+bool nonza_take(struct client *c, struct arena *a, const struct node *n);
+
 /* keepalive.c: what the timer is for */
 void keepalive_arm(struct client *c);
 /* True if the stanza is the answer to our ping: nobody else's business. */

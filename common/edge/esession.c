@@ -122,6 +122,12 @@ void esession_send(struct edge *e, struct esession *s, struct slice bytes)
     rlink_send(e->link, s->node, FRAME_STANZA, s->id, &bytes, 1);
 }
 
+void esession_csi(struct edge *e, struct esession *s, bool active)
+{
+    control_write_csi(scratch(e), active);
+    send_control(e, s);
+}
+
 bool esession_full(struct edge *e, struct esession *s)
 {
     if (!s->id || !rlink_full(e->link, s->node))

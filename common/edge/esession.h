@@ -98,6 +98,7 @@ void esession_abort(struct edge *e, struct esession *s);                        
 void esession_lang_set(struct esession *s, struct slice lang);                         /* at most 255 bytes; else none */
 void esession_bind(struct edge *e, struct esession *s, struct slice resource);         /* in AUTHED; prepared or empty */
 void esession_send(struct edge *e, struct esession *s, struct slice bytes);            /* a checked, canonical stanza */
+void esession_csi(struct edge *e, struct esession *s, bool active);                    /* in BOUND: XEP-0352 */
 /* True: stop reading from the client; on_room follows. */
 bool esession_full(struct edge *e, struct esession *s);
 /* The client has gone: tells the session manager, forgets the session, frees what the esession owns. Harmless

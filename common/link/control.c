@@ -217,6 +217,13 @@ void control_write_gone(struct buf *out, bool lost)
     BUF_LIT(out, "/>");
 }
 
+void control_write_csi(struct buf *out, bool active)
+{
+    start(out, "csi");
+    put_flag(out, "active", active);
+    BUF_LIT(out, "/>");
+}
+
 void control_write_success(struct buf *out, const struct control_success *c)
 {
     start(out, "success");
@@ -546,6 +553,11 @@ enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct 
 enum rc control_read_gone(const struct node *n, bool *lost, struct why *why)
 {
     return get_flag(n, "lost", lost, why);
+}
+
+enum rc control_read_csi(const struct node *n, bool *active, struct why *why)
+{
+    return get_flag(n, "active", active, why);
 }
 
 enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why)

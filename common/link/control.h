@@ -24,6 +24,7 @@
     X(ABORT, "abort")         /* SASL: the client gave up this attempt */                     \
     X(BIND, "bind")           /* bind a resource */                                           \
     X(GONE, "gone")           /* the client's stream has ended; last frame of the session id */ \
+    X(CSI, "csi")             /* whether anybody looks at the client (XEP-0352) */            \
     /* edge → sessman */                                                                      \
     X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
     X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
@@ -123,6 +124,7 @@ void control_write_response(struct buf *out, struct slice data);
 void control_write_abort(struct buf *out);
 void control_write_bind(struct buf *out, struct slice resource); /* empty: the server chooses */
 void control_write_gone(struct buf *out, bool lost);             /* lost: the socket broke, no </stream> */
+void control_write_csi(struct buf *out, bool active);
 void control_write_challenge(struct buf *out, struct slice data);
 void control_write_success(struct buf *out, const struct control_success *c);
 void control_write_failure(struct buf *out, const struct control_failure *c);
@@ -150,6 +152,7 @@ MUST_USE enum rc control_read_bound(struct arena *a, const struct node *n, struc
 MUST_USE enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,
                                            struct why *why);
 MUST_USE enum rc control_read_gone(const struct node *n, bool *lost, struct why *why);
+MUST_USE enum rc control_read_csi(const struct node *n, bool *active, struct why *why);
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,

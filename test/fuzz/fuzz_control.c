@@ -52,6 +52,8 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_bind_refused(a, n, &out.refused, why);
     case CONTROL_GONE:
         return control_read_gone(n, &out.lost, why);
+    case CONTROL_CSI:
+        return control_read_csi(n, &out.lost, why);
     case CONTROL_CLOSE:
         return control_read_close(a, n, &out.close, why);
     case CONTROL_DOMAINS:

@@ -171,6 +171,12 @@ static void outcomes_come_back(void **state)
     control_write_gone(&f->b, true);
     assert_int_equal(control_read_gone(written(f, CONTROL_GONE), &lost, &f->why), RC_OK);
     assert_true(lost);
+    for (int active = 0; active < 2; active++) {
+        bool read = !active;
+        control_write_csi(&f->b, active);
+        assert_int_equal(control_read_csi(written(f, CONTROL_CSI), &read, &f->why), RC_OK);
+        assert_int_equal(read, active);
+    }
     control_write_abort(&f->b);
     written(f, CONTROL_ABORT);
 }
@@ -236,6 +242,8 @@ static enum rc read_any(struct fixture *f, struct node *n)
         return control_read_bind_refused(f->a, n, &refused, &f->why);
     case CONTROL_GONE:
         return control_read_gone(n, &lost, &f->why);
+    case CONTROL_CSI:
+        return control_read_csi(n, &lost, &f->why);
     case CONTROL_CLOSE:
         return control_read_close(f->a, n, &close, &f->why);
     case CONTROL_DOMAINS:
@@ -276,6 +284,7 @@ static void lies_are_refused(void **state)
         "<bound %s jid='@'/>",
         "<bind-refused %s cond=''/>",
         "<gone %s lost='x'/>",
+        "<csi %s active='yes'/>",
         "<close %s/>",
         "<domains %s><domain mechanisms='PLAIN'/></domains>",
         "<domains %s><domain name='a@b'/></domains>",
