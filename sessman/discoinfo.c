@@ -74,3 +74,19 @@ struct slice disco_stream_features(const struct sessman *sm, struct arena *a)
     buf_fini(&b);
     return out;
 }
+
+struct slice disco_binds(struct arena *a)
+{
+    struct slice list = SLICE_NONE;
+    for (size_t m = 0; modules[m]; m++) {
+        for (const struct bind_inline *b = modules[m]->binds; b && b->ns; b++) {
+            struct slice rest = list, each;
+            bool there = false;
+            while (slice_split(&rest, ' ', &each))
+                there = there || slice_is(each, b->ns);
+            if (!there)
+                list = arena_fmt(a, SLICE_FMT "%s%s", SLICE_ARG(list), list.len ? " " : "", b->ns);
+        }
+    }
+    return list;
+}

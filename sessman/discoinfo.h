@@ -11,5 +11,7 @@ struct node *disco_domain_info(const struct sessman *sm, struct arena *a);
 struct slice disco_caps_ver(const struct sessman *sm, struct arena *a);
 /* What stands in the stream features after login: those of the modules, and the caps element. */
 struct slice disco_stream_features(const struct sessman *sm, struct arena *a);
+/* Namespaces of what may be asked for with Bind 2, space-separated, each once. */
+struct slice disco_binds(struct arena *a);
 
 #endif

@@ -63,9 +63,10 @@ void sessman_domains_announce(struct sessman *sm)
     struct slice *names = ARENA_ARRAY(a, n + 1, struct slice);
     struct control_domain *domains = ARENA_ARRAY(a, n + 1, struct control_domain);
     struct slice features = disco_stream_features(sm, a), mechanisms = auth_mechanisms(sm);
+    struct slice binds = disco_binds(a);
     for (struct domain *d; (d = map_next(sm->domains, &at)) != NULL; i++) {
         names[i] = slice_cstr(d->name);
-        domains[i] = (struct control_domain){ names[i], d->registration, mechanisms, features };
+        domains[i] = (struct control_domain){ names[i], d->registration, mechanisms, binds, features };
     }
     struct buf b = BUF_INIT(0);
     control_write_domains(&b, domains, n);

@@ -24,12 +24,20 @@ struct handler {
     unsigned to;          /* enum addressee */
     enum handled (*fn)(struct incoming *in);
 };
+/* What a client may ask for with its bind (XEP-0386 3): an element in <bind/>. ns is offered as the feature's name. bind is called once, when
+ * the resource is bound and before anything is sent to the session; what it answers goes behind what out holds: canonical elements of
+ * <bound/>. */
+struct bind_inline {
+    const char *ns, *name;
+    void (*bind)(struct sessman *sm, struct session *s, struct arena *a, const struct node *request, struct buf *out);
+};
 struct module {
     const char *name, *spec;             /* "ping", "XEP-0199 2.0.1" */
     const char *const *features;         /* disco#info of the domain, NULL-terminated */
     const char *const *account_features; /* disco#info of accounts */
     const char *stream_features;         /* canonical elements offered after login */
     const struct handler *handlers;      /* terminated by on 0 */
+    const struct bind_inline *binds;     /* terminated by ns NULL */
     const struct command *commands;      /* ad-hoc commands, terminated by node NULL */
     /* Sessions: bound; available: presence became available (was_available: it was before), after the broadcast; ended. */
     void (*session_available)(struct sessman *sm, struct session *s, struct incoming *in, bool was_available);

@@ -50,9 +50,9 @@ void domains_free(struct domains **d)
 static struct entry *entry_of(uint64_t node, uint64_t round, const struct control_domain *c)
 {
     struct entry *it = mem_new(sizeof *it);
-    it->d.bytes = mem_array(1, c->name.len + c->mechanisms.len + c->features.len + 1);
-    struct slice *to[] = { &it->d.name, &it->d.mechanisms, &it->d.features };
-    const struct slice *from[] = { &c->name, &c->mechanisms, &c->features };
+    it->d.bytes = mem_array(1, c->name.len + c->mechanisms.len + c->features.len + c->binds.len + 1);
+    struct slice *to[] = { &it->d.name, &it->d.mechanisms, &it->d.features, &it->d.binds };
+    const struct slice *from[] = { &c->name, &c->mechanisms, &c->features, &c->binds };
     char *at = it->d.bytes;
     for (size_t i = 0; i < sizeof to / sizeof *to; i++) {
         if (from[i]->len)

@@ -20,6 +20,7 @@ struct handler {
 
 static enum rc on_challenge(const struct message *m, struct why *why);
 static enum rc on_success(const struct message *m, struct why *why);
+static enum rc on_authenticated(const struct message *m, struct why *why);
 static enum rc on_failure(const struct message *m, struct why *why);
 static enum rc on_bound(const struct message *m, struct why *why);
 static enum rc on_bind_refused(const struct message *m, struct why *why);
@@ -28,6 +29,7 @@ static enum rc on_close(const struct message *m, struct why *why);
 static const struct handler handlers[] = {
     { CONTROL_CHALLENGE, IN(ESESSION_ASKED), on_challenge },
     { CONTROL_SUCCESS, IN(ESESSION_ASKED), on_success },
+    { CONTROL_AUTHENTICATED, IN(ESESSION_ASKED), on_authenticated },
     { CONTROL_FAILURE, IN(ESESSION_ASKED), on_failure },
     { CONTROL_BOUND, IN(ESESSION_BINDING), on_bound },
     { CONTROL_BIND_REFUSED, IN(ESESSION_BINDING), on_bind_refused },
@@ -53,6 +55,24 @@ static enum rc on_success(const struct message *m, struct why *why)
         return rc;
     m->session->state = ESESSION_AUTHED;
     m->edge->conf.ops->on_success(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_authenticated(const struct message *m, struct why *why)
+{
+    struct control_authenticated c;
+    struct jid full;
+    enum rc rc = control_read_authenticated(m->arena, m->node, &c, why);
+    if (rc == RC_OK && c.full.len)
+        rc = jid_parse(m->arena, c.full, &full, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_AUTHED;
+    if (c.full.len) {
+        m->session->state = ESESSION_BOUND;
+        esession_jid_set(m->session, &full);
+    }
+    m->edge->conf.ops->on_authenticated(m->session, &c);
     return RC_OK;
 }
 

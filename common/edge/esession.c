@@ -59,6 +59,14 @@ void esession_auth(struct edge *e, struct esession *s, const struct control_auth
     send_control(e, s);
 }
 
+void esession_authenticate(struct edge *e, struct esession *s, struct slice from,
+                           const struct node *authenticate)
+{
+    s->state = ESESSION_ASKED;
+    control_write_authenticate(scratch(e), from, authenticate);
+    send_control(e, s);
+}
+
 void esession_response(struct edge *e, struct esession *s, struct slice data)
 {
     s->state = ESESSION_ASKED;
@@ -209,6 +217,10 @@ struct slice esession_key(struct arena *a, struct slice mechanism, struct slice 
         user = local_of(a, initial.len ? initial : cert_jid);
     } else if (slice_starts(mechanism, SLICE("SCRAM-"))) {
         user = scram_user(a, initial);
+    } else if (slice_starts(mechanism, SLICE("HT-"))) {
+        struct ht_first first;
+        if (ht_first_read(initial, &first) == SASL_OK)
+            user = first.user;
     }
     return esession_key_of_user(a, user, domain);
 }

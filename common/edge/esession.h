@@ -49,6 +49,7 @@ struct edge_ops {
     /* Of a session; s is the daemon's, found by CONTAINER. Slices live until the return. */
     void (*on_challenge)(struct esession *s, struct slice data);
     void (*on_success)(struct esession *s, const struct control_success *c);
+    void (*on_authenticated)(struct esession *s, const struct control_authenticated *c); /* bound already if it has a full JID */
     void (*on_failure)(struct esession *s, const struct control_failure *c);
     void (*on_bound)(struct esession *s);
     void (*on_bind_refused)(struct esession *s, const struct control_bind_refused *c);
@@ -78,7 +79,7 @@ uint64_t edge_strays(const struct edge *e);          /* frames dropped: out of t
 
 /* A hosted domain as the session managers told it last; kept while they are away. */
 struct edge_domain {
-    struct slice name, mechanisms, features;
+    struct slice name, mechanisms, features, binds;
     bool registration;
     uint64_t node;   /* who told it last */
     char *bytes;     /* owned: what the slices point into */
@@ -93,6 +94,8 @@ size_t edge_domains(const struct edge *e);
  * is known. RC_LIMIT: it is out of reach and its channel full. */
 MUST_USE enum rc esession_open(struct edge *e, struct esession *s, struct slice key, const struct control_open *c);
 void esession_auth(struct edge *e, struct esession *s, const struct control_auth *c);  /* in OPEN */
+/* In OPEN; SASL2: from is the stream header's, or empty; authenticate is the client's element, which sasl2_read has accepted. */
+void esession_authenticate(struct edge *e, struct esession *s, struct slice from, const struct node *authenticate);
 void esession_response(struct edge *e, struct esession *s, struct slice data);         /* in STEP */
 void esession_abort(struct edge *e, struct esession *s);                               /* in STEP: on_failure follows */
 void esession_lang_set(struct esession *s, struct slice lang);                         /* at most 255 bytes; else none */

@@ -178,6 +178,32 @@ void control_write_auth(struct buf *out, const struct control_auth *c)
     end(out, "auth");
 }
 
+void control_write_authenticate(struct buf *out, struct slice from, const struct node *authenticate)
+{
+    start(out, "authenticate");
+    if (from.len)
+        xmlout_attr(out, "from", from);
+    buf_byte(out, '>');
+    xmlout_node(out, authenticate, NULL);
+    end(out, "authenticate");
+}
+
+void control_write_authenticated(struct buf *out, const struct control_authenticated *c)
+{
+    start(out, "authenticated");
+    xmlout_attr(out, "user", c->user);
+    if (c->full.len)
+        xmlout_attr(out, "jid", c->full);
+    buf_byte(out, '>');
+    if (c->has_data) {
+        BUF_LIT(out, "<data>");
+        put_data(out, c->data);
+        BUF_LIT(out, "</data>");
+    }
+    buf_slice(out, c->more); /* canonical elements, each with its xmlns */
+    end(out, "authenticated");
+}
+
 static void write_data(struct buf *out, const char *name, struct slice data)
 {
     start(out, name);
@@ -275,6 +301,8 @@ void control_write_domains(struct buf *out, const struct control_domain *d, size
         xmlout_attr(out, "name", d[i].name);
         put_flag(out, "registration", d[i].registration);
         xmlout_attr(out, "mechanisms", d[i].mechanisms);
+        if (d[i].binds.len)
+            xmlout_attr(out, "binds", d[i].binds);
         buf_byte(out, '>');
         buf_slice(out, d[i].features); /* canonical elements, each with its xmlns */
         BUF_LIT(out, "</domain>");
@@ -509,6 +537,55 @@ enum rc control_read_success(struct arena *a, const struct node *n, struct contr
     return rc;
 }
 
+enum rc control_read_authenticate(struct arena *a, const struct node *n, struct control_authenticate *out,
+                                  struct why *why)
+{
+    struct control_authenticate c = { .from = node_attr(n, "from") };
+    struct jid jid;
+    if (c.from.len) {
+        if (jid_parse(a, c.from, &jid, NULL) != RC_OK || !jid.local.len || jid.resource.len)
+            return bad(n, "from", why);
+        c.from = jid.full;
+    }
+    if (sasl2_read(a, node_find(n, "authenticate", NS_SASL2), &c.request) != SASL_OK)
+        return bad(n, "what the client asks for", why);
+    *out = c;
+    return RC_OK;
+}
+
+/* The children of n that are not ours, canonical again. */
+static struct slice get_others(struct arena *a, const struct node *n)
+{
+    struct buf text = BUF_INIT(0);
+    for (const struct node *c = node_child(n); c; c = node_sibling(c))
+        if (!slice_is(c->ns, NS_CONTROL))
+            xmlout_node(&text, c, NS_CLIENT);
+    struct slice copy = arena_copy(a, buf_get(&text));
+    buf_fini(&text);
+    return copy;
+}
+
+enum rc control_read_authenticated(struct arena *a, const struct node *n, struct control_authenticated *out,
+                                   struct why *why)
+{
+    struct control_authenticated c = { .user = node_attr(n, "user"), .full = node_attr(n, "jid") };
+    const struct node *data = node_find(n, "data", NS_CONTROL);
+    struct jid jid, full;
+    if (jid_parse(a, c.user, &jid, NULL) != RC_OK || !jid.local.len || jid.resource.len)
+        return bad(n, "user", why);
+    c.user = jid.full;
+    if (c.full.len) {
+        if (jid_parse(a, c.full, &full, NULL) != RC_OK || !full.resource.len || !jid_bare_eq(&full, &jid))
+            return bad(n, "jid", why);
+        c.full = full.full;
+    }
+    if (data && get_data(a, data, &c.has_data, &c.data, why) != RC_OK)
+        return RC_SYNTAX;
+    c.more = get_others(a, n);
+    *out = c;
+    return RC_OK;
+}
+
 enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out,
                              struct why *why)
 {
@@ -601,6 +678,7 @@ enum rc control_read_domains(struct arena *a, const struct node *n, struct contr
             return rc;
         c->name = node_attr(d, "name");
         c->mechanisms = node_attr(d, "mechanisms");
+        c->binds = node_attr(d, "binds");
         c->features = get_features(a, d);
     }
     *out = domains;

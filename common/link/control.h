@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "common/xmpp/node.h"
 #include "common/xmpp/sasl.h"
+#include "common/xmpp/sasl2.h"
 #include "common/xmpp/stanza.h"
 #include "common/xmpp/stream.h"
 
@@ -23,6 +24,7 @@
     X(RESPONSE, "response")   /* SASL: next step */                                           \
     X(ABORT, "abort")         /* SASL: the client gave up this attempt */                     \
     X(BIND, "bind")           /* bind a resource */                                           \
+    X(AUTHENTICATE, "authenticate") /* SASL2: mechanism, initial response and all that is asked for with them */ \
     X(GONE, "gone")           /* the client's stream has ended; last frame of the session id */ \
     X(CSI, "csi")             /* whether anybody looks at the client (XEP-0352) */            \
     /* edge → sessman */                                                                      \
@@ -32,6 +34,7 @@
     X(CHALLENGE, "challenge")                                                                 \
     X(SUCCESS, "success")                                                                     \
     X(FAILURE, "failure")                                                                     \
+    X(AUTHENTICATED, "authenticated") /* SASL2: success, and what was done with it */         \
     X(BOUND, "bound")                                                                         \
     X(BIND_REFUSED, "bind-refused")                                                           \
     X(CLOSE, "close")         /* send this stream error and close; the edge answers with gone */ \
@@ -75,6 +78,19 @@ struct control_auth {
     bool has_initial;
     struct slice initial;          /* decoded; base64 on the wire */
 };
+/* The client's <authenticate/> goes through as it is, canonical; sasl2_read is the one reader at both ends. `response` and `abort` follow as
+ * with `auth`; the outcome is `authenticated` or `failure`. */
+struct control_authenticate {
+    struct slice from;             /* bare JID of the stream header; empty: it had none */
+    struct sasl2_request request;
+};
+struct control_authenticated {
+    bool has_data;
+    struct slice data;             /* of the mechanism, decoded */
+    struct slice user;             /* bare JID that is authenticated now */
+    struct slice full;             /* full JID that was bound with it (XEP-0386); empty: none */
+    struct slice more;             /* canonical elements for the client's <success/>: <bound/>, <token/>, <failed/> */
+};
 struct control_success {
     bool has_data;
     struct slice data;
@@ -96,6 +112,7 @@ struct control_domain {
     struct slice name;
     bool registration;             /* in-band registration is open */
     struct slice mechanisms;       /* space-separated, without -PLUS variants: the edge adds those it can bind */
+    struct slice binds;            /* namespaces that may be asked for with Bind 2, space-separated (XEP-0386 3.1) */
     struct slice features;         /* canonical elements that follow <bind/> in the features after login */
 };
 #define CONTROL_LIST_MAX 4096      /* sessions, and marks, of one element */
@@ -120,6 +137,7 @@ void control_write_node_down(struct buf *out, uint64_t node);
 void control_write_names(struct buf *out, const struct slice *names, size_t n);
 void control_write_open(struct buf *out, const struct control_open *c);
 void control_write_auth(struct buf *out, const struct control_auth *c);
+void control_write_authenticate(struct buf *out, struct slice from, const struct node *authenticate); /* the client's */
 void control_write_response(struct buf *out, struct slice data);
 void control_write_abort(struct buf *out);
 void control_write_bind(struct buf *out, struct slice resource); /* empty: the server chooses */
@@ -127,6 +145,7 @@ void control_write_gone(struct buf *out, bool lost);             /* lost: the so
 void control_write_csi(struct buf *out, bool active);
 void control_write_challenge(struct buf *out, struct slice data);
 void control_write_success(struct buf *out, const struct control_success *c);
+void control_write_authenticated(struct buf *out, const struct control_authenticated *c);
 void control_write_failure(struct buf *out, const struct control_failure *c);
 void control_write_bound(struct buf *out, struct slice full_jid);
 void control_write_bind_refused(struct buf *out, const struct control_bind_refused *c);
@@ -145,6 +164,10 @@ MUST_USE enum rc control_read_auth(struct arena *a, const struct node *n, struct
 MUST_USE enum rc control_read_data(struct arena *a, const struct node *n, struct slice *out, struct why *why);
                                                      /* challenge, response */
 MUST_USE enum rc control_read_success(struct arena *a, const struct node *n, struct control_success *out, struct why *why);
+MUST_USE enum rc control_read_authenticate(struct arena *a, const struct node *n, struct control_authenticate *out,
+                                           struct why *why);
+MUST_USE enum rc control_read_authenticated(struct arena *a, const struct node *n, struct control_authenticated *out,
+                                            struct why *why);
 MUST_USE enum rc control_read_failure(struct arena *a, const struct node *n, struct control_failure *out, struct why *why);
 /* *resource is prepared; RC_SYNTAX: it is none (the client gets bad-request). */
 MUST_USE enum rc control_read_bind(struct arena *a, const struct node *n, struct slice *resource, struct why *why);

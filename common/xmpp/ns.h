@@ -11,6 +11,10 @@
 #define NS_STANZA_ERROR "urn:ietf:params:xml:ns:xmpp-stanzas"    /* RFC 6120 8.3 */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"                 /* RFC 6120 5 */
 #define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"               /* RFC 6120 6 */
+#define NS_SASL2 "urn:xmpp:sasl:2"                               /* XEP-0388 */
+#define NS_BIND2 "urn:xmpp:bind:0"                               /* XEP-0386 */
+#define NS_FAST "urn:xmpp:fast:0"                                /* XEP-0484 */
+#define NS_IAP "urn:xmpp:iap:0"                                  /* XEP-0509 */
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"               /* RFC 6120 7 */
 #define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"         /* RFC 3921 3 */
 #define NS_XML "http://www.w3.org/XML/1998/namespace"
@@ -46,6 +50,7 @@
 #define NS_MAM_EXTENDED "urn:xmpp:mam:2#extended"                /* XEP-0313 */
 #define NS_VALIDATE "http://jabber.org/protocol/xdata-validate"  /* XEP-0122 */
 #define NS_MARKERS "urn:xmpp:chat-markers:0"                     /* XEP-0333 */
+#define NS_SM "urn:xmpp:sm:3"                                    /* XEP-0198 */
 #define NS_HINTS "urn:xmpp:hints"                                /* XEP-0334 */
 #define NS_CSI "urn:xmpp:csi:0"                                  /* XEP-0352 */
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"            /* XEP-0353 */

@@ -13,6 +13,7 @@ static const char *const fail_names[] = {
     [SASL_MECHANISM_TOO_WEAK] = "mechanism-too-weak",
     [SASL_NOT_AUTHORIZED] = "not-authorized",
     [SASL_TEMPORARY_AUTH_FAILURE] = "temporary-auth-failure",
+    [SASL_CREDENTIALS_EXPIRED] = "credentials-expired",
 };
 
 const char *sasl_fail_name(enum sasl_fail f)

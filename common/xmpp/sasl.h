@@ -1,5 +1,5 @@
 /* common/xmpp/sasl.h - SASL mechanisms as state machines: bytes in, bytes out (RFC 4616, 5802, 7677, 6120 6,
- * XEP-0175 not offered, XEP-0440, XEP-0474)
+ * XEP-0175 not offered, XEP-0440, XEP-0474, XEP-0484)
  *
  * Server side for sessman (accounts) and router (components); client side for rlink and tests. Pure: keys come in,
  * randomness comes in; the caller fetches the account between the steps. */
@@ -30,7 +30,7 @@ bool scram_check_password(enum scram_hash h, struct slice password, const struct
 enum sasl_fail { /* RFC 6120 6.5 */
     SASL_OK, SASL_ABORTED, SASL_ACCOUNT_DISABLED, SASL_ENCRYPTION_REQUIRED, SASL_INCORRECT_ENCODING,
     SASL_INVALID_AUTHZID, SASL_INVALID_MECHANISM, SASL_MALFORMED_REQUEST, SASL_MECHANISM_TOO_WEAK,
-    SASL_NOT_AUTHORIZED, SASL_TEMPORARY_AUTH_FAILURE,
+    SASL_NOT_AUTHORIZED, SASL_TEMPORARY_AUTH_FAILURE, SASL_CREDENTIALS_EXPIRED,
 };
 const char *sasl_fail_name(enum sasl_fail f); /* "not-authorized" */
 MUST_USE enum rc sasl_fail_parse(struct slice name, enum sasl_fail *out);
@@ -84,5 +84,18 @@ struct slice scram_client_first(struct arena *a, struct scram_client *c, enum sc
 MUST_USE enum rc scram_client_final(struct arena *a, struct scram_client *c, struct slice password,
                                     struct slice server_first, struct slice *out, struct why *why);
 MUST_USE enum rc scram_client_verify(struct arena *a, const struct scram_client *c, struct slice server_final);
+
+/* HT: one message each way, keyed by a token that both know (draft-schmaus-kitten-sasl-ht-09, for XEP-0484). */
+enum ht_binding { HT_NONE, HT_EXPR, HT_ENDP, HT_BINDINGS }; /* what it is bound to: nothing, tls-exporter, tls-server-end-point */
+#define HT_HASH_BYTES 32                                    /* of a SHA-256 */
+const char *ht_name(enum ht_binding b);                     /* "HT-SHA-256-EXPR" */
+bool ht_parse_name(struct slice mech, enum ht_binding *out); /* false: it is not HT of ours */
+struct ht_first {
+    struct slice user;        /* not prepared */
+    struct slice hash;        /* HT_HASH_BYTES */
+};
+enum sasl_fail ht_first_read(struct slice message, struct ht_first *out);
+/* What the client (initiator) or the server must send. binding: the data of the channel binding; empty for HT_NONE. */
+void ht_hash(struct slice token, bool initiator, struct slice binding, uint8_t out[HT_HASH_BYTES]);
 
 #endif

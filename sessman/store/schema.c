@@ -100,17 +100,16 @@ static const char version_2[] =
     " done INTEGER NOT NULL,"
     " beyond BLOB,"              /* numbers past done that are dealt with, too: big-endian u64 each */
     " seen_ms INTEGER NOT NULL);"
-    /* XEP-0484 tokens: hashes only. */
+    /* XEP-0484: of each client the token in use and the one that it was given last, until it uses that: sessman/tokens.h */
     "CREATE TABLE token("
     " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
     " agent TEXT NOT NULL,"      /* user-agent id, XEP-0388 */
+    " slot INTEGER NOT NULL,"    /* 0: in use; 1: given, not used yet */
     " mechanism TEXT NOT NULL,"
-    " secret BLOB NOT NULL,"
-    " created_ms INTEGER NOT NULL,"
+    " seed BLOB NOT NULL,"       /* what the token is made from, with the installation's secret: no token is kept */
     " expires_ms INTEGER NOT NULL,"
     " counter INTEGER NOT NULL DEFAULT 0,"
-    " previous BLOB,"            /* the one before, until the new one has been used */
-    " PRIMARY KEY(account, agent)) WITHOUT ROWID;"
+    " PRIMARY KEY(account, agent, slot)) WITHOUT ROWID;"
     /* XEP-0357 */
     "CREATE TABLE push("
     " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"

@@ -13,6 +13,8 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         struct control_open open;
         struct control_auth auth;
         struct control_success success;
+        struct control_authenticate authenticate;
+        struct control_authenticated authenticated;
         struct control_failure failure;
         struct control_close close;
         struct control_bind_refused refused;
@@ -42,6 +44,10 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_data(a, n, &out.s, why);
     case CONTROL_SUCCESS:
         return control_read_success(a, n, &out.success, why);
+    case CONTROL_AUTHENTICATE:
+        return control_read_authenticate(a, n, &out.authenticate, why);
+    case CONTROL_AUTHENTICATED:
+        return control_read_authenticated(a, n, &out.authenticated, why);
     case CONTROL_FAILURE:
         return control_read_failure(a, n, &out.failure, why);
     case CONTROL_BOUND:

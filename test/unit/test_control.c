@@ -187,16 +187,70 @@ static void domains_keep_their_features(void **state)
     struct slice features =
         SLICE("<ver xmlns='urn:xmpp:features:rosterver'/><c xmlns='http://jabber.org/protocol/caps' "
               "node='http://x.example/?a&amp;b' ver='q=='/>");
-    struct control_domain in[2] = { { SLICE("im.example"), true, SLICE("SCRAM-SHA-1 PLAIN"), features },
-                                    { SLICE("two.example"), false, SLICE("PLAIN"), SLICE_NONE } },
+    struct control_domain in[2] = { { SLICE("im.example"), true, SLICE("SCRAM-SHA-1 PLAIN"),
+                                      SLICE("urn:xmpp:sm:3 urn:xmpp:csi:0"), features },
+                                    { .name = SLICE("two.example"), .mechanisms = SLICE("PLAIN") } },
                           *out;
     size_t n;
     control_write_domains(&f->b, in, 2);
     assert_int_equal(control_read_domains(f->a, written(f, CONTROL_DOMAINS), &out, &n, &f->why), RC_OK);
     assert_int_equal(n, 2);
     assert_true(out[0].registration && slice_eq(out[0].mechanisms, in[0].mechanisms));
-    assert_true(slice_eq(out[0].features, features));
-    assert_true(!out[1].registration && out[1].features.len == 0);
+    assert_true(slice_eq(out[0].features, features) && slice_eq(out[0].binds, in[0].binds));
+    assert_true(!out[1].registration && out[1].features.len == 0 && out[1].binds.len == 0);
+}
+
+static void what_is_asked_for_with_a_login_comes_back(void **state) /* XEP-0388 2.3 */
+{
+    struct fixture *f = *state;
+    struct control_authenticate out;
+    const struct sasl2_request *r = &out.request;
+    const struct node *asked = parse(
+        f,
+        SLICE(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-NONE'>"
+            "<initial-response>AAEC</initial-response>"
+            "<user-agent id='D4565FA7-4d72-4749-b3d3-740edbf87770'><software>A&amp;B</software></user-agent>"
+            "<bind xmlns='urn:xmpp:bind:0'><tag>AwesomeXMPP</tag><enable xmlns='urn:xmpp:carbons:2'/></bind>"
+            "<resume xmlns='urn:xmpp:sm:3' previd='x&lt;y' h='4294967295'/>"
+            "<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-EXPR'/>"
+            "<fast xmlns='urn:xmpp:fast:0' count='12' invalidate='true'/>"
+            "<config-version xmlns='urn:xmpp:iap:0' value='v1'/><other xmlns='urn:x'/></authenticate>"));
+    control_write_authenticate(&f->b, SLICE("romeo@im.example"), asked);
+    assert_int_equal(control_read_authenticate(f->a, written(f, CONTROL_AUTHENTICATE), &out, &f->why), RC_OK);
+    assert_true(slice_is(out.from, "romeo@im.example") && slice_is(r->mechanism, "HT-SHA-256-NONE"));
+    assert_true(r->has_initial && slice_eq(r->initial, SLICE("\0\1\2")));
+    assert_true(slice_is(r->agent, "d4565fa7-4d72-4749-b3d3-740edbf87770") && slice_is(r->software, "A&B"));
+    assert_true(slice_is(r->tag, "AwesomeXMPP") && node_find(r->bind, "enable", "urn:xmpp:carbons:2"));
+    assert_true(r->resume && slice_is(r->previd, "x<y") && r->h == UINT32_MAX);
+    assert_true(slice_is(r->token_for, "HT-SHA-256-EXPR"));
+    assert_true(r->fast && r->invalidate && r->count == 12);
+    assert_true(r->has_version && slice_is(r->version, "v1"));
+    control_write_authenticate(&f->b, SLICE_NONE,
+                               parse(f, SLICE("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>")));
+    assert_int_equal(control_read_authenticate(f->a, written(f, CONTROL_AUTHENTICATE), &out, &f->why), RC_OK);
+    assert_true(!out.from.len && !r->has_initial && !r->agent.len && !r->bind && !r->resume && !r->fast &&
+                !r->token_for.len && !r->has_version);
+}
+
+static void what_was_done_with_a_login_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct control_authenticated in = { true, SLICE_NONE, SLICE("romeo@im.example"),
+                                        SLICE("romeo@im.example/A/x'y"),
+                                        SLICE("<bound xmlns='urn:xmpp:bind:0'/>"
+                                              "<token xmlns='urn:xmpp:fast:0' token='a&amp;b'/>") },
+                                 out;
+    control_write_authenticated(&f->b, &in);
+    assert_int_equal(control_read_authenticated(f->a, written(f, CONTROL_AUTHENTICATED), &out, &f->why),
+                     RC_OK);
+    assert_true(out.has_data && out.data.len == 0);
+    assert_true(slice_eq(out.user, in.user) && slice_eq(out.full, in.full) && slice_eq(out.more, in.more));
+    in = (struct control_authenticated){ .user = SLICE("romeo@im.example") };
+    control_write_authenticated(&f->b, &in);
+    assert_int_equal(control_read_authenticated(f->a, written(f, CONTROL_AUTHENTICATED), &out, &f->why),
+                     RC_OK);
+    assert_true(!out.has_data && !out.full.len && !out.more.len);
 }
 
 static enum rc read_any(struct fixture *f, struct node *n)
@@ -205,6 +259,8 @@ static enum rc read_any(struct fixture *f, struct node *n)
     struct control_open open;
     struct control_auth auth;
     struct control_success success;
+    struct control_authenticate authenticate;
+    struct control_authenticated authenticated;
     struct control_failure failure;
     struct control_domain *domains;
     struct control_close close;
@@ -232,6 +288,10 @@ static enum rc read_any(struct fixture *f, struct node *n)
         return control_read_data(f->a, n, &s, &f->why);
     case CONTROL_SUCCESS:
         return control_read_success(f->a, n, &success, &f->why);
+    case CONTROL_AUTHENTICATE:
+        return control_read_authenticate(f->a, n, &authenticate, &f->why);
+    case CONTROL_AUTHENTICATED:
+        return control_read_authenticated(f->a, n, &authenticated, &f->why);
     case CONTROL_FAILURE:
         return control_read_failure(f->a, n, &failure, &f->why);
     case CONTROL_BOUND:
@@ -279,6 +339,36 @@ static void lies_are_refused(void **state)
         "<response %s>***</response>",
         "<success %s user='im.example'/>",
         "<success %s user='a@im.example/x'/>",
+#define ASKS(inner)                                                                                          \
+    "<authenticate %s><authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>" inner                        \
+    "</authenticate></authenticate>"
+        "<authenticate %s/>",
+        "<authenticate %s><authenticate xmlns='urn:xmpp:sasl:2'/></authenticate>",
+        "<authenticate %s from='im.example'><authenticate xmlns='urn:xmpp:sasl:2' "
+        "mechanism='PLAIN'/></authenticate>",
+        "<authenticate %s from='a@im.example/r'><authenticate xmlns='urn:xmpp:sasl:2' "
+        "mechanism='PLAIN'/></authenticate>",
+        ASKS("<initial-response>*</initial-response>"),
+        ASKS("<initial-response/><initial-response/>"),
+        ASKS("<initial-response><x/></initial-response>"),
+        ASKS("<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf8777'/>"),
+        ASKS("<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf8777g'/>"),
+        ASKS("<user-agent id='d4565fa704d7204749-b3d3-740edbf87770'/>"),
+        ASKS("<bind xmlns='urn:xmpp:bind:0'/><bind xmlns='urn:xmpp:bind:0'/>"),
+        ASKS("<resume xmlns='urn:xmpp:sm:3' h='1'/>"),
+        ASKS("<resume xmlns='urn:xmpp:sm:3' previd='x'/>"),
+        ASKS("<resume xmlns='urn:xmpp:sm:3' previd='x' h='4294967296'/>"),
+        ASKS("<resume xmlns='urn:xmpp:sm:3' previd='x' h='-1'/>"),
+        ASKS("<fast xmlns='urn:xmpp:fast:0' count='0'/>"),
+        ASKS("<fast xmlns='urn:xmpp:fast:0' count='2147483648'/>"),
+        ASKS("<fast xmlns='urn:xmpp:fast:0' count='99999999999999999999'/>"),
+        ASKS("<fast xmlns='urn:xmpp:fast:0' count=''/>"),
+        ASKS("<fast xmlns='urn:xmpp:fast:0' invalidate='perhaps'/>"),
+        ASKS("<request-token xmlns='urn:xmpp:fast:0'/>"),
+        "<authenticated %s user='im.example'/>",
+        "<authenticated %s user='a@im.example' jid='a@im.example'/>",
+        "<authenticated %s user='a@im.example' jid='b@im.example/r'/>",
+        "<authenticated %s user='a@im.example'><data>*</data></authenticated>",
         "<failure %s cond='no-such'/>",
         "<bound %s jid='a@im.example'/>",
         "<bound %s jid='@'/>",
@@ -394,6 +484,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(domains_keep_their_features, setup, teardown),
         cmocka_unit_test_setup_teardown(the_living_and_their_marks_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_marks_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_asked_for_with_a_login_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_done_with_a_login_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(other_elements_are_none_of_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_names_are_refused, setup, teardown),
