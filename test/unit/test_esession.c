@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -152,8 +153,22 @@ static void on_domains(void *owner)
     buf_fmt(&b->seen, "domains %zu;", edge_domains(b->edge));
 }
 
-static const struct edge_ops ops = { on_challenge, on_success, on_failure, on_bound,  on_bind_refused,
-                                     on_stanza,    on_close,   on_room,    on_domains };
+static void on_authenticated(struct esession *s, const struct control_authenticated *c)
+{
+    buf_fmt(&bench_of(s)->seen, "authenticated " SLICE_FMT " as " SLICE_FMT ";", SLICE_ARG(c->user),
+            SLICE_ARG(esession_jid(s)));
+}
+
+static const struct edge_ops ops = { .on_challenge = on_challenge,
+                                     .on_success = on_success,
+                                     .on_authenticated = on_authenticated,
+                                     .on_failure = on_failure,
+                                     .on_bound = on_bound,
+                                     .on_bind_refused = on_bind_refused,
+                                     .on_stanza = on_stanza,
+                                     .on_close = on_close,
+                                     .on_room = on_room,
+                                     .on_domains = on_domains };
 
 static int setup(void **state)
 {
@@ -246,6 +261,36 @@ static void a_login_goes_step_by_step(void **state)
     saw(b, "bound a@im.example/r1;");
     assert_int_equal(b->s.state, ESESSION_BOUND);
     assert_int_equal(b->s.bare_len, 12);
+}
+
+static void a_login_may_bind_as_well(void **state) /* XEP-0388, 0386 */
+{
+    static const char asked[] = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>";
+    struct bench *b = *state;
+    struct node *n = node_new(b->a, "authenticate", NS_SASL2);
+    node_set(b->a, n, "mechanism", SLICE("PLAIN"));
+    for (unsigned binds = 0; binds < 2; binds++) {
+        uint64_t id = binds + 1;
+        struct slice from = binds ? SLICE("a@im.example") : SLICE_NONE;
+        assert_int_equal(esession_open(b->edge, &b->s, SLICE("a"), &from_somewhere), RC_OK);
+        buf_reset(&the_link->sent);
+        esession_authenticate(b->edge, &b->s, from, n);
+        char line[256];
+        snprintf(line, sizeof line, "%u>100 control <authenticate " X "%s>%s</authenticate>\n", (unsigned)id,
+                 binds ? " from='a@im.example'" : "", asked);
+        sent(line);
+        says(b, 0, FRAME_CONTROL, id,
+             SLICE("<authenticated " X " user='a@im.example' jid='b@im.example/r'/>"));
+        saw(b, ""); /* not that user's */
+        says(b, 0, FRAME_CONTROL, id,
+             binds ? SLICE("<authenticated " X " user='a@im.example' jid='a@im.example/r'/>")
+                   : SLICE("<authenticated " X " user='a@im.example'/>"));
+        saw(b, binds ? "authenticated a@im.example as a@im.example/r;" : "authenticated a@im.example as ;");
+        assert_int_equal(b->s.state, binds ? ESESSION_BOUND : ESESSION_AUTHED);
+        says(b, 0, FRAME_CONTROL, id, SLICE("<authenticated " X " user='a@im.example'/>")); /* out of turn */
+        saw(b, "");
+        esession_gone(b->edge, &b->s, false);
+    }
 }
 
 static void
@@ -412,6 +457,11 @@ static void the_owner_is_found_by_the_first_step(void **state)
         { "SCRAM-SHA-1", SLICE_INIT(""), SLICE_INIT(""), "im.example" },
         { "EXTERNAL", SLICE_INIT(""), SLICE_INIT("Romeo@im.example"), "romeo" },
         { "EXTERNAL", SLICE_INIT("juliet@im.example"), SLICE_INIT("romeo@im.example"), "juliet" },
+        { "HT-SHA-256-NONE",
+          SLICE_INIT("Romeo\0"
+                     "0123456789abcdef0123456789abcdef"),
+          SLICE_INIT(""), "romeo" },
+        { "HT-SHA-256-NONE", SLICE_INIT("Romeo\0short"), SLICE_INIT(""), "im.example" },
         { "UNKNOWN", SLICE_INIT("x"), SLICE_INIT(""), "im.example" },
     };
     struct bench *b = *state;
@@ -427,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_login_goes_step_by_step, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_login_may_bind_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(an_attempt_that_failed_may_be_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_session_manager_there_is_no_session, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_to_nowhere_takes_no_newcomers, setup, teardown),
