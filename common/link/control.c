@@ -360,6 +360,74 @@ void control_write_settled(struct buf *out, uint64_t seq)
     BUF_LIT(out, "/>");
 }
 
+static void put_count(struct buf *out, const char *name, uint32_t n)
+{
+    buf_fmt(out, " %s='%lu'", name, (unsigned long)n);
+}
+
+void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c)
+{
+    start(out, "sm-enable");
+    put_flag(out, "resume", c->resume);
+    if (c->max_s)
+        put_count(out, "max", c->max_s);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *c)
+{
+    start(out, "sm-enabled");
+    if (c->id.len)
+        xmlout_attr(out, "id", c->id);
+    put_count(out, "max", c->max_s);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_acked(struct buf *out, uint32_t h)
+{
+    start(out, "acked");
+    put_count(out, "h", h);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_resume(struct buf *out, const struct control_resume *c)
+{
+    start(out, "resume");
+    xmlout_attr(out, "previd", c->previd);
+    put_count(out, "h", c->h);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_resumed(struct buf *out, const struct control_resumed *c)
+{
+    start(out, "resumed");
+    xmlout_attr(out, "previd", c->previd);
+    xmlout_attr(out, "jid", c->full.full);
+    put_count(out, "in", c->in);
+    put_count(out, "out", c->out);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_resume_failed(struct buf *out, const struct control_resume_failed *c)
+{
+    start(out, "resume-failed");
+    xmlout_attr(out, "cond", slice_cstr(stanza_cond_name(c->cond)));
+    if (c->has_h)
+        put_count(out, "h", c->h);
+    if (c->too_high)
+        put_count(out, "sent", c->sent);
+    BUF_LIT(out, "/>");
+}
+
+void control_write_echo(struct buf *out, const struct node *stanza)
+{
+    start(out, "echo");
+    buf_byte(out, '>');
+    if (stanza)
+        xmlout_node(out, stanza, NS_CONTROL);
+    end(out, "echo");
+}
+
 /* --- reading --- */
 
 static enum rc bad(const struct node *n, const char *what, struct why *why)
@@ -614,17 +682,26 @@ enum rc control_read_bound(struct arena *a, const struct node *n, struct jid *fu
     return RC_OK;
 }
 
-enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,
-                                  struct why *why)
+static enum rc get_cond(const struct node *n, enum stanza_cond *out, struct why *why)
 {
     struct slice name = node_attr(n, "cond");
     for (int c = 0; c <= COND_UNEXPECTED_REQUEST; c++) {
         if (slice_is(name, stanza_cond_name((enum stanza_cond)c))) {
-            *out = (struct control_bind_refused){ (enum stanza_cond)c, node_text(a, n) };
+            *out = (enum stanza_cond)c;
             return RC_OK;
         }
     }
     return bad(n, "cond", why);
+}
+
+enum rc control_read_bind_refused(struct arena *a, const struct node *n, struct control_bind_refused *out,
+                                  struct why *why)
+{
+    struct control_bind_refused c = { .text = node_text(a, n) };
+    enum rc rc = get_cond(n, &c.cond, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
 }
 
 enum rc control_read_gone(const struct node *n, bool *lost, struct why *why)
@@ -769,4 +846,85 @@ enum rc control_read_undelivered(struct arena *a, const struct node *n, const st
 enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why)
 {
     return get_u64(n, "seq", UINT64_MAX, seq, why);
+}
+
+/* --- stream management (XEP-0198) --- */
+
+static enum rc get_count(const struct node *n, const char *name, uint32_t *out, struct why *why)
+{
+    uint64_t number;
+    if (slice_u64(node_attr(n, name), UINT32_MAX, &number) != RC_OK)
+        return bad(n, name, why);
+    *out = (uint32_t)number;
+    return RC_OK;
+}
+
+enum rc control_read_sm_enable(const struct node *n, struct control_sm_enable *out, struct why *why)
+{
+    struct control_sm_enable c = { 0 };
+    enum rc rc = get_flag(n, "resume", &c.resume, why);
+    if (rc == RC_OK && node_has(n, "max"))
+        rc = get_count(n, "max", &c.max_s, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_sm_enabled(const struct node *n, struct control_sm_enabled *out, struct why *why)
+{
+    struct control_sm_enabled c = { .id = node_attr(n, "id") };
+    enum rc rc = get_count(n, "max", &c.max_s, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_acked(const struct node *n, uint32_t *h, struct why *why)
+{
+    return get_count(n, "h", h, why);
+}
+
+enum rc control_read_resume(const struct node *n, struct control_resume *out, struct why *why)
+{
+    struct control_resume c = { .previd = node_attr(n, "previd") };
+    enum rc rc = c.previd.len ? get_count(n, "h", &c.h, why) : bad(n, "previd", why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_resumed(struct arena *a, const struct node *n, struct control_resumed *out,
+                             struct why *why)
+{
+    struct control_resumed c = { .previd = node_attr(n, "previd") };
+    enum rc rc = c.previd.len ? control_read_bound(a, n, &c.full, why) : bad(n, "previd", why);
+    if (rc == RC_OK)
+        rc = get_count(n, "in", &c.in, why);
+    if (rc == RC_OK)
+        rc = get_count(n, "out", &c.out, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_resume_failed(const struct node *n, struct control_resume_failed *out, struct why *why)
+{
+    struct control_resume_failed c = { .has_h = node_has(n, "h"), .too_high = node_has(n, "sent") };
+    enum rc rc = get_cond(n, &c.cond, why);
+    if (rc == RC_OK && c.has_h)
+        rc = get_count(n, "h", &c.h, why);
+    if (rc == RC_OK && c.too_high)
+        rc = get_count(n, "sent", &c.sent, why);
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_echo(const struct node *n, struct node **stanza, struct why *why)
+{
+    struct node *child = node_child(n);
+    if (child && (node_sibling(child) || !slice_is(child->ns, NS_CLIENT)))
+        return bad(n, "not one stanza", why);
+    *stanza = child;
+    return RC_OK;
 }

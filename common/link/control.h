@@ -27,6 +27,11 @@
     X(AUTHENTICATE, "authenticate") /* SASL2: mechanism, initial response and all that is asked for with them */ \
     X(GONE, "gone")           /* the client's stream has ended; last frame of the session id */ \
     X(CSI, "csi")             /* whether anybody looks at the client (XEP-0352) */            \
+    X(SM_ENABLE, "sm-enable") /* XEP-0198: frames behind it carry the client's count as mark */ \
+    X(ACKED, "acked")         /* the client has acknowledged stanzas up to h */               \
+    X(RESUME, "resume")       /* instead of bind: the client wants an earlier session back */ \
+    X(ECHO, "echo")           /* what the edge answers to a stanza, to come back in the session's order; empty: nothing. Its \
+                                 mark is the stanza's number */                               \
     /* edge → sessman */                                                                      \
     X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
     X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
@@ -37,6 +42,9 @@
     X(AUTHENTICATED, "authenticated") /* SASL2: success, and what was done with it */         \
     X(BOUND, "bound")                                                                         \
     X(BIND_REFUSED, "bind-refused")                                                           \
+    X(SM_ENABLED, "sm-enabled") /* what follows is counted */                                 \
+    X(RESUMED, "resumed")     /* the session id is that earlier session from now on */        \
+    X(RESUME_FAILED, "resume-failed")                                                         \
     X(CLOSE, "close")         /* send this stream error and close; the edge answers with gone */ \
     /* sessman → edge */                                                                      \
     X(DOMAINS, "domains")     /* the hosted domains and what is offered in them: all of them */ \
@@ -132,6 +140,30 @@ struct control_alive {
     uint64_t upto;                 /* number of the edge's last frame: what is not listed has ended in the frames up to there */
     bool end;                      /* the last of the elements */
 };
+struct control_sm_enable {
+    bool resume;                   /* the client wants to be able to resume */
+    uint32_t max_s;                /* how long, at most; 0: it did not say */
+};
+struct control_sm_enabled {
+    struct slice id;               /* resumption id; empty: not resumable */
+    uint32_t max_s;                /* how long it is kept without a connection */
+};
+struct control_resume {
+    struct slice previd;
+    uint32_t h;                    /* XEP-0198 5: what the client has had */
+};
+struct control_resumed {
+    struct slice previd;
+    struct jid full;
+    uint32_t in;                   /* stanzas of the client that are dealt with: its h */
+    uint32_t out;                  /* what it has acknowledged; stanzas are sent from the next one on */
+};
+struct control_resume_failed {
+    enum stanza_cond cond;
+    bool has_h, too_high;
+    uint32_t h;                    /* has_h: stanzas of the client that were dealt with */
+    uint32_t sent;                 /* too_high: it acknowledged more than these */
+};
 void control_write_node_up(struct buf *out, const struct control_node_up *c);
 void control_write_node_down(struct buf *out, uint64_t node);
 void control_write_names(struct buf *out, const struct slice *names, size_t n);
@@ -154,6 +186,13 @@ void control_write_domains(struct buf *out, const struct control_domain *d, size
 void control_write_alive(struct buf *out, const struct control_alive *c);
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_settled(struct buf *out, uint64_t seq);
+void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c);
+void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *c);
+void control_write_acked(struct buf *out, uint32_t h);
+void control_write_resume(struct buf *out, const struct control_resume *c);
+void control_write_resumed(struct buf *out, const struct control_resumed *c);
+void control_write_resume_failed(struct buf *out, const struct control_resume_failed *c);
+void control_write_echo(struct buf *out, const struct node *stanza); /* NULL: none */
 
 MUST_USE enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out, struct why *why);
 MUST_USE enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why);
@@ -183,5 +222,13 @@ MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n,
 MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);
+
+MUST_USE enum rc control_read_sm_enable(const struct node *n, struct control_sm_enable *out, struct why *why);
+MUST_USE enum rc control_read_sm_enabled(const struct node *n, struct control_sm_enabled *out, struct why *why);
+MUST_USE enum rc control_read_acked(const struct node *n, uint32_t *h, struct why *why);
+MUST_USE enum rc control_read_resume(const struct node *n, struct control_resume *out, struct why *why);
+MUST_USE enum rc control_read_resumed(struct arena *a, const struct node *n, struct control_resumed *out, struct why *why);
+MUST_USE enum rc control_read_resume_failed(const struct node *n, struct control_resume_failed *out, struct why *why);
+MUST_USE enum rc control_read_echo(const struct node *n, struct node **stanza, struct why *why); /* NULL: none */
 
 #endif

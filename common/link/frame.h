@@ -10,7 +10,7 @@
  * 32  u64 seq       number in the channel from src to dst, from 1; 0: outside the channel
  * 40  u64 ack       the receiver's frames up to here are done with (committed); 0: says nothing
  * 48  u64 mark      what the receiver has to remember of it; 0: nothing. STANZA to a session: its position in the journal.
- *                   STANZA from a session with stream management: its number, as the client counts (XEP-0198 4). SYNC: the
+ *                   STANZA or echo from a session with stream management: its number, as the client counts (XEP-0198 4). SYNC: the
  *                   sender's frames up to here have been acknowledged to it, it has them no more.
  * All big-endian. What follows (after the name) is one XML element in canonical form, or a fan-out (fanout.h).
  * A node is one run of one daemon: a random number, never reused. Pure. */

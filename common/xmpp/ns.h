@@ -37,6 +37,7 @@
 #define NS_MUC_USER "http://jabber.org/protocol/muc#user"        /* XEP-0045 */
 #define NS_PUBSUB "http://jabber.org/protocol/pubsub"            /* XEP-0060 */
 #define NS_PUBLISH_OPTIONS "http://jabber.org/protocol/pubsub#publish-options" /* XEP-0060 */
+#define NS_SM "urn:xmpp:sm:3"                                    /* XEP-0198 */
 #define NS_PING "urn:xmpp:ping"                                  /* XEP-0199 */
 #define NS_TIME "urn:xmpp:time"                                  /* XEP-0202 */
 #define NS_DELAY "urn:xmpp:delay"                                /* XEP-0203 */

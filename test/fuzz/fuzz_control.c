@@ -21,7 +21,14 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         struct control_alive alive;
         struct jid jid;
         struct slice s;
+        struct control_sm_enable enable;
+        struct control_sm_enabled enabled;
+        struct control_resume resume;
+        struct control_resumed resumed;
+        struct control_resume_failed failed;
+        struct node *stanza;
         uint64_t node;
+        uint32_t h;
         bool lost;
     } out;
     struct slice *names;
@@ -70,6 +77,20 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_undelivered(a, n, &marks, &count, why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &out.node, why);
+    case CONTROL_SM_ENABLE:
+        return control_read_sm_enable(n, &out.enable, why);
+    case CONTROL_SM_ENABLED:
+        return control_read_sm_enabled(n, &out.enabled, why);
+    case CONTROL_ACKED:
+        return control_read_acked(n, &out.h, why);
+    case CONTROL_RESUME:
+        return control_read_resume(n, &out.resume, why);
+    case CONTROL_RESUMED:
+        return control_read_resumed(a, n, &out.resumed, why);
+    case CONTROL_RESUME_FAILED:
+        return control_read_resume_failed(n, &out.failed, why);
+    case CONTROL_ECHO:
+        return control_read_echo(n, &out.stanza, why);
     case CONTROL_ABORT:
     case CONTROL_NONE:
         break;

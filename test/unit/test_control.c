@@ -266,11 +266,18 @@ static enum rc read_any(struct fixture *f, struct node *n)
     struct control_close close;
     struct control_bind_refused refused;
     struct jid jid;
+    struct control_sm_enable enable;
+    struct control_sm_enabled enabled;
+    struct control_resume resume;
+    struct control_resumed resumed;
+    struct control_resume_failed no;
     struct slice s, *names;
+    struct node *stanza;
     uint64_t node;
     struct control_alive alive;
     const struct control_mark *marks;
     uint64_t number;
+    uint32_t h;
     size_t count;
     bool lost;
     switch (control_kind_of(n)) {
@@ -314,6 +321,20 @@ static enum rc read_any(struct fixture *f, struct node *n)
         return control_read_undelivered(f->a, n, &marks, &count, &f->why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &number, &f->why);
+    case CONTROL_SM_ENABLE:
+        return control_read_sm_enable(n, &enable, &f->why);
+    case CONTROL_SM_ENABLED:
+        return control_read_sm_enabled(n, &enabled, &f->why);
+    case CONTROL_ACKED:
+        return control_read_acked(n, &h, &f->why);
+    case CONTROL_RESUME:
+        return control_read_resume(n, &resume, &f->why);
+    case CONTROL_RESUMED:
+        return control_read_resumed(f->a, n, &resumed, &f->why);
+    case CONTROL_RESUME_FAILED:
+        return control_read_resume_failed(n, &no, &f->why);
+    case CONTROL_ECHO:
+        return control_read_echo(n, &stanza, &f->why);
     default:
         return RC_UNSUPPORTED;
     }
@@ -387,6 +408,21 @@ static void lies_are_refused(void **state)
         "<undelivered %s><m pos='1'/></undelivered>",
         "<undelivered %s><m id='1' pos='-1'/></undelivered>",
         "<settled %s/>",
+        "<sm-enable %s resume='yes'/>",
+        "<sm-enable %s max='-1'/>",
+        "<sm-enabled %s id='x'/>",
+        "<acked %s/>",
+        "<acked %s h='4294967296'/>",
+        "<acked %s h='+1'/>",
+        "<resume %s h='1'/>",
+        "<resume %s previd='x'/>",
+        "<resumed %s previd='x' jid='a@im.example' in='1' out='1'/>",
+        "<resumed %s previd='x' jid='a@im.example/r' in='1'/>",
+        "<resumed %s jid='a@im.example/r' in='1' out='1'/>",
+        "<resume-failed %s cond='none'/>",
+        "<resume-failed %s cond='gone' h=''/>",
+        "<echo %s><iq xmlns='jabber:client'/><iq xmlns='jabber:client'/></echo>",
+        "<echo %s><iq/></echo>",
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -441,6 +477,44 @@ static void too_many_marks_are_refused(void **state)
                      RC_LIMIT);
 }
 
+static void stream_management_comes_back(void **state) /* XEP-0198 */
+{
+    struct fixture *f = *state;
+    struct control_sm_enable enable = { true, 600 }, enable_out;
+    struct control_sm_enabled enabled = { SLICE("a'b"), 300 }, enabled_out;
+    struct control_resume resume = { SLICE("<id>"), UINT32_MAX }, resume_out;
+    struct control_resumed resumed = { .previd = SLICE("id"), .in = UINT32_MAX, .out = 0 }, resumed_out;
+    struct control_resume_failed no = { COND_ITEM_NOT_FOUND, true, true, 7, 9 }, no_out;
+    struct node *stanza;
+    uint32_t h;
+    control_write_sm_enable(&f->b, &enable);
+    assert_int_equal(control_read_sm_enable(written(f, CONTROL_SM_ENABLE), &enable_out, &f->why), RC_OK);
+    assert_true(enable_out.resume && enable_out.max_s == 600);
+    control_write_sm_enabled(&f->b, &enabled);
+    assert_int_equal(control_read_sm_enabled(written(f, CONTROL_SM_ENABLED), &enabled_out, &f->why), RC_OK);
+    assert_true(slice_eq(enabled_out.id, enabled.id) && enabled_out.max_s == 300);
+    control_write_acked(&f->b, UINT32_MAX);
+    assert_int_equal(control_read_acked(written(f, CONTROL_ACKED), &h, &f->why), RC_OK);
+    assert_true(h == UINT32_MAX);
+    control_write_resume(&f->b, &resume);
+    assert_int_equal(control_read_resume(written(f, CONTROL_RESUME), &resume_out, &f->why), RC_OK);
+    assert_true(slice_eq(resume_out.previd, resume.previd) && resume_out.h == UINT32_MAX);
+    assert_int_equal(jid_parse(f->a, SLICE("romeo@im.example/o'r"), &resumed.full, &f->why), RC_OK);
+    control_write_resumed(&f->b, &resumed);
+    assert_int_equal(control_read_resumed(f->a, written(f, CONTROL_RESUMED), &resumed_out, &f->why), RC_OK);
+    assert_true(slice_eq(resumed_out.full.full, resumed.full.full) && resumed_out.in == UINT32_MAX &&
+                resumed_out.out == 0 && slice_is(resumed_out.previd, "id"));
+    control_write_resume_failed(&f->b, &no);
+    assert_int_equal(control_read_resume_failed(written(f, CONTROL_RESUME_FAILED), &no_out, &f->why), RC_OK);
+    assert_true(no_out.cond == no.cond && no_out.has_h && no_out.h == 7 && no_out.too_high && no_out.sent == 9);
+    control_write_echo(&f->b, parse(f, SLICE("<iq id='1' type='error'><x xmlns='y'/></iq>")));
+    assert_int_equal(control_read_echo(written(f, CONTROL_ECHO), &stanza, &f->why), RC_OK);
+    assert_true(node_is(stanza, "iq", NS_CLIENT) && node_is(node_child(stanza), "x", "y"));
+    control_write_echo(&f->b, NULL);
+    assert_int_equal(control_read_echo(written(f, CONTROL_ECHO), &stanza, &f->why), RC_OK);
+    assert_null(stanza);
+}
+
 static void other_elements_are_none_of_ours(void **state)
 {
     struct fixture *f = *state;
@@ -486,6 +560,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_marks_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_asked_for_with_a_login_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_done_with_a_login_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(stream_management_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(other_elements_are_none_of_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_names_are_refused, setup, teardown),

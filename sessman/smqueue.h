@@ -1,0 +1,45 @@
+/* sessman/smqueue.h - what a client with stream management has not acknowledged (XEP-0198 4, 5)
+ *
+ * One queue a session (session->sm). Everything for the client goes through it: numbered when it is queued, sent in that order, each once
+ * its ticket is committed, kept until the client has acknowledged it. While the session has no connection (session->edge is NULL:
+ * resume.h) it only grows. Over a limit ([session] queue_stanzas, queue_bytes) the session ends. Empty queues hold no memory but
+ * their head. A stanza that stands in the journal carries its position: journal_settled when it is acknowledged, journal_unsettled
+ * when the session ends without. */
+#ifndef SESSMAN_SMQUEUE_H
+#define SESSMAN_SMQUEUE_H
+
+#include "sessman/session.h"
+
+#define SM_ID_MAX 64 /* bytes of a resumption id */
+
+/* <enable/>: from here on everything is counted. */
+void smqueue_enable(struct sessman *sm, struct session *s, const struct control_sm_enable *c);
+/* s->sm must be there. pos: the stanza's row in the journal, 0: none. held: the row was written with holder = s->row and
+ * n = smqueue_next(s); else that is written here. The pieces are joined. */
+void smqueue_put(struct sessman *sm, struct session *s, uint64_t ticket, uint64_t pos, bool held, const struct slice *pieces,
+                 size_t n);
+uint64_t smqueue_next(const struct session *s); /* the number that the next stanza will have */
+/* A copy of what is fanned out, `to` filled in at to_at. True: nothing holds it back, s is to be among the fan-out's targets. */
+bool smqueue_fanout(struct sessman *sm, struct session *s, uint64_t ticket, struct slice stanza, size_t to_at);
+void smqueue_acked(struct sessman *sm, struct session *s, uint32_t h); /* the edge has checked it */
+void smqueue_committed(struct sessman *sm);          /* the store has committed more: sends what waited for that */
+void smqueue_free(struct session *s);                /* forgets it all */
+/* The session ends: everything that was not acknowledged is treated as if it had been sent to a resource that is not there (XEP-0198
+ * 4): what stands in the journal is unsettled, iqs and others are answered. The session is out of its account's list already. */
+void smqueue_reroute(struct sessman *sm, struct session *s);
+
+/* --- the session's row, and back (restore.c) --- */
+struct smqueue_row {
+    struct slice id;       /* resumption id; empty: not resumable */
+    uint64_t in;           /* the client's stanzas that are dealt with */
+    uint32_t hibernate_s;
+};
+void smqueue_row(const struct session *s, struct smqueue_row *out); /* s->sm must be there; borrowed */
+/* After a restart: makes the queue anew. Then, for each undelivered row of the journal that it holds, in order of n,
+ * smqueue_restored_stanza; then smqueue_alive when its edge has it, resume_hibernate when it has not. Nothing is sent before. */
+void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueue_row *row);
+void smqueue_restored_stanza(struct sessman *sm, struct session *s, uint64_t pos, uint64_t n, struct slice stanza);
+/* What the edge says: stanzas written to the client, and acknowledged by it. Up to acked: settled. Up to out: sent. Past that: sent now. */
+void smqueue_alive(struct sessman *sm, struct session *s, uint32_t out, uint32_t acked);
+
+#endif
