@@ -8,7 +8,7 @@ static void answer_empty(struct client *c, struct arena *a, const struct stanza 
     struct node *reply = stanza_reply(a, s);
     if (c->session.jid_len)
         node_set(a, reply, "to", esession_jid(&c->session));
-    client_write_node(c, reply);
+    client_answer_node(c, reply);
 }
 
 static bool for_server(const struct client *c, const struct stanza *s)

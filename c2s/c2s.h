@@ -47,6 +47,10 @@
     X(LIMIT_OUTPUT, "limit_output", COUNTER, "Connections closed: the client did not read")                            \
     X(LIMIT_XML, "limit_xml", COUNTER, "Streams closed for size, depth or number in a stanza")                         \
     X(IDLE_CLOSED, "idle_closed", COUNTER, "Connections closed for silence")                                           \
+    X(SM_ENABLED, "sm_enabled", COUNTER, "Streams with stream management")                                             \
+    X(SM_RESUMED, "sm_resumed", COUNTER, "Sessions resumed here")                                                      \
+    X(SM_FAILED, "sm_failed", COUNTER, "Requests of stream management that were refused")                              \
+    X(SM_TOO_HIGH, "sm_too_high", COUNTER, "Streams closed: the client acknowledged more than it was sent")            \
     X(PROBES, "probes", COUNTER, "Keep-alive probes sent")                                                             \
     X(TEMPORARY, "auth_unavailable", COUNTER, "Attempts refused: no session manager for the domain")
 
@@ -85,7 +89,7 @@ struct c2s_conf {
     uint32_t probe_ms, probe_wait_ms, idle_ms;
     int probe; /* enum probe_kind */
     /* [cluster] */
-    char *see_other_host;
+    char *see_other_host, *location;
 };
 extern const struct conf_table c2s_conf_table;
 

@@ -206,8 +206,7 @@ static void refuse(struct client *c, const struct check *check)
     METRIC_INC(c->d->metrics, M_STANZA_ERRORS);
     LOG_DEBUG(client_log(c, &log, LOG_XMPP, "stanza"), "stanza_refused",
               F_STR("cond", stanza_cond_name(check->cond)));
-    if (check->answer)
-        client_write_node(c, check->answer);
+    client_answer_node(c, check->answer);
 }
 
 /* The hot path: checked, canonical, on its way. */
@@ -233,8 +232,11 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
     case CHECK_PASS:
         break;
     }
-    if (check.stanza.kind == STANZA_IQ &&
-        (keepalive_takes(c, &check.stanza) || bind_late(c, a, &check.stanza)))
+    if (check.stanza.kind == STANZA_IQ && keepalive_takes(c, &check.stanza)) {
+        client_answer_node(c, NULL);
+        return;
+    }
+    if (check.stanza.kind == STANZA_IQ && bind_late(c, a, &check.stanza))
         return;
     buf_reset(&d->scratch);
     xmlout_node(&d->scratch, n, NS_CLIENT);
@@ -287,15 +289,21 @@ void client_write_node(struct client *c, const struct node *n)
     client_write(c, buf_get(&c->d->scratch));
 }
 
+void client_answer_node(struct client *c, const struct node *answer)
+{
+    if (c->session.sm)
+        esession_echo(c->d->edge, &c->session, answer);
+    else if (answer)
+        client_write_node(c, answer);
+}
+
 void client_answer(struct client *c, struct arena *a, const struct stanza *s, enum stanza_cond cond)
 {
     struct node *error = stanza_error(a, s, cond, NULL);
     METRIC_INC(c->d->metrics, M_STANZA_ERRORS);
-    if (!error)
-        return;
-    if (c->session.jid_len)
+    if (error && c->session.jid_len)
         node_set(a, error, "to", esession_jid(&c->session));
-    client_write_node(c, error);
+    client_answer_node(c, error);
 }
 
 static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n)
@@ -341,6 +349,11 @@ const struct edge_ops client_edge_ops = {
     .on_failure = sasl_failure,
     .on_bound = bind_bound,
     .on_bind_refused = bind_refused,
+    .on_sm_enabled = sm_enabled,
+    .on_resumed = sm_resumed,
+    .on_resume_failed = sm_resume_failed,
+    .on_handled = sm_handled,
+    .on_ask = sm_ask_client,
     .on_stanza = on_session_stanza,
     .on_close = on_session_close,
     .on_room = on_session_room,
@@ -391,7 +404,8 @@ void client_end(struct client *c)
     finish(c);
 }
 
-static void fail(struct client *c, enum stream_cond cond, const char *text, struct slice content, bool lost)
+static void fail(struct client *c, enum stream_cond cond, const char *text, struct slice content,
+                 struct slice app, bool lost)
 {
     if (c->state == CLIENT_CLOSED)
         return;
@@ -403,7 +417,7 @@ static void fail(struct client *c, enum stream_cond cond, const char *text, stru
     if (!c->handshaking) {
         negotiate_open_stream(c, SLICE_NONE, SLICE_NONE); /* RFC 6120 4.9.1.2 */
         buf_reset(&c->d->scratch);
-        stream_error_write(&c->d->scratch, cond, text, content);
+        stream_error_write(&c->d->scratch, cond, text, content, app);
         BUF_LIT(&c->d->scratch, STREAM_END);
         client_write(c, buf_get(&c->d->scratch));
     }
@@ -413,21 +427,26 @@ static void fail(struct client *c, enum stream_cond cond, const char *text, stru
 
 void client_fail(struct client *c, enum stream_cond cond, const char *text)
 {
-    fail(c, cond, text, SLICE_NONE, false);
+    fail(c, cond, text, SLICE_NONE, SLICE_NONE, false);
+}
+
+void client_fail_app(struct client *c, enum stream_cond cond, const char *text, struct slice app)
+{
+    fail(c, cond, text, SLICE_NONE, app, false);
 }
 
 void client_fail_lost(struct client *c, enum stream_cond cond, const char *text)
 {
-    fail(c, cond, text, SLICE_NONE, true);
+    fail(c, cond, text, SLICE_NONE, SLICE_NONE, true);
 }
 
 void client_shutdown(struct client *c)
 {
     const char *other = c->d->conf->see_other_host;
     if (other) /* RFC 6120 4.9.3.19 */
-        fail(c, STREAM_SEE_OTHER_HOST, NULL, slice_cstr(other), true);
+        fail(c, STREAM_SEE_OTHER_HOST, NULL, slice_cstr(other), SLICE_NONE, true);
     else
-        fail(c, STREAM_SYSTEM_SHUTDOWN, NULL, SLICE_NONE, true);
+        fail(c, STREAM_SYSTEM_SHUTDOWN, NULL, SLICE_NONE, SLICE_NONE, true);
 }
 
 static void on_closed(void *owner, enum conn_cause cause, const struct why *why)

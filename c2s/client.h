@@ -73,6 +73,8 @@ extern const struct conn_ops client_conn_ops;
 void client_secure(struct client *c, struct tls_ctx *tls);  /* begins TLS */
 /* Ends the stream with an error, and the session. text may be NULL. */
 void client_fail(struct client *c, enum stream_cond cond, const char *text);
+/* The same with an application-specific condition (RFC 6120 4.9.4), canonical. */
+void client_fail_app(struct client *c, enum stream_cond cond, const char *text, struct slice app);
 /* The same for a client that cannot be heard: it is lost, not gone. */
 void client_fail_lost(struct client *c, enum stream_cond cond, const char *text);
 void client_shutdown(struct client *c); /* system-shutdown, or see-other-host where one is configured */
@@ -80,6 +82,9 @@ void client_end(struct client *c);      /* answers </stream:stream> */
 void client_write(struct client *c, struct slice bytes);
 void client_write_node(struct client *c, const struct node *n); /* a stanza */
 void client_answer(struct client *c, struct arena *a, const struct stanza *s, enum stanza_cond cond);
+/* What answers one of the client's stanzas on a bound stream (NULL: nothing does): written, or where the stream is managed sent
+ * the way that keeps the count (XEP-0198). */
+void client_answer_node(struct client *c, const struct node *answer);
 void client_bound(struct client *c);    /* the negotiation is over: frees it */
 void client_pace(struct client *c);     /* pauses or resumes reading, as rates and room say */
 
@@ -91,6 +96,7 @@ const struct log_ctx *client_log(const struct client *c, struct client_log *out,
 
 /* nonza.c: what a bound client sends that is no stanza. False: nothing that is known. */
 bool nonza_take(struct client *c, struct arena *a, const struct node *n);
+bool sm_probe(struct client *c); /* sm.c; true: <r/> was sent, which the client must answer */
 
 /* keepalive.c: what the timer is for */
 void keepalive_arm(struct client *c);

@@ -45,6 +45,7 @@ static const struct option options[] = {
     OPTION_TIME("keepalive", "max_idle", ROW, idle_ms, "0ms", "0ms", "30d", RELOAD),
 
     OPTION_STRING("cluster", "see_other_host", ROW, see_other_host, "", RELOAD),
+    OPTION_STRING("cluster", "location", ROW, location, "", RELOAD),
 };
 /* clang-format on */
 

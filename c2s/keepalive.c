@@ -51,6 +51,10 @@ static void probe(struct client *c, uint64_t now)
         client_write(c, SLICE(" "));
         return;
     }
+    if (sm_probe(c)) { /* anything that comes after it shows that it was answered */
+        c->probe = (uint32_t)(++c->d->last_probe | 1);
+        return;
+    }
     struct slice full = esession_jid(&c->session), bare = slice_to(full, c->session.bare_len);
     struct buf *out = &c->d->scratch;
     c->probe = (uint32_t)(++c->d->last_probe | 1);

@@ -6,6 +6,7 @@
 #include "common/edge/check.h"
 
 #define IN(state) (1u << (state))
+#define ANY       (~0u)
 
 /* clang-format off */
 static const struct step {
@@ -19,6 +20,9 @@ static const struct step {
     { IN(CLIENT_STEP) | IN(CLIENT_ASKED), "abort",    NS_SASL,   sasl_on_abort },       /* RFC 6120 6.4.4 */
     { IN(CLIENT_OPEN),                    "iq",       NS_CLIENT, register_on_iq },      /* XEP-0077 3.1 */
     { IN(CLIENT_AUTHED),                  "iq",       NS_CLIENT, bind_on_iq },          /* RFC 6120 7.6 */
+    { IN(CLIENT_AUTHED),                  "resume",   NS_SM,     sm_on_resume },        /* XEP-0198 5 */
+    { ANY,                                "resume",   NS_SM,     sm_misplaced },        /* XEP-0198 3 */
+    { ANY,                                "enable",   NS_SM,     sm_misplaced },
 };
 /* clang-format on */
 

@@ -33,6 +33,20 @@ void bind_bound(struct esession *s);
 void bind_refused(struct esession *s, const struct control_bind_refused *no);
 /* After login: a request that belongs to the negotiation. True: it was answered. */
 bool bind_late(struct client *c, struct arena *a, const struct stanza *s);
+/* sm.c: stream management (XEP-0198) */
+#define SM_PREVID_MAX 4000 /* bytes: XEP-0198 5 */
+void sm_misplaced(struct client *c, struct arena *a, struct node *n); /* not in this state: <failed/> */
+void sm_on_resume(struct client *c, struct arena *a, struct node *n);
+void sm_resumed(struct esession *s, const struct control_resumed *r);
+void sm_resume_failed(struct esession *s, const struct control_resume_failed *no);
+void sm_enabled(struct esession *s, const struct control_sm_enabled *e);
+/* In BOUND. */
+void sm_on_enable(struct client *c, struct arena *a, const struct node *n);
+void sm_on_r(struct client *c, struct arena *a, const struct node *n);
+void sm_on_a(struct client *c, struct arena *a, const struct node *n);
+void sm_late(struct client *c, struct arena *a, const struct node *n);
+void sm_handled(struct esession *s, uint32_t h);
+void sm_ask_client(struct esession *s);
 /* register.c */
 void register_on_iq(struct client *c, struct arena *a, struct node *n);
 

@@ -1,5 +1,5 @@
 /* c2s/nonza.c - elements of a bound stream that are no stanzas, by a table */
-#include "c2s/client.h"
+#include "c2s/negotiate.h"
 
 static void on_csi(struct client *c, struct arena *a, const struct node *n) /* XEP-0352 4.2 */
 {
@@ -15,6 +15,10 @@ static const struct {
 } nonzas[] = {
     { "active", NS_CSI, on_csi },
     { "inactive", NS_CSI, on_csi },
+    { "r", NS_SM, sm_on_r }, /* XEP-0198 4 */
+    { "a", NS_SM, sm_on_a },
+    { "enable", NS_SM, sm_on_enable },
+    { "resume", NS_SM, sm_late },
 };
 
 bool nonza_take(struct client *c, struct arena *a, const struct node *n)

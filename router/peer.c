@@ -104,7 +104,7 @@ void peer_stream_error(struct peer *p, enum stream_cond cond, const char *text)
         struct stream_open h = { .content_ns = NS_COMPONENT_ACCEPT };
         stream_header_write(out, &h);
     }
-    stream_error_write(out, cond, text, SLICE_NONE);
+    stream_error_write(out, cond, text, SLICE_NONE, SLICE_NONE);
     BUF_LIT(out, STREAM_END);
     conn_wrote(p->conn);
     xmlin_fini(&p->in);

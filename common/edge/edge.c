@@ -25,6 +25,9 @@ static enum rc on_failure(const struct message *m, struct why *why);
 static enum rc on_bound(const struct message *m, struct why *why);
 static enum rc on_bind_refused(const struct message *m, struct why *why);
 static enum rc on_close(const struct message *m, struct why *why);
+static enum rc on_sm_enabled(const struct message *m, struct why *why);
+static enum rc on_resumed(const struct message *m, struct why *why);
+static enum rc on_resume_failed(const struct message *m, struct why *why);
 
 static const struct handler handlers[] = {
     { CONTROL_CHALLENGE, IN(ESESSION_ASKED), on_challenge },
@@ -34,6 +37,9 @@ static const struct handler handlers[] = {
     { CONTROL_BOUND, IN(ESESSION_BINDING), on_bound },
     { CONTROL_BIND_REFUSED, IN(ESESSION_BINDING), on_bind_refused },
     { CONTROL_CLOSE, ANY_STATE, on_close },
+    { CONTROL_SM_ENABLED, IN(ESESSION_BOUND), on_sm_enabled },
+    { CONTROL_RESUMED, IN(ESESSION_RESUMING), on_resumed },
+    { CONTROL_RESUME_FAILED, IN(ESESSION_RESUMING), on_resume_failed },
 };
 
 static enum rc on_challenge(const struct message *m, struct why *why)
@@ -125,6 +131,41 @@ static enum rc on_close(const struct message *m, struct why *why)
     return RC_OK;
 }
 
+static enum rc on_sm_enabled(const struct message *m, struct why *why)
+{
+    struct control_sm_enabled c;
+    enum rc rc = control_read_sm_enabled(m->node, &c, why);
+    if (rc != RC_OK || !m->session->sm || m->session->sm->enabled)
+        return rc;
+    esm_enabled(m->session);
+    m->edge->conf.ops->on_sm_enabled(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_resumed(const struct message *m, struct why *why)
+{
+    struct control_resumed c;
+    enum rc rc = control_read_resumed(m->arena, m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_BOUND;
+    esession_jid_set(m->session, &c.full);
+    esm_resumed(m->edge, m->session, &c);
+    m->edge->conf.ops->on_resumed(m->session, &c);
+    return RC_OK;
+}
+
+static enum rc on_resume_failed(const struct message *m, struct why *why)
+{
+    struct control_resume_failed c;
+    enum rc rc = control_read_resume_failed(m->node, &c, why);
+    if (rc != RC_OK)
+        return rc;
+    m->session->state = ESESSION_AUTHED;
+    m->edge->conf.ops->on_resume_failed(m->session, &c);
+    return RC_OK;
+}
+
 /* --- frames --- */
 
 static void stray(struct edge *e, const struct rnode *from, const struct frame *f, const char *what,
@@ -206,6 +247,13 @@ static void take_control(struct edge *e, struct rnode *from, const struct frame 
     arena_give(e->conf.arenas, &a);
 }
 
+static void to_client(struct edge *e, struct esession *s, const struct slice *pieces, size_t n)
+{
+    e->conf.ops->on_stanza(s, pieces, n);
+    if (s->sm)
+        esm_wrote(e, s);
+}
+
 static void take_fanout(struct edge *e, struct rnode *from, const struct frame *f)
 {
     struct fanout fan;
@@ -226,7 +274,7 @@ static void take_fanout(struct edge *e, struct rnode *from, const struct frame *
             xmlout_value(&e->scratch, pieces[2]);
             pieces[2] = buf_get(&e->scratch);
         }
-        e->conf.ops->on_stanza(s, pieces, 5);
+        to_client(e, s, pieces, 5);
     }
 }
 
@@ -240,7 +288,7 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     } else if (f->kind == FRAME_STANZA) {
         struct esession *s = session_of(e, from, f->session);
         if (s)
-            e->conf.ops->on_stanza(s, &f->payload, 1);
+            to_client(e, s, &f->payload, 1);
     } else if (f->kind == FRAME_FANOUT) {
         take_fanout(e, from, f);
     } else if (f->kind == FRAME_CONTROL) {
@@ -317,12 +365,18 @@ static void on_bounce(void *owner, const struct frame *f)
     (void)f;
 }
 
+static void on_acked(void *owner, struct rnode *node)
+{
+    esm_acked(owner, node);
+}
+
 static const struct rlink_ops link_ops = {
     .on_node = on_node,
     .on_frame = on_frame,
     .on_bounce = on_bounce,
     .on_room = on_room,
     .on_link = on_link,
+    .on_acked = on_acked,
 };
 
 /* --- the edge --- */
@@ -333,12 +387,14 @@ struct edge *edge_new(const struct edge_conf *conf)
     e->conf = *conf;
     e->sessions = idmap_new();
     e->domains = domains_new();
+    esm_init(e);
     e->link = rlink_new(conf->loop, conf->log, conf->link, &link_ops, e);
     return e;
 }
 
 void edge_close(struct edge *e)
 {
+    esm_fini(e);
     rlink_close(e->link);
 }
 

@@ -23,6 +23,7 @@ void esession_forget(struct edge *e, struct esession *s)
 {
     if (s->id)
         idmap_remove(e->sessions, s->id);
+    esm_free(s);
     s->id = 0;
     s->node = NULL;
     s->waits = false;
@@ -127,7 +128,12 @@ void esession_bind(struct edge *e, struct esession *s, struct slice resource)
 
 void esession_send(struct edge *e, struct esession *s, struct slice bytes)
 {
-    rlink_send(e->link, s->node, FRAME_STANZA, s->id, &bytes, 1);
+    if (!s->sm) {
+        rlink_send(e->link, s->node, FRAME_STANZA, s->id, &bytes, 1);
+        return;
+    }
+    rlink_send_marked(e->link, s->node, FRAME_STANZA, s->id, sm_take(&s->sm->n), &bytes, 1);
+    sm_taken(&s->sm->n, rlink_sent(e->link, s->node));
 }
 
 void esession_csi(struct edge *e, struct esession *s, bool active)

@@ -12,7 +12,9 @@
 #define EDGE_ESESSION_H
 
 #include "common/base/arena.h"
+#include "common/base/list.h"
 #include "common/base/map.h"
+#include "common/edge/sm.h"
 #include "common/link/rlink.h"
 #include "common/xmpp/xmlin.h"
 
@@ -24,7 +26,17 @@ enum esession_state {
     ESESSION_STEP,    /* it has challenged: the client's turn */
     ESESSION_AUTHED,  /* authenticated, no resource */
     ESESSION_BINDING, /* bind was sent */
+    ESESSION_RESUMING, /* or resume: XEP-0198 5 */
     ESESSION_BOUND,
+};
+struct esession;
+struct esession_sm {       /* stream management of one session (XEP-0198) */
+    struct sm n;           /* the counts */
+    struct esession *session;
+    struct edge *edge;
+    struct link turn, waiting; /* private */
+    bool enabled;          /* the session manager has said so: what is written is counted */
+    bool answer;           /* private */
 };
 struct esession {
     uint64_t id;           /* 0: none */
@@ -35,6 +47,7 @@ struct esession {
     uint8_t state;         /* enum esession_state */
     bool escape;           /* the JID has characters that are escaped in an attribute */
     bool waits;            /* for room in the node's channel */
+    struct esession_sm *sm; /* owned; NULL: no stream management */
 };
 static inline struct slice esession_lang(const struct esession *s)
 {
@@ -58,6 +71,13 @@ struct edge_ops {
     /* The session is over (state NONE, no id): end the stream with this error. */
     void (*on_close)(struct esession *s, enum stream_cond cond, struct slice text);
     void (*on_room)(struct esession *s);   /* after esession_full: go on reading */
+    /* Stream management (XEP-0198): enabled; another session is this one's now (state BOUND); not (state AUTHED); write <a/>;
+     * write <r/>. */
+    void (*on_sm_enabled)(struct esession *s, const struct control_sm_enabled *c);
+    void (*on_resumed)(struct esession *s, const struct control_resumed *c);
+    void (*on_resume_failed)(struct esession *s, const struct control_resume_failed *c);
+    void (*on_handled)(struct esession *s, uint32_t h);
+    void (*on_ask)(struct esession *s);
     /* Of the edge. */
     void (*on_domains)(void *owner);       /* the first list, or another one */
 };
@@ -102,6 +122,17 @@ void esession_lang_set(struct esession *s, struct slice lang);                  
 void esession_bind(struct edge *e, struct esession *s, struct slice resource);         /* in AUTHED; prepared or empty */
 void esession_send(struct edge *e, struct esession *s, struct slice bytes);            /* a checked, canonical stanza */
 void esession_csi(struct edge *e, struct esession *s, bool active);                    /* in BOUND: XEP-0352 */
+/* --- stream management (XEP-0198): esm.c --- */
+/* In BOUND, once a stream: from now on each of the client's stanzas is numbered, also those that are answered here. */
+void esession_sm_enable(struct edge *e, struct esession *s, const struct control_sm_enable *c);
+void esession_resume(struct edge *e, struct esession *s, const struct control_resume *c); /* in AUTHED */
+/* With s->sm there: a stanza of the client's that is not sent on. What answers it (NULL: nothing) comes back in the session's
+ * order, so that both ends count the same. */
+void esession_echo(struct edge *e, struct esession *s, const struct node *answer);
+void esession_request(struct edge *e, struct esession *s);                  /* <r/>: on_handled follows, later */
+enum sm_ack esession_acked(struct edge *e, struct esession *s, uint32_t h); /* <a/> */
+bool esession_ask(struct esession *s); /* for a keep-alive: true: <r/> is to be written now */
+
 /* True: stop reading from the client; on_room follows. */
 bool esession_full(struct edge *e, struct esession *s);
 /* The client has gone: tells the session manager, forgets the session, frees what the esession owns. Harmless

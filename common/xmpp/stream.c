@@ -101,7 +101,8 @@ void stream_header_write(struct buf *out, const struct stream_open *h)
     buf_byte(out, '>');
 }
 
-void stream_error_write(struct buf *out, enum stream_cond cond, const char *text, struct slice content)
+void stream_error_write(struct buf *out, enum stream_cond cond, const char *text, struct slice content,
+                        struct slice app)
 {
     BUF_LIT(out, "<stream:error><");
     buf_cstr(out, stream_cond_name(cond));
@@ -120,6 +121,7 @@ void stream_error_write(struct buf *out, enum stream_cond cond, const char *text
         xmlout_text(out, slice_cstr(text));
         BUF_LIT(out, "</text>");
     }
+    buf_slice(out, app);
     BUF_LIT(out, "</stream:error>");
 }
 

@@ -60,9 +60,9 @@ struct stream_open {       /* a header to write */
     bool version_1;
 };
 void stream_header_write(struct buf *out, const struct stream_open *h); /* with the XML declaration */
-/* <stream:error> with condition and text (text may be NULL; content, for see-other-host, may be empty); the end tag
- * of the stream is not included. */
-void stream_error_write(struct buf *out, enum stream_cond cond, const char *text, struct slice content);
+/* <stream:error> with condition and text (text may be NULL; content, for see-other-host, may be empty, and so may app, the canonical
+ * application-specific condition: 4.9.4); the end tag of the stream is not included. */
+void stream_error_write(struct buf *out, enum stream_cond cond, const char *text, struct slice content, struct slice app);
 #define STREAM_END "</stream:stream>"
 /* The stream error for what xmlin_feed returned. */
 enum stream_cond stream_cond_of_xml(enum rc rc);

@@ -506,7 +506,8 @@ static void stream_management_comes_back(void **state) /* XEP-0198 */
                 resumed_out.out == 0 && slice_is(resumed_out.previd, "id"));
     control_write_resume_failed(&f->b, &no);
     assert_int_equal(control_read_resume_failed(written(f, CONTROL_RESUME_FAILED), &no_out, &f->why), RC_OK);
-    assert_true(no_out.cond == no.cond && no_out.has_h && no_out.h == 7 && no_out.too_high && no_out.sent == 9);
+    assert_true(no_out.cond == no.cond && no_out.has_h && no_out.h == 7 && no_out.too_high &&
+                no_out.sent == 9);
     control_write_echo(&f->b, parse(f, SLICE("<iq id='1' type='error'><x xmlns='y'/></iq>")));
     assert_int_equal(control_read_echo(written(f, CONTROL_ECHO), &stanza, &f->why), RC_OK);
     assert_true(node_is(stanza, "iq", NS_CLIENT) && node_is(node_child(stanza), "x", "y"));

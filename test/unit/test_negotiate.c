@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 enum { PATIENCE_MS = 20000 };
@@ -32,6 +33,7 @@ struct rlink { /* the played link and session manager */
     struct rnode node;
     bool away;
     uint64_t seq;
+    uint64_t sent, acked; /* frames: of those sent to it */
     struct buf told;
     struct reply *replies, **last;
     struct turn turn;
@@ -72,6 +74,17 @@ static void say(struct rlink *rl, uint64_t session, const char *xml)
     rl->ops->on_frame(rl->owner, &rl->node, &f);
 }
 
+/* "+N": it has committed so many of the frames; else an element. */
+static void say_or_ack(struct rlink *rl, const struct reply *r)
+{
+    if (r->xml[0] != '+') {
+        say(rl, r->session, r->xml);
+        return;
+    }
+    rl->acked = strtoull(r->xml + 1, NULL, 10);
+    rl->ops->on_acked(rl->owner, &rl->node);
+}
+
 static void on_turn(struct turn *t)
 {
     struct rlink *rl = CONTAINER(t, struct rlink, turn);
@@ -80,7 +93,7 @@ static void on_turn(struct turn *t)
     rl->last = &rl->replies;
     while (r) {
         struct reply *next = r->next;
-        say(rl, r->session, r->xml);
+        say_or_ack(rl, r);
         mem_free(r);
         r = next;
     }
@@ -99,6 +112,14 @@ static const struct {
       "<bind-refused xmlns='" NS_CONTROL "' cond='conflict'/>" },
     { "<bind xmlns='" NS_CONTROL "'", "<bound xmlns='" NS_CONTROL "' jid='a@im.example/r'/>" },
     { "jabber:iq:register", "<iq type='result' id='reg' from='im.example'/>" },
+    { "<sm-enable", "<sm-enabled xmlns='" NS_CONTROL "' id='ID' max='300'/>" },
+    { "previd='mine'",
+      "<resumed xmlns='" NS_CONTROL "' previd='mine' jid='a@im.example/old' in='7' out='9'/>" },
+    { "previd='high'", "<resume-failed xmlns='" NS_CONTROL "' cond='item-not-found' h='11' sent='9'/>" },
+    { "<resume xmlns='" NS_CONTROL "'",
+      "<resume-failed xmlns='" NS_CONTROL "' cond='item-not-found' h='3'/>" },
+    { "<message to='commit@im.example'", "+1000" },
+    { "<message to='news@im.example'", "<message from='news@im.example'/>" },
     { "<message to='close@im.example'", "<close xmlns='" NS_CONTROL "' cond='conflict'>replaced</close>" },
 };
 
@@ -107,6 +128,7 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
 {
     size_t from = rl->told.len;
     (void)to, (void)kind;
+    rl->sent++;
     for (size_t i = 0; i < n; i++)
         buf_slice(&rl->told, pieces[i]);
     buf_byte(&rl->told, '\0');
@@ -119,6 +141,26 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
             return;
         }
     }
+}
+
+void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
+                       uint64_t mark, const struct slice *pieces, size_t n)
+{
+    if (mark)
+        buf_fmt(&rl->told, "%llu:", (unsigned long long)mark);
+    rlink_send(rl, to, kind, session, pieces, n);
+}
+
+uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
+{
+    (void)node;
+    return rl->sent;
+}
+
+uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
+{
+    (void)node;
+    return rl->acked;
 }
 
 struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf,
@@ -476,6 +518,81 @@ static void a_refused_resource_may_be_followed_by_another(void **state) /* RFC 6
     PLAY(*state, TEST_SERVER, steps);
 }
 
+#define SM(element)     "<" element " xmlns='" NS_SM "'"
+#define SM_FAILED(cond) SM("failed") "><" cond " xmlns='" NS_STANZA_ERROR "'/></failed>"
+
+static void stream_management_has_its_place(void **state) /* XEP-0198 3, 5 */
+{
+    static const struct step steps[] = {
+        { HEADER SM("enable") "/>", "</stream:features>" SM_FAILED("unexpected-request"), NULL },
+        { SM("resume") " previd='mine' h='0'/>", SM_FAILED("unexpected-request"), NULL },
+        { GOOD, "<success", NULL },
+        { HEADER SM("enable") "/>", SM_FAILED("unexpected-request"), NULL },
+        { SM("resume") " h='0'/>", SM_FAILED("bad-request"), NULL },
+        { SM("resume") " previd='junk' h='-1'/>", SM_FAILED("bad-request"), NULL },
+        { SM("resume") " previd='junk' h='0'/>", SM("failed") " h='3'><item-not-found",
+          "previd='junk' h='0'" },
+        { BIND("b", "r"), "<iq type='result' id='b'>", NULL },
+        { SM("r") "/>", SM_FAILED("unexpected-request"), NULL },
+        { SM("a") " h='0'/>", SM_FAILED("unexpected-request"), NULL },
+        { SM("resume") " previd='mine' h='0'/>", SM_FAILED("unexpected-request"), NULL },
+        { SM("enable") " resume='maybe'/>", SM_FAILED("bad-request"), NULL },
+        { SM("enable") " max='0'/>", SM_FAILED("bad-request"), NULL },
+        { SM("enable") " resume='true' max='99999999999999999999999'/>",
+          SM("enabled") " id='ID' resume='true' max='300' location='c2s.example:5222'/>",
+          "resume='1' max='4294967295'" },
+        { SM("enable") "/>", SM_FAILED("unexpected-request") "<stream:error><policy-violation", "<gone" },
+    };
+    PLAY(*state, TEST_SERVER "[cluster]\nlocation = c2s.example:5222\n", steps);
+}
+
+static void stanzas_are_counted_both_ways(void **state) /* XEP-0198 4; DESIGN 2 */
+{
+    static const struct step steps[] = {
+        LOGIN,
+        { SM("enable") "/>" SM("r") "/>", SM("enabled"), NULL },
+        { "<message to='b@im.example'/><iq type='get' id='none'/>", NULL,
+          "1:<message to='b@im.example'/>2:<echo xmlns='" NS_CONTROL "'><iq" },
+        { SM("r") "/><message to='commit@im.example'/>", SM("a") " h='2'/>", "3:<message" },
+        { SM("r") "/>" SM("r") "/>", SM("a") " h='3'/>", NULL },
+        { "<message to='news@im.example'/>", "<message from='news@im.example'/>" SM("r") "/>", NULL },
+        { SM("a") " h=''/>" SM("a") " h='1'/>", SM_FAILED("bad-request"),
+          "<acked xmlns='" NS_CONTROL "' h='1'/>" },
+        { SM("a") " h='2'/>",
+          "<stream:error><undefined-condition xmlns='" NS_STREAM_ERROR "'/><text xmlns='" NS_STREAM_ERROR
+          "' xml:lang='en'>more was acknowledged than was sent</text>" SM(
+              "handled-count-too-high") " h='2' send-count='1'/></stream:error></stream:stream>",
+          "<gone xmlns='" NS_CONTROL "'/>" },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void a_session_is_taken_over(void **state) /* XEP-0198 5 */
+{
+    static const struct step steps[] = {
+        { HEADER, "</stream:features>", NULL },
+        { GOOD, "<success", NULL },
+        { HEADER, "<bind", NULL },
+        { SM("resume") " previd='mine' h='9'/>", SM("resumed") " h='7' previd='mine'/>", "h='9'" },
+        { SM("r") "/>", SM("a") " h='7'/>", NULL },
+        { "<message to='news@im.example'/>", SM("r") "/>", "8:<message" },
+        { SM("a") " h='10'/>", NULL, "<acked xmlns='" NS_CONTROL "' h='10'/>" },
+        { SM("enable") "/>", "</stream:stream>", NULL },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void a_resumption_that_claims_too_much(void **state) /* XEP-0198 6 */
+{
+    static const struct step steps[] = {
+        { HEADER, "</stream:features>", NULL },
+        { GOOD, "<success", NULL },
+        { HEADER, "<bind", NULL },
+        { SM("resume") " previd='high' h='11'/>", "h='11' send-count='9'/></stream:error>", NULL },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
 static void check_ends(struct bench *b, const struct step *before, size_t n, const char *sends,
                        const char *sees)
 {
@@ -543,6 +660,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(registration_before_login, setup, teardown),
         cmocka_unit_test_setup_teardown(registration_where_it_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_resource_may_be_followed_by_another, setup, teardown),
+        cmocka_unit_test_setup_teardown(stream_management_has_its_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(stanzas_are_counted_both_ways, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_is_taken_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_resumption_that_claims_too_much, setup, teardown),
         cmocka_unit_test(what_ends_the_stream),
     };
     return cmocka_run_group_tests_name("negotiate", tests, NULL, NULL);

@@ -91,8 +91,8 @@ static void headers_and_errors_are_written(void **state)
     stream_header_write(
         &b, &(struct stream_open){
                 .content_ns = NS_CLIENT, .from = SLICE("a'b"), .id = SLICE("1"), .version_1 = true });
-    stream_error_write(&b, STREAM_SEE_OTHER_HOST, NULL, SLICE("[::1]:<5222"));
-    stream_error_write(&b, STREAM_RESET, "new <certificate>", SLICE_NONE);
+    stream_error_write(&b, STREAM_SEE_OTHER_HOST, NULL, SLICE("[::1]:<5222"), SLICE_NONE);
+    stream_error_write(&b, STREAM_RESET, "new <certificate>", SLICE_NONE, SLICE("<x xmlns='y'/>"));
     buf_byte(&b, '\0');
     assert_string_equal(b.p,
                         "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAM
@@ -100,7 +100,7 @@ static void headers_and_errors_are_written(void **state)
                         "<stream:error><see-other-host xmlns='" NS_STREAM_ERROR
                         "'>[::1]:&lt;5222</see-other-host></stream:error>"
                         "<stream:error><reset xmlns='" NS_STREAM_ERROR "'/><text xmlns='" NS_STREAM_ERROR
-                        "' xml:lang='en'>new &lt;certificate&gt;</text></stream:error>");
+                        "' xml:lang='en'>new &lt;certificate&gt;</text><x xmlns='y'/></stream:error>");
     buf_fini(&b);
 }
 
