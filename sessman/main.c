@@ -38,6 +38,7 @@ static const struct metric_def metrics[] = {
     [M_LIMIT_SESSIONS] = { "bulkhead_sessman_limit_sessions", METRIC_COUNTER, "Bindings refused: limit sessions_per_account" },
     [M_LIMIT_DIRECTED] = { "bulkhead_sessman_limit_directed", METRIC_COUNTER, "Directed presences refused: limit directed_presences" },
     [M_LIMIT_FRAME] = { "bulkhead_sessman_limit_frame", METRIC_COUNTER, "Stanzas and answers larger than a frame" },
+    [M_FORGED_MARKS] = { "bulkhead_sessman_forged_marks", METRIC_COUNTER, "Elements taken out of messages that only this server may add" },
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
     [M_EDGE_OVERFLOWS] = { "bulkhead_sessman_edge_overflows", METRIC_COUNTER, "Edges whose sessions were ended: limit edge_backlog" },

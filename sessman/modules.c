@@ -2,13 +2,15 @@
 
 #include "common/base/mem.h"
 
-extern const struct module mod_register, mod_roster, mod_subscription, mod_presence, mod_carbons,
-    mod_commands, mod_admin, mod_disco, mod_ping, mod_version, mod_time, mod_offline, mod_cputime;
+extern const struct module mod_stanzaid, mod_register, mod_roster, mod_subscription, mod_presence,
+    mod_carbons, mod_commands, mod_admin, mod_disco, mod_ping, mod_version, mod_time, mod_offline,
+    mod_cputime;
 
 /* In running order: earlier rows see a stanza first. */
 const struct module *const modules[] = {
-    &mod_register, &mod_roster, &mod_subscription, &mod_presence, &mod_carbons, &mod_commands, &mod_admin,
-    &mod_disco,    &mod_ping,   &mod_version,      &mod_time,     &mod_offline, &mod_cputime,  NULL,
+    &mod_stanzaid, &mod_register, &mod_roster,  &mod_subscription, &mod_presence,
+    &mod_carbons,  &mod_commands, &mod_admin,   &mod_disco,        &mod_ping,
+    &mod_version,  &mod_time,     &mod_offline, &mod_cputime,      NULL,
 };
 
 /* Rows of iq by namespace; rows of messages and presence as lists, since each row sees all of them. */
