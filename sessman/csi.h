@@ -1,10 +1,10 @@
 /* sessman/csi.h - client state indication (XEP-0352): what a client that nobody looks at need not hear at once
  *
  * While a session is inactive two kinds of stanzas are held back: presence (available and unavailable), of which only the newest of each
- * full JID is kept, and messages that say nothing but a chat state (XEP-0085), the newest of each sender. Everything else goes at once, and
- * before it, in order, what is held: so a client never sees anything out of order. It is also sent when the client is active again, and at
- * the limits [csi] stanzas, bytes and time. A session that ends takes it along. What is held has not been numbered (XEP-0198): that
- * happens when it is sent.
+ * full JID is kept, and messages that say nothing but a chat state (XEP-0085), the newest of each sender; which of them is an option.
+ * Everything else goes at once, and before it, in order, what is held: so a client never sees anything out of order. What is held is also
+ * sent when the client is active again, and at the limits [csi] stanzas, bytes and time. A session that ends takes it along. It has not
+ * been numbered (XEP-0198) yet: that happens when it is sent.
  *
  * An active session owns nothing here (session->csi is NULL). */
 #ifndef SESSMAN_CSI_H
@@ -12,20 +12,25 @@
 
 #include "sessman/session.h"
 
-enum csi_class {
-    CSI_IMPORTANT,
-    CSI_PRESENCE,  /* of a full JID */
-    CSI_CHATSTATE, /* and nothing else, of a full JID */
-};
-/* Pure. A presence that answers the client's own doing (an error, status 110 of a room: XEP-0045 7.2.2) is important. */
+enum csi_class { CSI_IMPORTANT, CSI_PRESENCE, CSI_CHATSTATE };
+enum csi_policy { CSI_HOLD_ALL, CSI_HOLD_PRESENCE, CSI_HOLD_NOTHING }; /* [csi] hold */
+/* Pure. Presence that answers the client's own doing (an error, status 110 of a room: XEP-0045 7.2.2) is important. A carbon is what is
+ * in it. */
 enum csi_class csi_class_of(const struct node *stanza);
 
-/* The client says (a control message of its edge). Sends what is held when active. */
+/* The client says so (a control message of its edge). Sends what is held when active. */
 void csi_set(struct sessman *sm, struct session *s, bool active);
-/* For out.c, for a session with csi: true if the stanza is held; false: it is to be sent now, and what was held has been. to_at: where the
- * edge puts " to='…'"; CSI_TO: it is in the stanza. */
-#define CSI_TO SIZE_MAX
-bool csi_hold(struct sessman *sm, uint64_t ticket, struct session *s, struct slice stanza, size_t to_at);
+
+/* What one stanza is, found out once for all the sessions it goes to; zeroed before the first. */
+struct csi_what {
+    bool known;
+    enum csi_class class;
+    uint64_t key; /* whose newest it is */
+};
+/* For out.c: true if the stanza is held. False: it is to be sent now, and what was held has been. to_at: where the
+ * edge puts " to='…'"; CSI_HAS_TO: it is in the stanza. */
+#define CSI_HAS_TO SIZE_MAX
+bool csi_hold(struct csi *c, uint64_t ticket, struct slice stanza, size_t to_at, struct csi_what *what);
 void csi_free(struct csi **c); /* with what is held */
 
 #endif

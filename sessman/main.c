@@ -44,6 +44,8 @@ static const struct metric_def metrics[] = {
     [M_EDGE_OVERFLOWS] = { "bulkhead_sessman_edge_overflows", METRIC_COUNTER, "Edges whose sessions were ended: limit edge_backlog" },
     [M_CARBONS] = { "bulkhead_sessman_carbons", METRIC_COUNTER, "Carbon copies made" },
     [M_CARBONS_FORGED] = { "bulkhead_sessman_carbons_forged", METRIC_COUNTER, "Messages with carbons of others, which were taken out" },
+    [M_CSI_HELD] = { "bulkhead_sessman_csi_held", METRIC_COUNTER, "Stanzas held back from inactive clients" },
+    [M_CSI_DROPPED] = { "bulkhead_sessman_csi_dropped", METRIC_COUNTER, "Of those, the ones that a newer one replaced" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */

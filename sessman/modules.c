@@ -2,15 +2,32 @@
 
 #include "common/base/mem.h"
 
-extern const struct module mod_stanzaid, mod_register, mod_roster, mod_subscription, mod_presence,
-    mod_carbons, mod_commands, mod_admin, mod_disco, mod_ping, mod_version, mod_time, mod_offline,
-    mod_cputime;
-
 /* In running order: earlier rows see a stanza first. */
+#define MODULES(X)                                                                                           \
+    X(mod_stanzaid)                                                                                          \
+    X(mod_register)                                                                                          \
+    X(mod_roster)                                                                                            \
+    X(mod_subscription)                                                                                      \
+    X(mod_presence)                                                                                          \
+    X(mod_carbons)                                                                                           \
+    X(mod_csi)                                                                                               \
+    X(mod_commands)                                                                                          \
+    X(mod_admin)                                                                                             \
+    X(mod_disco)                                                                                             \
+    X(mod_ping)                                                                                              \
+    X(mod_version)                                                                                           \
+    X(mod_time)                                                                                              \
+    X(mod_offline)                                                                                           \
+    X(mod_cputime)
+
+#define X(name) extern const struct module name;
+MODULES(X)
+#undef X
 const struct module *const modules[] = {
-    &mod_stanzaid, &mod_register, &mod_roster,  &mod_subscription, &mod_presence,
-    &mod_carbons,  &mod_commands, &mod_admin,   &mod_disco,        &mod_ping,
-    &mod_version,  &mod_time,     &mod_offline, &mod_cputime,      NULL,
+#define X(name) &name,
+    MODULES(X)
+#undef X
+        NULL,
 };
 
 /* Rows of iq by namespace; rows of messages and presence as lists, since each row sees all of them. */

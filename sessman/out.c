@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "sessman/account.h"
+#include "sessman/csi.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 
@@ -166,6 +167,9 @@ bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, s
 {
     if (!fits(sm, stanza))
         return false;
+    struct csi_what what = { 0 };
+    if (s->csi && csi_hold(s->csi, ticket, stanza, CSI_HAS_TO, &what))
+        return true;
     to_session(sm, ticket, s, FRAME_STANZA, stanza);
     return true;
 }
@@ -190,12 +194,10 @@ static void fanout_to_edge(struct sessman *sm, uint64_t ticket, struct edge *e, 
     buf_fini(&head);
 }
 
-void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
-                struct slice stanza, size_t to_at)
+static void fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
+                   struct slice stanza, size_t to_at)
 {
     uint64_t ids[FANOUT_MAX];
-    if (!fits(sm, stanza))
-        return;
     metric_add(sm->metrics, M_FANOUT_COPIES, n);
     /* One frame an edge; edges are few, so each pass picks out one edge's sessions. */
     for (size_t first = 0; first < n; first++) {
@@ -218,6 +220,40 @@ void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sess
         if (k)
             fanout_to_edge(sm, ticket, e, ids, k, stanza, to_at);
     }
+}
+
+/* Some have inactive clients, which may not get it now. */
+static void fanout_to_active(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
+                             struct slice stanza, size_t to_at)
+{
+    struct session *now[64];
+    struct csi_what what = { 0 };
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (sessions[i]->csi && csi_hold(sessions[i]->csi, ticket, stanza, to_at, &what))
+            continue;
+        now[k++] = sessions[i];
+        if (k == sizeof now / sizeof *now) {
+            fanout(sm, ticket, now, k, stanza, to_at);
+            k = 0;
+        }
+    }
+    if (k)
+        fanout(sm, ticket, now, k, stanza, to_at);
+}
+
+void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
+                struct slice stanza, size_t to_at)
+{
+    bool inactive = false;
+    if (!fits(sm, stanza))
+        return;
+    for (size_t i = 0; i < n && !inactive; i++)
+        inactive = sessions[i]->csi != NULL;
+    if (inactive)
+        fanout_to_active(sm, ticket, sessions, n, stanza, to_at);
+    else
+        fanout(sm, ticket, sessions, n, stanza, to_at);
 }
 
 bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza)

@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "sessman/account.h"
 #include "sessman/auth.h"
+#include "sessman/csi.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
@@ -243,6 +244,7 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
                      struct node *n)
 {
     struct slice resource;
+    bool active;
     switch (kind) {
     case CONTROL_AUTH:
     case CONTROL_RESPONSE:
@@ -254,6 +256,10 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
             bind_start(sm, s, a, resource);
         else
             refuse(sm, s, COND_BAD_REQUEST, "no such resource");
+        break;
+    case CONTROL_CSI:
+        if (s->account && control_read_csi(n, &active, NULL) == RC_OK)
+            csi_set(sm, s, active);
         break;
     case CONTROL_GONE:
         session_end(sm, s);
@@ -381,6 +387,7 @@ void session_end(struct sessman *sm, struct session *s)
     login_free(&s->login);
     if (s->account)
         account_release(sm, s->account);
+    csi_free(&s->csi);
     mem_free(s->presence);
     mem_free(s->jid);
     mem_free(s);

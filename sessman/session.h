@@ -21,6 +21,7 @@ struct session {
     struct link in_account;        /* account->sessions; bound ones */
     struct edge *edge;
     uint64_t id;
+    struct csi *csi;               /* XEP-0352: what is held back; NULL: the client is active */
     struct account *account;       /* NULL: not bound */
     struct login *login;           /* NULL: bound */
     char *jid;                     /* full JID text; NULL: not bound */
@@ -41,7 +42,6 @@ struct session {
     uint64_t ticket;               /* highest ticket that its stanzas caused */
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
-    struct csi *csi;               /* XEP-0352: what is held back; NULL: the client is active */
     bool carbons;                  /* XEP-0280 */
     bool dirty;                    /* its row is to be written at the end of this turn */
 };

@@ -51,6 +51,10 @@ struct sessman_conf {
     int offline_over;                /* enum offline_over */
     /* [session] */
     int conflict; /* enum conflict_policy */
+    /* [csi] */
+    int csi_hold; /* enum csi_policy */
+    uint32_t csi_stanzas_max, csi_ms;
+    size_t csi_bytes_max;
     /* [contact] XEP-0157 */
     struct conf_list contact_abuse, contact_admin, contact_security, contact_support;
 };
@@ -117,7 +121,9 @@ enum sessman_metric {
     M_SESSIONS, M_ACCOUNTS_LOADED, M_LOGINS, M_AUTH_FAILED, M_STANZAS_IN, M_STANZAS_OUT, M_FANOUT_COPIES,
     M_ERRORS_SENT, M_OFFLINE_STORED, M_OFFLINE_DELIVERED, M_OFFLINE_REFUSED, M_BAD_FRAMES, M_REGISTERED,
     M_LIMIT_ROSTER, M_LIMIT_SESSIONS, M_LIMIT_DIRECTED, M_LIMIT_FRAME, M_BOUNCES, M_COMMITS, M_COMMIT_TIME,
-    M_EDGE_OVERFLOWS, M_CARBONS, M_CARBONS_FORGED, M_FORGED_MARKS,
+    M_EDGE_OVERFLOWS, M_CARBONS, M_CARBONS_FORGED,
+    M_CSI_HELD, M_CSI_DROPPED,
+    M_FORGED_MARKS,
     SESSMAN_METRICS
 };
 
