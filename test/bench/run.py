@@ -9,8 +9,9 @@ time of all processes of the server together, memory the sum of their PSS, kerne
 
 Scenes: idle (memory of a session, plain and TLS; all log in, some chat beside them, all leave), churn (20,000 clients
 come and leave: what memory stays), storm (c2s, then sessman, is killed with -9 and all clients come back at once),
-login (contacts away), chat1, chat16, rate, presence, offline, relay (the floor: the same traffic through a bare TCP
-relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
+login (contacts away), chat1, chat16, rate, presence, offline (with archiving off), archived (chat and rate again, archived for
+both sides), burst (10,000 offline messages for one account beside a chat), mam (pages out of an archive of --rows), expiry
+(100,000 rows past their age beside 1,000 messages a second), relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
 machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
 import argparse
@@ -26,12 +27,14 @@ import sys
 import tempfile
 import time
 
+from archive import DAY_MS, Asker, archive_switch, fill, rows_left
 from measure import BenchError, Load, Perf, cpu, cpu_between, pss_within
 from servers import SERVERS
 from table import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "relay")
+SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "relay")
+ARCHIVE_SCENES = {"archived", "burst", "mam", "expiry"}
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -143,8 +146,11 @@ class Bench:
             time.sleep(0.2)
         self.server.note_processes()
 
-    def restart(self):
+    def restart(self, archive=None, days=0):
+        """archive: from now on messages are archived, or not."""
         self.server.stop()
+        if archive is not None and self.args.server == "bulkhead":
+            archive_switch(self.server.folder, archive, days)
         self.start()
 
     # -- scenes
@@ -307,24 +313,26 @@ class Bench:
             result = self.judge(key, g.finish())[0]
         return result, self.split(key, used, result.get(piece, 0), "us")
 
-    def chat(self, in_flight):
-        key = f"chat{in_flight}"
+    def chat(self, in_flight, prefix=""):
+        key = f"{prefix}chat{in_flight}"
         command = self.command("chat", count=2 * self.args.pairs, in_flight=in_flight, seconds=self.args.seconds, phases=True,
                                scram_cache=os.path.join(self.folder, "scram0"))
         result, us = self.phased(key, command, "delivered")
         self.figures[f"{key}_us"], self.figures[f"{key}_per_s"] = us, result["delivered_per_s"]
         self.figures[f"{key}_p50_ms"] = result["latency_us"]["p50"] / 1e3
-        if in_flight > 1 and "router" in self.splits[key]:  # a message passes it twice
+        if not prefix and in_flight > 1 and "router" in self.splits[key]:  # a message passes it twice
             self.figures["router_frame_us"] = self.splits[key]["router"] / 2
-        self.note(f"chat, {in_flight} in flight: {us:.2f} us, {result['delivered_per_s']:.0f} a second")
+        self.note(f"{prefix}chat, {in_flight} in flight: {us:.2f} us, {result['delivered_per_s']:.0f} a second")
 
-    def rate(self):
+    def rate(self, prefix=""):
         command = self.command("rate", count=2 * self.args.pairs, rate=1000, seconds=2 * self.args.seconds, phases=True,
                                scram_cache=os.path.join(self.folder, "scram0"))
-        result, us = self.phased("rate", command, "delivered")
-        self.figures.update(rate_us=us, rate_p50_ms=result["latency_us"]["p50"] / 1e3,
-                            rate_p99_ms=result["latency_us"]["p99"] / 1e3)
-        self.note(f"1,000 a second: p50 {self.figures['rate_p50_ms']:.3f} ms, p99 {self.figures['rate_p99_ms']:.3f} ms")
+        result, us = self.phased(f"{prefix}rate", command, "delivered")
+        latency = {k: v / 1e3 for k, v in result["latency_us"].items()}
+        for key in ("p50", "p99", "max"):
+            self.figures[f"{prefix}rate_{key}_ms"] = latency[key]
+        self.figures[f"{prefix}rate_us"] = us
+        self.note(f"{prefix}1,000 a second: p50 {latency['p50']:.3f} ms, p99 {latency['p99']:.3f} ms, max {latency['max']:.1f} ms")
 
     def presence(self):
         command = self.command("presence", count=8 * BLOCK, window=16, seconds=self.args.seconds, phases=True,
@@ -352,6 +360,88 @@ class Bench:
         self.figures["offline_store_us"] = store
         self.figures["offline_fetch_us"] = (fetch["offline_fetch"] - fetch["offline_none"]) / rest
         self.note(f"offline: store {store:.1f} us, deliver {self.figures['offline_fetch_us']:.1f} us")
+
+    # -- the journal
+
+    def archived(self):
+        """The same chat, each message in both archives before it is acknowledged."""
+        before = self.server.commit_times()
+        self.chat(1, "archived_")
+        self.chat(16, "archived_")
+        middle = self.server.commit_times()
+        self.rate("archived_")
+        for key, a, b in (("chat", before, middle), ("rate", middle, self.server.commit_times())):
+            for q in (0.5, 0.99):
+                self.figures[f"commit_{key}_p{q * 100:.0f}_ms"] = percentile(a, b, q)
+
+    def burst(self):
+        """One account gets 10,000 offline messages while others chat: what it costs them."""
+        messages, cache = 10000, os.path.join(self.folder, "scram0")
+        first = 2 * self.args.pairs  # none of those that chat
+        store = self.command("offline-store", first=first, count=1, messages=messages, phases=True, scram_cache=cache, timeout=120)
+        self.phased("burst_store", store, "sent")
+        chat = self.command("rate", count=2 * self.args.pairs, rate=1000, seconds=10, scram_cache=cache)
+        with self.load([chat], 120) as beside:
+            time.sleep(3)
+            began = time.monotonic()
+            fetch = self.command("offline-fetch", first=first + 1, count=1, messages=messages, scram_cache=cache, timeout=120)
+            with self.load([fetch], 120) as g:
+                self.judge("burst_fetch", g.finish())
+            self.figures["burst_s"] = time.monotonic() - began
+            result = self.judge("burst_beside", beside.finish())[0]
+        self.figures["burst_beside_p99_ms"] = result["latency_us"]["p99"] / 1e3
+        self.figures["burst_beside_max_ms"] = result["latency_us"]["max"] / 1e3
+        self.note(f"burst: {messages} in {self.figures['burst_s']:.2f} s, beside them p99 "
+                  f"{self.figures['burst_beside_p99_ms']:.2f} ms, max {self.figures['burst_beside_max_ms']:.1f} ms")
+
+    def mam(self):
+        """Pages of 50 out of the first, the middle and the last part of an archive."""
+        rows, pages = self.args.rows, 200
+        self.server.stop()
+        fill(self.server.folder, self.args.domain, "user0", rows, int(time.time() * 1000))
+        began = time.monotonic()
+        self.start()
+        self.figures["mam_start_s"] = time.monotonic() - began
+        asker = Asker(self.server.port, self.args.domain, "user0", "bench-secret")
+        middle = self.middle(asker, rows)
+        for key, first in (("first", ""), ("middle", f"<after>{middle}</after>"), ("last", "<before/>")):
+            rsm, times, before = first, [], self.server.cpu()
+            for _ in range(pages):
+                n, low, high, took = asker.page(f"<max>50</max>{rsm}")
+                if n != 50:
+                    raise BenchError(f"a page of {n}")
+                times.append(took)
+                rsm = f"<before>{low}</before>" if key == "last" else f"<after>{high}</after>"
+            self.figures[f"mam_{key}_ms"] = self.split(f"mam_{key}", cpu_between(before, self.server.cpu(), self.server.names),
+                                                       pages, "ms")
+            self.figures[f"mam_{key}_p50_ms"] = sorted(times)[pages // 2] * 1e3
+        asker.close()
+        self.note(f"mam: a page out of {rows} rows, CPU: first {self.figures['mam_first_ms']:.2f}, middle "
+                  f"{self.figures['mam_middle_ms']:.2f}, last {self.figures['mam_last_ms']:.2f} ms")
+
+    def middle(self, asker, rows):
+        """An id from the middle of the archive: large pages up to there are what takes the time of this scene."""
+        after, done = "", 0
+        while done < rows // 2:
+            n, _, high, _ = asker.page(f"<max>250</max>{after}")
+            done += n
+            after = f"<after>{high}</after>"
+        return high
+
+    def expiry(self):
+        """100,000 rows are past their age while messages flow."""
+        rows, cutoff = 100000, int(time.time() * 1000) - 30 * DAY_MS
+        self.server.stop()
+        fill(self.server.folder, self.args.domain, "user1", rows, cutoff - DAY_MS, step_ms=10)
+        self.restart(True, days=30)
+        began = time.monotonic()
+        self.rate("expiry_")
+        while rows_left(self.server.folder, cutoff):
+            if time.monotonic() > began + 300:
+                raise BenchError(f"{rows_left(self.server.folder, cutoff)} rows past their age are left")
+            time.sleep(0.5)
+        self.figures["expiry_s"] = time.monotonic() - began
+        self.note(f"expiry: {rows} rows gone after {self.figures['expiry_s']:.1f} s")
 
     def relay(self):
         port = self.server.port + 2000
@@ -391,6 +481,7 @@ class Bench:
         accounts = max([8 * BLOCK, 2 * self.args.pairs, *wanted])
         if set(only) != {"relay"}:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
+            self.restart(False)
         steps = []
         for n, count in enumerate(sessions if "idle" in only else ()):
             suffix = "" if n == 0 else f"_{count}"
@@ -398,12 +489,19 @@ class Bench:
                 steps.append(("idle", lambda count=count, tls=tls, suffix=suffix: self.idle(count, tls, suffix)))
         steps += [("churn", lambda: self.churn(accounts)), ("storm", lambda: self.storm(accounts)),
                   ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)), ("chat16", lambda: self.chat(16)),
-                  ("rate", self.rate), ("presence", self.presence), ("offline", self.offline), ("relay", self.relay)]
+                  ("rate", self.rate), ("presence", self.presence), ("offline", self.offline), ("archived", self.archived), ("burst", self.burst),
+                  ("mam", self.mam), ("expiry", self.expiry), ("relay", self.relay)]
+        archiving = False
         for name, step in steps:
             if name not in only:
                 continue
             try:
-                if name == "login" and {"idle", "churn", "storm"} & set(only):
+                if name in ARCHIVE_SCENES and self.args.server != "bulkhead":
+                    continue
+                if name in ARCHIVE_SCENES and not archiving:
+                    self.restart(True)
+                    archiving = True
+                elif name == "login" and {"idle", "churn", "storm"} & set(only):
                     self.restart()
                 step()
             except (BenchError, subprocess.SubprocessError, OSError, ValueError, KeyError) as e:
@@ -415,6 +513,13 @@ class Bench:
     def close(self):
         self.server.stop()
         self.log.close()
+
+
+def percentile(before, after, q):
+    """Milliseconds under which so many of the observations between two states of a histogram lie: an upper bound."""
+    counts = sorted((le, n - before.get(le, 0)) for le, n in after.items())
+    total = counts[-1][1] if counts else 0
+    return next((le * 1e3 for le, n in counts if total and n >= total * q), 0.0)
 
 
 def machine():
@@ -436,6 +541,7 @@ def arguments():
     p.add_argument("--seconds", type=int, help="length of a scene (10; quick: 3)")
     p.add_argument("--pairs", type=int, default=52, help="that chat (52)")
     p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
+    p.add_argument("--rows", type=int, help="of the archive that is asked (1,000,000; quick: 100,000)")
     p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
     p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",
                    help="write into a configuration file of ours after init; may be given again")
@@ -448,6 +554,7 @@ def arguments():
     args = p.parse_args()
     args.sessions = [int(n) for n in (args.sessions or ("1040" if args.quick else "5000,15000")).split(",")]
     args.seconds = args.seconds or (3 if args.quick else 10)
+    args.rows = args.rows or (100000 if args.quick else 1000000)
     args.loadgen = os.path.join(args.build, "loadgen")
     args.relay = os.path.join(args.build, "relay")
     args.json = args.json or os.path.join(args.build, "bench.json")

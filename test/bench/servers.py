@@ -4,6 +4,7 @@ Each is started in a folder of its own on loopback ports, with open registration
 port, tls_port, start(), stop(), cpu(), pss(). Only processes that were started here are ever ended, by their id."""
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -106,6 +107,9 @@ def set_option(path, section, option, value):
 NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "byte_rate", 0))
 # New passwords cost no more than they must: registering is no part of any scene, and a login does not pay for it.
 QUICK_KEYS = (("sessman.conf", "auth", "iterations", 4096),)
+# One sender fills one account's storage.
+MANY_OFFLINE = (("sessman.conf", "limits", "offline_messages", 100000), ("sessman.conf", "offline", "per_pair", 100000))
+BUCKET = re.compile(r'bulkhead_sessman_commit_seconds_bucket{[^}]*le="([0-9.e+-]+)"[^}]*} ([0-9]+)')
 
 
 class Bulkhead(Server):
@@ -116,6 +120,11 @@ class Bulkhead(Server):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise BenchError(f"bulkheadctl {args[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def commit_times(self):
+        """Of the store's commits so far: seconds → how many took no longer."""
+        return {float(le): int(n) for le, n in BUCKET.findall(self.tool("tell", "sessman-1", "metrics"))}
 
     def init(self):
         for program in ("bulkhead", "bulkheadctl"):
@@ -123,7 +132,7 @@ class Bulkhead(Server):
                 raise BenchError(f"{self.build}/{program} is not built")
         self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
                   "--register", "open")
-        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *self.settings):
+        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *MANY_OFFLINE, *self.settings):
             set_option(os.path.join(self.folder, file), section, option, value)
 
     def command(self):
