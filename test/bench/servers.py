@@ -108,7 +108,7 @@ NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "
 # New passwords cost no more than they must: registering is no part of any scene, and a login does not pay for it.
 QUICK_KEYS = (("sessman.conf", "auth", "iterations", 4096),)
 # One sender fills one account's storage.
-MANY_OFFLINE = (("sessman.conf", "limits", "offline_messages", 100000), ("sessman.conf", "offline", "per_pair", 100000))
+MANY_OFFLINE = (("sessman.conf", "limits", "offline_messages", 100000), ("sessman.conf", "offline", "per_sender", 100000))
 BUCKET = re.compile(r'bulkhead_sessman_commit_seconds_bucket{[^}]*le="([0-9.e+-]+)"[^}]*} ([0-9]+)')
 
 
