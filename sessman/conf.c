@@ -24,6 +24,7 @@ static const struct option options[] = {
     OPTION_UINT("limits", "roster_items", struct sessman_conf, roster_items_max, "2000", "10", "100000", RELOAD),
     OPTION_UINT("limits", "offline_messages", struct sessman_conf, offline_max, "10000", "0", "10000000", RELOAD),
     OPTION_UINT("limits", "directed_presences", struct sessman_conf, directed_max, "500", "10", "100000", RELOAD),
+    OPTION_UINT("limits", "amp_rules", struct sessman_conf, amp_rules_max, "32", "1", "1000", RELOAD),
     OPTION_UINT("limits", "accounts_idle", struct sessman_conf, accounts_idle_max, "200", "0", "1000000", RELOAD),
     OPTION_BYTES("limits", "stanza_size", struct sessman_conf, stanza_max, "1m", "10000", "16m", RESTART),
     OPTION_BYTES("limits", "edge_backlog", struct sessman_conf, edge_backlog_max, "64m", "8m", "64g", RELOAD),

@@ -115,22 +115,28 @@ static void act(struct incoming *in, enum deliver_action action, const struct se
 
 /* A resource is addressed by its full JID when it is bound; presence and messages also reach one that is not
  * available (RFC 6121 8.5.3.1: connected resource). */
+enum deliver_action deliver_plan(const struct incoming *in, const struct session **match, int *best)
+{
+    enum deliver_situation sit = situation_of(in->target, best);
+    enum deliver_to to = DELIVER_BARE;
+    *match = NULL;
+    if (in->to == TO_RESOURCE) {
+        *match = in->target ? account_session(in->target, in->st.to.resource) : NULL;
+        to = *match ? DELIVER_FULL_MATCH : DELIVER_FULL_NO_MATCH;
+    }
+    return deliver_decide(to, sit, in->st.type);
+}
+
 void deliver(struct incoming *in)
 {
-    const struct session *match = NULL;
+    const struct session *match;
     int best;
     if (in->to == TO_DOMAIN || in->to == TO_NOBODY || in->to == TO_BEFORE_LOGIN) {
         if (in->st.kind != STANZA_PRESENCE)
             in_error(in, COND_SERVICE_UNAVAILABLE, NULL);
         return;
     }
-    enum deliver_situation sit = situation_of(in->target, &best);
-    enum deliver_to to = DELIVER_BARE;
-    if (in->to == TO_RESOURCE) {
-        match = in->target ? account_session(in->target, in->st.to.resource) : NULL;
-        to = match ? DELIVER_FULL_MATCH : DELIVER_FULL_NO_MATCH;
-    }
-    enum deliver_action action = deliver_decide(to, sit, in->st.type);
+    enum deliver_action action = deliver_plan(in, &match, &best);
     if (action == DELIVER_BEST && journal_replaying(in->target))
         action = DELIVER_STORE; /* behind those that are being delivered: order */
     act(in, action, match, best);

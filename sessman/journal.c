@@ -94,6 +94,8 @@ static void replay_row(struct replay *r, struct arena *a, const struct store_val
         LOG_ERROR(&log, "journal_row_bad", F_STR("account", r->a->bare), F_INT("pos", row[0].i), F_WHY(&why));
         return;
     }
+    if (offline_expired(r->sm, a, n))
+        return;
     delay_add(a, n, account_domain(r->a), row[1].i, "Offline storage");
     deliver_to_session(r->sm, 0, r->s, n);
     metric_add(r->sm->metrics, M_OFFLINE_DELIVERED, 1);

@@ -5,6 +5,7 @@
 /* In running order: earlier rows see a stanza first. */
 #define MODULES(X)                                                                                           \
     X(mod_stanzaid)                                                                                          \
+    X(mod_amp)                                                                                               \
     X(mod_register)                                                                                          \
     X(mod_roster)                                                                                            \
     X(mod_subscription)                                                                                      \

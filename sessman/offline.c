@@ -1,5 +1,7 @@
 #include "sessman/offline.h"
 
+#include "common/base/clock.h"
+#include "common/xmpp/amp.h"
 #include "sessman/journal.h"
 #include "sessman/pathfilter.h"
 
@@ -46,6 +48,30 @@ bool offline_admit(struct incoming *in, uint64_t kept, uint64_t kept_of_sender)
     if (fate == OFFLINE_REFUSE)
         in_error(in, COND_SERVICE_UNAVAILABLE, "no message is kept for this account now");
     return false;
+}
+
+enum offline_fate offline_outlook(const struct incoming *in)
+{
+    return offline_decide(in->sm, in->target, &in->st, in->target->offline_n, 0);
+}
+
+bool offline_expired(struct sessman *sm, struct arena *a, struct node *message)
+{
+    struct amp amp;
+    struct stanza st;
+    enum stanza_cond cond;
+    const struct amp_rule *rule;
+    if (!node_find(message, "amp", NS_AMP) || stanza_read(a, message, &st, &cond) != RC_OK || !st.has_from ||
+        !st.has_to || amp_read(a, &st, SIZE_MAX, &amp) != AMP_FINE)
+        return false;
+    rule = amp_expired(&amp, clock_wall_ms());
+    if (!rule)
+        return false;
+    metric_add(sm->metrics, M_AMP_MET, 1);
+    struct node *event = amp_event(a, &st, rule, st.to.domain);
+    if (event)
+        dispatch_stanza(sm, event, 0);
+    return rule->action != AMP_NOTIFY;
 }
 
 void offline_reconf(struct sessman *sm)

@@ -22,6 +22,11 @@ enum offline_fate offline_decide(const struct sessman *sm, const struct account 
                                  uint64_t kept_of_sender);
 /* True: keep in->st for in->target. False: it has been dropped or answered, and counted. */
 bool offline_admit(struct incoming *in, uint64_t kept, uint64_t kept_of_sender);
+/* What offline_admit would say of in->st now, for what is asked in advance (XEP-0079 2.2.2). */
+enum offline_fate offline_outlook(const struct incoming *in);
+/* A message that was stored comes up for delivery: true when a rule of its own says that its time is over (XEP-0079 9). It is not to be
+ * delivered, and its sender has been told what the rule wants. */
+bool offline_expired(struct sessman *sm, struct arena *a, struct node *message);
 /* Whether it is of a kind that is kept for who is away, whatever the limits: [offline] filter, else journal_qualifies. */
 bool offline_wanted(const struct sessman *sm, const struct stanza *st);
 /* Messages of one sender kept for a; UINT64_MAX: no limit. */

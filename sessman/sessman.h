@@ -43,6 +43,7 @@ struct sessman_conf {
     uint32_t register_per_hour, register_burst;
     /* [limits] */
     size_t stanza_max, edge_backlog_max;
+    uint32_t amp_rules_max;
     uint32_t sessions_per_account, roster_items_max, offline_max, directed_max, accounts_idle_max;
     /* [offline] */
     struct conf_list offline_filter; /* pathfilter.h */
@@ -124,6 +125,7 @@ enum sessman_metric {
     M_EDGE_OVERFLOWS, M_CARBONS, M_CARBONS_FORGED,
     M_CSI_HELD, M_CSI_DROPPED,
     M_FORGED_MARKS,
+    M_AMP_MET, M_AMP_REFUSED,
     SESSMAN_METRICS
 };
 

@@ -41,6 +41,9 @@
 #define NS_PING "urn:xmpp:ping"                                  /* XEP-0199 */
 #define NS_TIME "urn:xmpp:time"                                  /* XEP-0202 */
 #define NS_DELAY "urn:xmpp:delay"                                /* XEP-0203 */
+#define NS_AMP "http://jabber.org/protocol/amp"                  /* XEP-0079 */
+#define NS_AMP_ERRORS "http://jabber.org/protocol/amp#errors"    /* XEP-0079 */
+#define NS_FLEXIBLE "http://jabber.org/protocol/offline"         /* XEP-0013 */
 #define NS_CHATSTATES "http://jabber.org/protocol/chatstates"    /* XEP-0085 */
 #define NS_RECEIPTS "urn:xmpp:receipts"                          /* XEP-0184 */
 #define NS_CONFERENCE "jabber:x:conference"                      /* XEP-0249 */
