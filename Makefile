@@ -5,6 +5,7 @@
 #   make test        unit and black-box tests            make bench   CPU, memory and latency against the budgets
 #   make unit        the unit tests alone                make lint    every check of the sources
 #   make install     DESTDIR, PREFIX                     make format  clang-format over all C files
+#   make survive     kills, cuts, full disks: SURVIVE="--rounds 400 --seed 7", for hours
 #
 # B is the build folder; CC=clang and B=build-clang give a second one beside the first.
 B      ?= build
@@ -42,7 +43,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 no_main = $(filter-out %/main.o,$(call obj,$(1)))
 
 .SECONDARY:
-.PHONY: all clean unit unit-programs test test-run asan fuzz bench bench-programs lint format run install
+.PHONY: all clean survive mutant unit unit-programs test test-run asan fuzz bench bench-programs lint format run install
 all: $(PROGRAMS) $(B)/libcommon.a
 
 define archive
@@ -142,6 +143,23 @@ bench:
 	@$(MAKE) --no-print-directory all bench-programs
 	@test/bench/run.py $(BENCH)
 
+# Daemons killed, sockets cut, a full disk under the noise of a few hundred clients: test/survive/run.py says what its options are.
+# The mutant acknowledges before it has committed, which that must notice.
+SURVIVE ?= --rounds 400
+MUTANT  := $(B)/mutant
+survive:
+	@common/tools/packages build test
+	@$(MAKE) --no-print-directory all
+	@test/survive/run.py --build $(B) $(SURVIVE)
+$(MUTANT)/edges.o: sessman/edges.c
+	@mkdir -p $(@D)
+	$(call say,cc  )
+	$(Q)$(CC) $(CFLAGS_ALL) -DMUTATE_ACK_BEFORE_COMMIT -MMD -MP -c -o $@ $<
+$(MUTANT)/bulkhead-sessman: $(B)/obj/sessman/main.o $(MUTANT)/edges.o $(B)/libsessman.a $(B)/libcommon.a
+	$(link)
+mutant: $(MUTANT)/bulkhead-sessman all
+	@cp $(filter-out %-sessman,$(PROGRAMS)) $(MUTANT)
+
 lint:
 	@common/tools/packages build test lint
 	@$(MAKE) --no-print-directory -s all
@@ -179,4 +197,4 @@ install: all
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/mutant -name '*.d' 2>/dev/null)

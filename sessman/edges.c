@@ -45,6 +45,9 @@ static void acks_advance(struct edge *e)
     struct acks *k = e->acks;
     uint64_t committed = store_committed(e->sm->store);
     uint64_t done = 0;
+#ifdef MUTATE_ACK_BEFORE_COMMIT /* test/survive must notice it */
+    committed = UINT64_MAX - 1;
+#endif
     while (k->n && *ack_slot(k, 0) <= committed) {
         done = k->first++;
         k->head = (k->head + 1) % k->cap;
