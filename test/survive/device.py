@@ -19,16 +19,18 @@ BODY = re.compile(r"m(\d+)$")
 ACK_EVERY = 5               # stanzas after which a device asks for an acknowledgement
 LOGIN_PATIENCE = 10.0       # seconds a login may take before it is tried again
 
-Kind = collections.namedtuple("Kind", "name sm wanders carbons mam priority", defaults=(False, False, False, False, 0))
+# wanders: logs out and comes back; vanishes: its connection is gone for a while, which may be longer than the `vanishes` seconds
+# for which it asked that its session be kept.
+Kind = collections.namedtuple("Kind", "name sm wanders vanishes carbons mam priority", defaults=(False, False, 0, False, False, 0))
 PHONE = Kind("phone", sm=True)
 WEB = Kind("web")
-TRAVELLER = Kind("traveller", sm=True, wanders=True)
+TRAVELLER = Kind("traveller", sm=True, wanders=True, vanishes=1)
 VISITOR = Kind("visitor", wanders=True)
 ARCHIVIST = Kind("archivist", wanders=True, mam=True)
 DESK = Kind("desk", sm=True, carbons=True, priority=5)
 TABLET = Kind("tablet", carbons=True, priority=1)
 TERMINAL = Kind("terminal", carbons=True, priority=5)
-POCKET = Kind("pocket", sm=True, carbons=True, mam=True, priority=1)
+POCKET = Kind("pocket", sm=True, vanishes=300, carbons=True, mam=True, priority=1)
 HOUSEHOLDS = [(PHONE,), (WEB,), (TRAVELLER,), (VISITOR,), (ARCHIVIST,), (DESK, TABLET), (TERMINAL, POCKET)]
 
 
@@ -137,10 +139,11 @@ class Device:
         self.expected_end = how
         self.note(how)
         self.on = False
-        if how == "goodbye":
+        if how in ("goodbye", "vanished"):
             self.wanted.clear()
+        if how == "goodbye":
             self.stream.send("</stream:stream>")
-        elif how == "reset":
+        elif how in ("reset", "vanished"):
             if not self.kind.sm:
                 self.careless.append(time.monotonic())
             self.stream.reset()
@@ -172,7 +175,8 @@ class Device:
         if got.get("type") != "result":
             raise Ended("bind: error")
         if self.kind.sm:
-            stream.send("<enable xmlns='%s' resume='true'/>" % NS_SM)
+            wish = " max='%d'" % self.kind.vanishes if self.kind.vanishes else ""
+            stream.send("<enable xmlns='%s' resume='true'%s/>" % (NS_SM, wish))
             got = await stream.until(lambda el: el.tag.startswith("{%s}" % NS_SM))
             if local(got) != "enabled" or not got.get("id"):
                 raise Ended("enable: " + local(got))

@@ -74,7 +74,7 @@ class World:
         contact = rng.choice(account.contacts)
         resource = rng.choice(contact.devices).resource if rng.random() < 0.15 else None
         if not device.on:
-            if device.kind.wanders and rng.random() < 0.3:
+            if (device.kind.wanders or device.kind.vanishes) and rng.random() < 0.3:
                 device.wanted.set()
         elif dice < 0.80:
             device.message(contact, resource)
@@ -82,8 +82,10 @@ class World:
             device.presence()
         elif dice < 0.97 and device is account.devices[0]:
             device.edit(contact, "n%d" % rng.randrange(10 ** 9))
-        elif dice < 0.99 and device.kind.wanders:
+        elif dice < 0.98 and device.kind.wanders:
             device.go_away("goodbye")
+        elif dice < 0.99 and device.kind.vanishes:
+            device.go_away("vanished")
         elif self.flaps:
             self.flap(rng.choice(self.flaps))
 
