@@ -19,6 +19,7 @@ static struct domain *domain_put(struct sessman *sm, struct slice name, bool reg
     d->name = mem_copy(name);
     d->registration = registration;
     d->offline = true;
+    d->archive = true;
     map_put(sm->domains, d);
     return d;
 }
@@ -88,7 +89,11 @@ static void on_domains(void *ctx, const struct store_result *r)
     struct loading *l = ctx;
     for (size_t i = 0; i < r->rows && i < DOMAINS_MAX; i++) {
         const struct store_value *v = store_row(r, i);
-        domain_put(l->sm, v[0].s, v[1].i != 0)->offline = v[2].i != 0;
+        struct domain *d = domain_put(l->sm, v[0].s, v[1].i != 0);
+        d->offline = v[2].i != 0;
+        d->archive = v[3].i != 0;
+        d->archive_days = v[4].i > 0 ? (uint32_t)v[4].i : 0;
+        d->archive_bytes = v[5].i > 0 ? (uint64_t)v[5].i : 0;
     }
     l->sm->names_known = true;
     l->done(l->sm);

@@ -11,6 +11,8 @@ void out_free(struct out **o);
 void out_stop(struct sessman *sm); /* the link is closed: forgets what waits for it */
 /* False: the stanza is larger than a frame carries (FRAME_STANZA_MAX); it was dropped, counted and logged. */
 bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza);
+/* A message with a row (journal.h): outstanding from now on, until the edge acknowledges it or is lost. The one way on which a row's copies leave. */
+bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, struct slice stanza);
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element);
 /* The same stanza to several sessions (any edges), `to` filled in by the edges at to_at. */
 void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n, struct slice stanza,

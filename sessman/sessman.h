@@ -64,6 +64,9 @@ struct domain {               /* one hosted domain: a row of the store */
     char *name;
     bool registration;
     bool offline;             /* messages are kept for who is away */
+    bool archive;             /* messages are archived for who did not choose otherwise */
+    uint32_t archive_days;    /* how long; 0: for ever */
+    uint64_t archive_bytes;   /* stanzas of all its accounts; 0: no limit */
 };
 
 struct sessman {

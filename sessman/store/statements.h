@@ -10,7 +10,7 @@
     X(META_SET, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value") \
     X(META_ADD, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO NOTHING")                         \
     /* domains */                                                                                                    \
-    X(DOMAIN_ALL, "SELECT name, registration, offline FROM domain ORDER BY name")                                             \
+    X(DOMAIN_ALL, "SELECT name, registration, offline, archive, archive_days, archive_bytes FROM domain ORDER BY name")                                             \
     X(DOMAIN_ADD, "INSERT INTO domain(name, registration) VALUES(?1, ?2)")                                           \
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
