@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include "sessman/carbons.h"
+#include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
@@ -17,6 +18,7 @@ struct account_wait {
 struct load {
     struct sessman *sm;
     struct account *a;
+    uint64_t undone; /* journal_undone when it began */
 };
 
 struct account *account_find(const struct sessman *sm, struct slice bare)
@@ -30,6 +32,7 @@ static void account_free(struct sessman *sm, struct account *a)
     if (map_get(sm->accounts, account_bare(a)) == a)
         map_remove(sm->accounts, account_bare(a));
     list_unlink(&a->idle);
+    journal_account_freed(sm, a);
     roster_fini(&a->roster);
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
     carbons_trail_free(&a->carbons);
@@ -39,12 +42,12 @@ static void account_free(struct sessman *sm, struct account *a)
 
 void account_free_at_end(struct sessman *sm, struct account *a)
 {
-    (void)sm;
     while (a->waiting) {
         struct account_wait *w = a->waiting;
         a->waiting = w->next;
         mem_free(w);
     }
+    journal_account_freed(sm, a);
     roster_fini(&a->roster);
     carbons_trail_free(&a->carbons);
     mem_free(a->bare);
@@ -87,8 +90,16 @@ static void on_roster(void *ctx, const struct store_result *r)
 static void on_count(void *ctx, const struct store_result *r)
 {
     struct load *l = ctx;
-    if (r->rows == 1)
-        l->a->offline_n = (uint64_t)store_row(r, 0)[0].i;
+    journal_account_loaded(l->sm, l->a, r);
+}
+
+static void on_row(void *ctx, const struct store_result *r);
+
+static void read_row(struct load *l)
+{
+    l->undone = journal_undone(l->sm);
+    store_run(l->sm->store, STMT_ACCOUNT_GET,
+              STORE_VALUES(STORE_T(account_domain(l->a)), STORE_T(account_local(l->a))), on_row, l);
 }
 
 static void on_row(void *ctx, const struct store_result *r)
@@ -101,12 +112,18 @@ static void on_row(void *ctx, const struct store_result *r)
         mem_free(l);
         return;
     }
+    if (l->undone != journal_undone(l->sm)) {
+        read_row(l);
+        return;
+    }
     const struct store_value *v = store_row(r, 0);
     a->id = v[0].i;
     a->admin = v[1].i != 0;
     a->roster.version = (uint64_t)v[2].i;
     a->delivered = (uint64_t)v[3].i;
     a->offline_limit = v[5].i;
+    journal_account_known(l->sm, a);
+    journal_flush(l->sm, a->id);
     store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count,
               l);
     store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);
@@ -124,8 +141,7 @@ static struct account *load_start(struct sessman *sm, const struct jid *bare)
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
     l->sm = sm;
     l->a = a;
-    store_run(sm->store, STMT_ACCOUNT_GET, STORE_VALUES(STORE_T(bare->domain), STORE_T(bare->local)), on_row,
-              l);
+    read_row(l);
     return a;
 }
 
@@ -205,5 +221,6 @@ void account_deleted(struct sessman *sm, struct slice bare)
     if (map_get(sm->accounts, bare) == a)
         map_remove(sm->accounts, bare);
     a->gone = true;
+    journal_account_gone(sm, a);
     account_release(sm, a);
 }

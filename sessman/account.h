@@ -20,10 +20,12 @@ struct account {
     struct link sessions;          /* head; bound sessions by in_account */
     struct link idle;              /* in sm->accounts_idle when refs is 0 */
     struct roster roster;
-    uint64_t delivered;            /* journal cursor */
-    struct replay *replay;         /* offline messages being delivered: journal.c; NULL: none */
+    uint64_t delivered;            /* journal: its cursor, as the store has it or soon will */
+    uint64_t unsent;               /* journal: nothing before it is undelivered and with nobody; 0: nothing at all is */
+    struct cursor *cursor;         /* journal: what is outstanding; NULL: nothing */
+    struct replay *replay;         /* journal: what is unsent, on its way to somebody; NULL: nothing */
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
-    uint64_t offline_n;            /* rows of the journal past the cursor */
+    uint64_t offline_n;            /* rows of the journal that are unsent */
     struct carbons_trail *carbons; /* what was copied lately: carbons.c; NULL: nothing */
     struct account_wait *waiting;  /* while it loads */
 };

@@ -87,8 +87,38 @@ static void to_resources(struct incoming *in, int least)
     }
 }
 
-static void act(struct incoming *in, enum deliver_action action, const struct session *match, int best)
+static void send_copy(struct incoming *in, struct session *s, const struct journal_row *row)
 {
+    struct sessman *sm = in->sm;
+    journal_outstanding(sm, in->target, row->pos, row->flags);
+    if (!out_message(sm, in->ticket, s, row->pos, buf_get(&sm->scratch)))
+        journal_settled(sm, in->target->id, row->pos); /* the log has it */
+}
+
+/* A message worth keeping: its row first, then to the resource that matches, or to those of the best
+ * priority. */
+static void with_row(struct incoming *in, struct session *match, int best)
+{
+    struct journal_row row = { 0 };
+    if (!journal_add(in, &row))
+        return;
+    if (match) {
+        send_copy(in, match, &row);
+        return;
+    }
+    LIST_EACH(&in->target->sessions, it) {
+        struct session *s = CONTAINER(it, struct session, in_account);
+        if (s->available && s->priority >= best)
+            send_copy(in, s, &row);
+    }
+}
+
+static void act(struct incoming *in, enum deliver_action action, struct session *match, int best)
+{
+    if ((action == DELIVER_THAT || action == DELIVER_BEST) && journal_qualifies(&in->st)) {
+        with_row(in, match, best);
+        return;
+    }
     switch (action) {
     case DELIVER_THAT:
         out_session(in->sm, in->ticket, match, write_once(in->sm, in->st.node));
@@ -103,7 +133,7 @@ static void act(struct incoming *in, enum deliver_action action, const struct se
         to_resources(in, PRIORITY_MIN);
         break;
     case DELIVER_STORE:
-        journal_store(in);
+        journal_store(in, false);
         break;
     case DELIVER_ERROR:
         in_error(in, COND_SERVICE_UNAVAILABLE, NULL);
@@ -115,7 +145,7 @@ static void act(struct incoming *in, enum deliver_action action, const struct se
 
 /* A resource is addressed by its full JID when it is bound; presence and messages also reach one that is not
  * available (RFC 6121 8.5.3.1: connected resource). */
-enum deliver_action deliver_plan(const struct incoming *in, const struct session **match, int *best)
+enum deliver_action deliver_plan(const struct incoming *in, struct session **match, int *best)
 {
     enum deliver_situation sit = situation_of(in->target, best);
     enum deliver_to to = DELIVER_BARE;
@@ -129,7 +159,7 @@ enum deliver_action deliver_plan(const struct incoming *in, const struct session
 
 void deliver(struct incoming *in)
 {
-    const struct session *match;
+    struct session *match;
     int best;
     if (in->to == TO_DOMAIN || in->to == TO_NOBODY || in->to == TO_BEFORE_LOGIN) {
         if (in->st.kind != STANZA_PRESENCE)
@@ -137,9 +167,13 @@ void deliver(struct incoming *in)
         return;
     }
     enum deliver_action action = deliver_plan(in, &match, &best);
-    if (action == DELIVER_BEST && journal_replaying(in->target))
-        action = DELIVER_STORE; /* behind those that are being delivered: order */
-    act(in, action, match, best);
+    if (action == DELIVER_BEST && journal_replaying(in->target) && journal_qualifies(&in->st)) {
+        journal_store(in, true); /* behind those that are being delivered: order */
+        match = journal_receiver(in->target);
+        action = DELIVER_THAT;
+    } else {
+        act(in, action, match, best);
+    }
     if (in->st.kind == STANZA_MESSAGE && in->target && action != DELIVER_DROP)
         carbons_received(in, match, action == DELIVER_BEST ? best : action == DELIVER_ALL ? 0 : INT_MAX);
 }

@@ -6,6 +6,7 @@
 #include "sessman/carbons.h"
 #include "sessman/deliver.h"
 #include "sessman/edges.h"
+#include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
@@ -187,6 +188,8 @@ static void route(struct incoming *in)
     struct sessman *sm = in->sm;
     switch (in->to) {
     case TO_ELSEWHERE:
+        if (in->st.kind == STANZA_MESSAGE)
+            journal_sent(in);
         buf_reset(&sm->scratch);
         xmlout_node(&sm->scratch, in->st.node, NS_CLIENT);
         out_name(sm, in->ticket, jid_bare(&in->st.to), buf_get(&sm->scratch));

@@ -2,9 +2,9 @@
 
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
-#include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
+#include "sessman/transit.h"
 
 /* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the
  * number. */
@@ -182,6 +182,7 @@ static void edge_free(struct edge *e)
 {
     struct sessman *sm = e->sm;
     end_all(e);
+    transit_lost(e);
     loop_turn_drop(sm->loop, &e->end_sessions);
     acks_free(&e->acks);
     idmap_free(&e->sessions);
@@ -197,7 +198,6 @@ static struct edge *edge_of(struct sessman *sm, struct rnode *node)
         e->sm = sm;
         e->node = node;
         e->sessions = idmap_new();
-        list_init(&e->replays);
         list_init(&e->busy);
         node->user = e;
     }
@@ -312,9 +312,10 @@ static void on_link(void *owner, bool up)
 
 static void on_acked(void *owner, struct rnode *node)
 {
+    (void)owner;
     if (!node->user)
         return;
-    journal_acked(owner, node->user);
+    transit_acked(node->user);
     go_on(node->user);
 }
 

@@ -12,7 +12,7 @@ struct edge {
     struct rnode *node;
     struct idmap *sessions;     /* by session id; owns them */
     struct link busy;           /* head: sessions that wait until it has taken more of what was sent to it */
-    struct link replays;        /* head: journal pages that wait for its acknowledgement */
+    struct transit *transit;    /* messages on their way to its sessions: transit.h; NULL: none */
     size_t held_bytes;          /* of its frames that wait for their session */
     bool overflow;              /* too much waits: its sessions are ended at the end of this turn */
     struct turn end_sessions;

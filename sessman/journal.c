@@ -1,203 +1,492 @@
 #include "sessman/journal.h"
 
+#include <sodium.h>
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/xmpp/delay.h"
+#include "common/base/secret.h"
 #include "common/xmpp/xmlout.h"
-#include "sessman/account.h"
-#include "sessman/deliver.h"
-#include "sessman/edges.h"
+#include "sessman/archive.h"
+#include "sessman/journalin.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
-#define PAGE_ROWS 100 /* offline messages fetched and delivered at a time */
+#define BLOCK (1ull << 20) /* positions that are reserved at once */
 
-/* One account's offline messages on their way to one session. The account is referenced while it goes on. */
-struct replay {
-    struct link link; /* in edge->replays while an acknowledgement is awaited */
-    struct sessman *sm;
-    struct account *a;
-    struct session *s; /* NULL: ended; another takes over or it stops */
-    int64_t last_pos;  /* of the page that is on its way */
-    uint64_t last_seq; /* number of its last frame in the edge's channel */
-    size_t n;          /* rows of it */
-    size_t appended;   /* since the page was asked for: it may lack them */
-    bool fetching;
+enum {
+    FOLD_ROWS = 16384, /* so many entries wait: they are written */
+    FOLD_S = 5,        /* or so old they are */
+    FOLD_SLICE = 256,  /* entries a turn */
+    MARK_ROWS = 1000,
+    MARK_MS = 60000,
+    BACK_MS = 2000, /* a clock that is set back by less is taken to stand still */
 };
 
+/* --- ids: a Feistel network over the two halves --- */
+
+static uint32_t round_of(const uint8_t key[16], uint32_t half)
+{
+    unsigned char out[crypto_shorthash_BYTES];
+    uint32_t n;
+    crypto_shorthash(out, (const unsigned char *)&half, sizeof half, key);
+    memcpy(&n, out, sizeof n);
+    return n;
+}
+
+void journal_id_write(const struct sessman *sm, uint64_t pos, char out[JOURNAL_ID_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint32_t left = (uint32_t)(pos >> 32), right = (uint32_t)pos;
+    for (int i = 0; i < 4; i++) {
+        uint32_t next = left ^ round_of(sm->journal->id_keys[i], right);
+        left = right;
+        right = next;
+    }
+    uint64_t id = (uint64_t)left << 32 | right;
+    for (int i = JOURNAL_ID_LEN; i-- > 0; id >>= 4)
+        out[i] = digits[id & 15];
+}
+
+bool journal_id_read(const struct sessman *sm, struct slice id, uint64_t *pos)
+{
+    uint64_t n = 0;
+    if (id.len != JOURNAL_ID_LEN)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+        n = n << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    uint32_t left = (uint32_t)(n >> 32), right = (uint32_t)n;
+    for (int i = 4; i-- > 0;) {
+        uint32_t before = right ^ round_of(sm->journal->id_keys[i], left);
+        right = left;
+        left = before;
+    }
+    *pos = (uint64_t)left << 32 | right;
+    return *pos && *pos <= INT64_MAX;
+}
+
+int64_t journal_peer(const struct sessman *sm, struct slice bare)
+{
+    unsigned char out[crypto_shorthash_BYTES];
+    uint64_t n;
+    crypto_shorthash(out, (const unsigned char *)(bare.len ? bare.p : ""), bare.len, sm->journal->peer_key);
+    memcpy(&n, out, sizeof n);
+    return (int64_t)(n >> 1);
+}
+
+void journal_id_add(const struct sessman *sm, struct arena *a, struct node *stanza, struct slice bare,
+                    uint64_t pos)
+{
+    char id[JOURNAL_ID_LEN];
+    struct node *n = node_add(a, stanza, "stanza-id", NS_STANZA_ID);
+    journal_id_write(sm, pos, id);
+    node_set(a, n, "by", bare);
+    node_set(a, n, "id", arena_copy(a, slice_of(id, sizeof id)));
+}
+
+static void derive(uint8_t out[16], const struct sessman *sm, const char *what)
+{
+    crypto_generichash(out, 16, (const unsigned char *)what, strlen(what), sm->secret, sizeof sm->secret);
+}
+
+static void make_keys(struct journal *j)
+{
+    static const char *const rounds[4] = { "journal id 0", "journal id 1", "journal id 2", "journal id 3" };
+    for (int i = 0; i < 4; i++)
+        derive(j->id_keys[i], j->sm, rounds[i]);
+    derive(j->peer_key, j->sm, "journal peer");
+}
+
+/* --- positions --- */
+
+static void meta_set(struct journal *j, struct slice name, uint64_t n)
+{
+    store_run(j->sm->store, STMT_META_SET, STORE_VALUES(STORE_T(name), STORE_I(n)), NULL, NULL);
+}
+
+static void reserve(struct journal *j)
+{
+    j->top = j->next + BLOCK;
+    meta_set(j, SLICE("journal_top"), j->top);
+}
+
+/* What a crash left: rows that had been settled, rows without entries. */
+static void repair(struct journal *j, int64_t from)
+{
+    static const enum stmt steps[] = { STMT_REPAIR_DROP, STMT_REPAIR_OWNER, STMT_REPAIR_SENDER };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        store_run(j->sm->store, steps[i], STORE_VALUES(STORE_I(from)), NULL, NULL);
+    meta_set(j, SLICE("entry_low"), j->next);
+}
+
+static void on_low(void *ctx, const struct store_result *r)
+{
+    struct journal *j = ctx;
+    repair(j, r->rows ? store_row(r, 0)[0].i : 0);
+}
+
+/* The block is used from its end on: what a crash left of it is lost. */
+static void on_top(void *ctx, const struct store_result *r)
+{
+    struct journal *j = ctx;
+    const struct store_value *v =
+        store_row(r, 0); /* highest position, "journal_top", time of the last landmark */
+    uint64_t last = r->rows && v[0].i > 0 ? (uint64_t)v[0].i : 0,
+             top = r->rows && v[1].i > 0 ? (uint64_t)v[1].i : 0;
+    j->next = top > last ? top : last + 1;
+    j->max_ms = r->rows ? v[2].i : 0;
+    j->mark_pos = j->next;
+    for (size_t i = 0; i < sizeof j->old / sizeof *j->old; i++)
+        j->old[i] = j->next;
+    make_keys(j);
+    reserve(j);
+}
+
+uint64_t journal_end(const struct sessman *sm)
+{
+    return sm->journal->next;
+}
+
+uint64_t journal_undone(const struct sessman *sm)
+{
+    return sm->journal->undone;
+}
+
+/* --- appending --- */
+
+/* XEP-0160 3. Hints in errors mean nothing, and errors are of no type that is kept (XEP-0334 5). */
 bool journal_qualifies(const struct stanza *st)
 {
     if (st->kind != STANZA_MESSAGE || (st->type != MESSAGE_NORMAL && st->type != MESSAGE_CHAT))
         return false;
-    if (node_find(st->node, "no-store", NS_HINTS) || node_find(st->node, "no-permanent-store", NS_HINTS))
+    if (node_find(st->node, "no-store", NS_HINTS))
         return false;
     if (node_find(st->node, "store", NS_HINTS) || node_find(st->node, "body", NULL))
         return true;
     /* Without a body: what is only a chat state is worth nothing later (XEP-0160 3, XEP-0085). */
     for (const struct node *c = node_child(st->node); c; c = node_sibling(c))
-        if (!slice_is(c->ns, NS_CHATSTATES) && !node_is(c, "thread", NULL))
+        if (!slice_is(c->ns, NS_CHATSTATES) && !node_is(c, "thread", NULL) &&
+            !node_is(c, "no-permanent-store", NS_HINTS))
             return true;
     return false;
 }
 
-bool journal_replaying(const struct account *a)
+/* Time to position, for who asks for the messages of a time. */
+static void landmark(struct journal *j, int64_t now)
 {
-    return a && a->replay;
+    if (now < j->mark_ms)
+        store_run(j->sm->store, STMT_LANDMARK_LATER, STORE_VALUES(STORE_I(now)), NULL, NULL);
+    store_run(j->sm->store, STMT_LANDMARK_ADD,
+              STORE_VALUES(STORE_I(j->next), STORE_I(now), STORE_I(j->max_ms)), NULL, NULL);
+    j->mark_ms = now;
+    j->mark_pos = j->next;
 }
 
-void journal_store(struct incoming *in)
+static int64_t stamp(struct journal *j)
 {
-    struct sessman *sm = in->sm;
+    int64_t now = clock_wall_ms();
+    if (now < j->last_ms && now > j->last_ms - BACK_MS)
+        now = j->last_ms;
+    j->last_ms = now;
+    if (now < j->mark_ms || now - j->mark_ms >= MARK_MS || j->next - j->mark_pos >= MARK_ROWS)
+        landmark(j, now);
+    if (now > j->max_ms)
+        j->max_ms = now;
+    return now;
+}
+
+uint64_t journal_append(struct sessman *sm, struct journal_row *row)
+{
+    struct journal *j = sm->journal;
+    row->at_ms = stamp(j);
+    row->pos = j->next++;
+    if (j->next == j->top)
+        reserve(j);
+    if (row->owner)
+        tail_add(j->tail, row->owner, row->pos, row->owner_peer, !(row->flags & JOURNAL_KEEP_OWNER));
+    if (row->sender)
+        tail_add(j->tail, row->sender, row->pos, row->sender_peer, false);
+    journal_tick_on(j);
+    return store_run(sm->store, STMT_JOURNAL_ADD,
+                     STORE_VALUES(STORE_I(row->pos), STORE_I(row->at_ms), STORE_I(row->flags),
+                                  row->owner ? STORE_I(row->owner) : STORE_N, STORE_I(row->owner_peer),
+                                  row->sender ? STORE_I(row->sender) : STORE_N, STORE_I(row->sender_peer),
+                                  row->holder ? STORE_I(row->holder) : STORE_N, STORE_I(row->n),
+                                  STORE_B(row->stanza)),
+                     NULL, NULL);
+}
+
+/* The local account that it comes from; NULL: it comes from elsewhere. */
+static struct account *sender_of(const struct incoming *in)
+{
+    if (in->session)
+        return in->session->account;
+    return in->from_session && in->st.has_from ? account_find(in->sm, jid_bare(&in->st.from)) : NULL;
+}
+
+static void add_sender(const struct incoming *in, struct journal_row *row)
+{
+    struct account *from = sender_of(in);
+    if (!from || from->gone || from->id == row->owner ||
+        !archive_wanted(in->sm, from, jid_bare(&in->st.to), &in->st))
+        return;
+    row->flags |= JOURNAL_KEEP_SENDER;
+    row->sender = from->id;
+    row->sender_peer = journal_peer(in->sm, jid_bare(&in->st.to));
+}
+
+/* What the cursor of somebody who only sends would leave for the next load to look through. */
+enum { BEHIND_ROWS = 4096 };
+
+static void sender_goes_on(struct incoming *in, const struct journal_row *row)
+{
+    struct account *from = row->sender ? sender_of(in) : NULL;
+    if (from && row->pos - from->delivered > BEHIND_ROWS && !from->unsent)
+        cursor_dirty(in->sm->journal, from);
+}
+
+/* An edge is held back by its window; others have this. */
+static bool store_behind(struct incoming *in)
+{
+    if (in->from_session || !store_full(in->sm->store))
+        return false;
+    in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
+    return true;
+}
+
+static struct slice write_stanza(struct incoming *in)
+{
+    buf_reset(&in->sm->scratch);
+    xmlout_node(&in->sm->scratch, in->st.node, NS_CLIENT);
+    return buf_get(&in->sm->scratch);
+}
+
+/* Of what was just written: <stanza-id/> (XEP-0359 3) goes in front of the end tag. */
+static void splice_id(struct sessman *sm, const struct account *owner, uint64_t pos)
+{
+    static const char end[] = "</message>";
+    struct buf *b = &sm->scratch;
+    char id[JOURNAL_ID_LEN];
+    if (b->len < sizeof end - 1 || memcmp(b->p + b->len - (sizeof end - 1), end, sizeof end - 1) != 0)
+        return;
+    b->len -= sizeof end - 1;
+    journal_id_write(sm, pos, id);
+    BUF_LIT(b, "<stanza-id xmlns='" NS_STANZA_ID "' by='");
+    xmlout_value(b, account_bare(owner));
+    BUF_LIT(b, "' id='");
+    buf_put(b, id, sizeof id);
+    BUF_LIT(b, "'/>");
+    buf_put(b, end, sizeof end - 1);
+}
+
+static void append(struct incoming *in, struct journal_row *row)
+{
+    row->stanza = write_stanza(in);
+    in_wrote(in, journal_append(in->sm, row));
+    sender_goes_on(in, row);
+    if (!(row->flags & JOURNAL_KEEP_OWNER))
+        return;
+    splice_id(in->sm, in->target, row->pos);
+    journal_id_add(in->sm, in->a, in->st.node, account_bare(in->target), row->pos); /* for copies of it */
+}
+
+static void add_owner(const struct incoming *in, struct journal_row *row)
+{
+    struct account *to = in->target;
+    struct slice peer = in->st.has_from ? jid_bare(&in->st.from) : SLICE_NONE;
+    row->owner = to->id;
+    row->owner_peer = journal_peer(in->sm, peer);
+    if (archive_wanted(in->sm, to, peer, &in->st))
+        row->flags |= JOURNAL_KEEP_OWNER;
+}
+
+static bool can_add(struct incoming *in)
+{
+    if (store_behind(in))
+        return false;
+    if (in->target->gone)
+        in_error(in, COND_SERVICE_UNAVAILABLE, NULL);
+    return !in->target->gone;
+}
+
+/* Of a kind that is not kept for who is away. */
+static void store_archive_only(struct incoming *in)
+{
+    struct journal_row row = { 0 };
+    if (!journal_qualifies(&in->st) || !can_add(in))
+        return;
+    add_owner(in, &row);
+    if (!row.flags)
+        row.owner = 0;
+    add_sender(in, &row);
+    if (row.flags)
+        append(in, &row);
+}
+
+bool journal_add(struct incoming *in, struct journal_row *row)
+{
+    if (!can_add(in))
+        return false;
+    row->flags |= JOURNAL_DELIVER;
+    add_owner(in, row);
+    add_sender(in, row);
+    append(in, row);
+    return true;
+}
+
+void journal_store(struct incoming *in, bool behind)
+{
     struct account *a = in->target;
-    if (!offline_wanted(sm, &in->st)) {
-        if (!journal_replaying(a) || !a->replay->s)
-            return; /* a chat state, or what asked not to be stored: nobody misses it */
-        deliver_to_session(sm, in->ticket, a->replay->s, in->st.node);
+    struct journal_row row = { 0 };
+    if (behind && a->offline_n >= in->sm->conf->offline_max) {
+        metric_add(in->sm->metrics, M_OFFLINE_REFUSED, 1);
+        in_error(in, COND_SERVICE_UNAVAILABLE, "this account's offline storage is full");
         return;
     }
-    if (!offline_admit(in, a->offline_n, 0))
-        return;
-    if (!in->from_session && store_full(sm->store)) { /* an edge is held back by its window */
-        in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
+    if (!behind && !offline_wanted(in->sm, &in->st)) {
+        store_archive_only(in);
         return;
     }
-    a->offline_n++;
-    if (a->replay)
-        a->replay->appended++;
-    metric_add(sm->metrics, M_OFFLINE_STORED, 1);
-    buf_reset(&sm->scratch);
-    xmlout_node(&sm->scratch, in->st.node, NS_CLIENT);
-    in_wrote(in, store_run(sm->store, STMT_JOURNAL_ADD,
-                           STORE_VALUES(STORE_I(a->id), STORE_I(clock_wall_ms()),
-                                        STORE_B(buf_get(&sm->scratch))),
-                           NULL, NULL));
+    if (!behind) {
+        int64_t peer = journal_peer(in->sm, in->st.has_from ? jid_bare(&in->st.from) : SLICE_NONE);
+        if (!offline_admit(in, a->offline_n, cursor_unsent_of(a, peer)))
+            return;
+    }
+    if (!journal_add(in, &row))
+        return;
+    metric_add(in->sm->metrics, M_OFFLINE_STORED, 1);
+    cursor_unsent(a, row.pos, row.owner_peer);
+    if (behind)
+        cursor_kick(in->sm->journal, a);
 }
 
-/* --- delivering what lies past the cursor --- */
-
-static void replay_end(struct replay *r)
+void journal_sent(struct incoming *in)
 {
-    struct account *a = r->a;
-    list_unlink(&r->link);
-    a->replay = NULL;
-    account_release(r->sm, a);
-    mem_free(r);
+    struct journal_row row = { 0 };
+    if (!journal_qualifies(&in->st))
+        return;
+    add_sender(in, &row);
+    if (row.flags)
+        append(in, &row);
 }
 
-static void replay_row(struct replay *r, struct arena *a, const struct store_value *row)
+/* --- entries --- */
+
+static void write_entry(void *ctx, int64_t account, uint64_t pos, int64_t peer)
 {
-    struct node *n;
-    struct why why;
-    if (xmlin_parse(r->sm->xml, a, row[2].s, &r->sm->xml_limits, &n, &why) != RC_OK) {
-        struct log_ctx log = sessman_log(r->sm, LOG_STORE);
-        LOG_ERROR(&log, "journal_row_bad", F_STR("account", r->a->bare), F_INT("pos", row[0].i), F_WHY(&why));
-        return;
-    }
-    if (offline_expired(r->sm, a, n))
-        return;
-    delay_add(a, n, account_domain(r->a), row[1].i, "Offline storage");
-    deliver_to_session(r->sm, 0, r->s, n);
-    metric_add(r->sm->metrics, M_OFFLINE_DELIVERED, 1);
+    struct journal *j = ctx;
+    j->fold_ticket = store_run(j->sm->store, STMT_ENTRY_ADD,
+                               STORE_VALUES(STORE_I(account), STORE_I(pos), STORE_I(peer)), NULL, NULL);
 }
 
-static void fetch(struct replay *r);
-
-static void on_page(void *ctx, const struct store_result *res)
+void journal_flush(struct sessman *sm, int64_t account)
 {
-    struct replay *r = ctx;
-    r->fetching = false;
-    if (!r->s) { /* ended while the page was read: nothing was delivered */
-        replay_end(r);
-        return;
-    }
-    if (!res->rows && r->appended) {
-        fetch(r);
-        return;
-    }
-    if (!res->rows) {
-        r->a->offline_n = 0;
-        replay_end(r);
-        return;
-    }
-    for (size_t i = 0; i < res->rows; i++) {
-        struct arena *a = arena_take(r->sm->arenas);
-        replay_row(r, a, store_row(res, i));
-        arena_give(r->sm->arenas, &a);
-    }
-    r->n = res->rows;
-    r->last_pos = store_row(res, res->rows - 1)[0].i;
-    r->last_seq = rlink_sent(r->sm->rlink, r->s->edge->node);
-    list_append(&r->s->edge->replays, &r->link);
+    tail_flush(sm->journal->tail, account, write_entry, sm->journal);
 }
 
-static void fetch(struct replay *r)
+/* Where a repair would begin: what is in memory only is behind it. */
+static void write_low(struct journal *j)
 {
-    r->fetching = true;
-    r->appended = 0;
-    store_run(r->sm->store, STMT_JOURNAL_AFTER,
-              STORE_VALUES(STORE_I(r->a->id), STORE_I(r->a->delivered), STORE_I(PAGE_ROWS)), on_page, r);
+    uint64_t low = tail_low(j->tail), gone = transient_low(j);
+    if (gone && (!low || gone < low))
+        low = gone;
+    meta_set(j, SLICE("entry_low"), low ? low : j->next);
 }
 
-/* The page has arrived: the cursor moves over it, its rows are dropped, the next one is fetched. */
-static void page_done(struct replay *r)
+/* One part, and when it is committed the next: messages are committed in between. */
+static void fold(struct journal *j)
 {
-    struct account *a = r->a;
-    a->delivered = (uint64_t)r->last_pos;
-    a->offline_n -= r->n < a->offline_n ? r->n : a->offline_n;
-    store_run(r->sm->store, STMT_ACCOUNT_DELIVERED, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL,
-              NULL);
-    store_run(r->sm->store, STMT_JOURNAL_DROP, STORE_VALUES(STORE_I(a->id), STORE_I(r->last_pos)), NULL,
-              NULL);
-    list_unlink(&r->link);
-    fetch(r);
+    if (!tail_fold(j->tail, FOLD_SLICE, j->old[0], write_entry, j))
+        write_low(j);
 }
 
-void journal_acked(struct sessman *sm, struct edge *e)
+void journal_committed(struct sessman *sm)
 {
-    uint64_t acked = rlink_acked(sm->rlink, e->node);
-    LIST_EACH(&e->replays, it) {
-        struct replay *r = CONTAINER(it, struct replay, link);
-        if (r->last_seq <= acked)
-            page_done(r);
+    struct journal *j = sm->journal;
+    if (j && tail_folding(j->tail) && store_committed(sm->store) >= j->fold_ticket && !j->closed)
+        fold(j);
+}
+
+/* --- what is done now and then --- */
+
+static void on_tick(struct timer *timer)
+{
+    struct journal *j = CONTAINER(timer, struct journal, tick);
+    bool second = ++j->ticks % TICKS_A_SECOND == 0;
+    if (second) {
+        memmove(j->old, j->old + 1, sizeof j->old - sizeof *j->old);
+        j->old[FOLD_S] = j->next;
+    }
+    cursors_flush(j);
+    transients_sweep(j, false);
+    if (!tail_folding(j->tail) &&
+        ((second && j->ticks / TICKS_A_SECOND % FOLD_S == 0) || tail_count(j->tail) >= FOLD_ROWS))
+        fold(j);
+    if (!tail_empty(j->tail) || j->gone_n || !list_empty(&j->dirty))
+        journal_tick_on(j);
+}
+
+void journal_tick_on(struct journal *j)
+{
+    if (!timer_running(&j->tick) && !j->closed)
+        loop_timer(j->sm->loop, &j->tick, TICK_MS, on_tick);
+}
+
+static void on_kicks(struct turn *t)
+{
+    struct journal *j = CONTAINER(t, struct journal, kick);
+    LIST_EACH(&j->kicks, it) {
+        struct account *a = CONTAINER(it, struct cursor, kick)->a;
+        list_unlink(it);
+        replay_kick(j->sm, a);
+        cursor_tidy(j->sm, a);
     }
 }
 
-void journal_replay(struct sessman *sm, struct session *s)
+/* --- life --- */
+
+void journal_open(struct sessman *sm)
 {
-    struct account *a = s->account;
-    if (a->replay && !a->replay->s)
-        a->replay->s = s; /* whose page is on its way has ended */
-    if (a->replay || !a->offline_n)
-        return;
-    struct replay *r = mem_new(sizeof *r);
-    r->sm = sm;
-    r->a = a;
-    r->s = s;
-    a->replay = r;
-    account_hold(sm, a);
-    fetch(r);
+    struct journal *j = mem_new(sizeof *j);
+    j->sm = sm;
+    j->tail = tail_new();
+    j->accounts = idmap_new();
+    list_init(&j->dirty);
+    list_init(&j->kicks);
+    j->kick.fn = on_kicks;
+    sm->journal = j;
+    store_run(sm->store, STMT_JOURNAL_TOP, NULL, 0, on_top, j);
+    store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("entry_low"))), on_low, j);
 }
 
-void journal_session_end(struct sessman *sm, struct session *s)
+void journal_close(struct sessman *sm)
 {
-    struct replay *r = s->account->replay;
-    if (!r || r->s != s)
+    struct journal *j = sm->journal;
+    if (!j || j->closed)
         return;
-    r->s = NULL;
-    list_unlink(&r->link);
-    LIST_EACH(&s->account->sessions, it) { /* another resource gets them, from the cursor on */
-        struct session *other = CONTAINER(it, struct session, in_account);
-        if (other != s && other->available && other->priority >= 0) {
-            r->s = other;
-            break;
-        }
-    }
-    if (r->fetching)
+    j->closed = true;
+    timer_stop(&j->tick);
+    loop_turn_drop(sm->loop, &j->kick);
+    if (!j->next)
+        return; /* the store never answered */
+    cursors_flush(j);
+    transients_sweep(j, true);
+    while (tail_fold(j->tail, SIZE_MAX, UINT64_MAX, write_entry, j))
+        ;
+    write_low(j);
+}
+
+void journal_free(struct sessman *sm)
+{
+    struct journal *j = sm->journal;
+    if (!j)
         return;
-    if (r->s)
-        fetch(r);
-    else
-        replay_end(r);
-    (void)sm;
+    tail_free(&j->tail);
+    idmap_free(&j->accounts);
+    mem_free(j->gone);
+    mem_free(j);
+    sm->journal = NULL;
 }

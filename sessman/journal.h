@@ -30,6 +30,7 @@ void journal_open(struct sessman *sm);
 /* Writes what is in memory only (entries, cursors): before the store is closed. */
 void journal_close(struct sessman *sm);
 void journal_free(struct sessman *sm);
+void journal_committed(struct sessman *sm); /* the store has committed more */
 
 /* --- positions and ids --- */
 
@@ -38,6 +39,8 @@ void journal_free(struct sessman *sm);
 void journal_id_write(const struct sessman *sm, uint64_t pos, char out[JOURNAL_ID_LEN]);
 /* False: not an id of ours (which may still be that of a row that is not there). */
 bool journal_id_read(const struct sessman *sm, struct slice id, uint64_t *pos);
+/* Adds <stanza-id/> of this row, by the account. Slices: bare is kept. */
+void journal_id_add(const struct sessman *sm, struct arena *a, struct node *stanza, struct slice bare, uint64_t pos);
 int64_t journal_peer(const struct sessman *sm, struct slice bare); /* keyed hash for owner_peer, sender_peer, entry.peer: not negative */
 uint64_t journal_end(const struct sessman *sm);                    /* all rows so far are before this position */
 
@@ -57,16 +60,19 @@ struct journal_row {
     struct slice stanza;
 };
 uint64_t journal_append(struct sessman *sm, struct journal_row *row); /* its ticket */
-/* For in->target, which has no resource that could take it: appended, or answered with service-unavailable when it does not qualify
- * or a limit is reached. */
-void journal_store(struct incoming *in);
+/* For in->target, of a kind that qualifies: appended for its owner, and for the sender's archive. sm->scratch has then what is to be sent to
+ * the owner's sessions. False: the store is behind; answered. */
+bool journal_add(struct incoming *in, struct journal_row *row);
+/* For in->target, which has no resource that could take it, or has something that comes first: appended, or dropped or answered when it
+ * does not qualify or a limit is reached (offline.h). behind: a resource will have it soon. */
+void journal_store(struct incoming *in, bool behind);
 /* A message of a local account that goes elsewhere: appended when the sender's archive wants it. */
 void journal_sent(struct incoming *in);
 
 /* --- delivered or not --- */
 
 /* Sent to a session of the account: outstanding. More than once: until one copy is settled, or the last one is lost. */
-void journal_outstanding(struct sessman *sm, struct account *a, uint64_t pos, bool transient);
+void journal_outstanding(struct sessman *sm, struct account *a, uint64_t pos, unsigned flags);
 void journal_settled(struct sessman *sm, int64_t account, uint64_t pos);
 /* Whoever had it has lost it, even after it was settled: another available resource of non-negative priority gets it, at the end of this
  * turn, or it waits for one. Of what is not a row of the account nothing happens. */
@@ -85,13 +91,20 @@ void journal_replay(struct sessman *sm, struct session *s);
 void journal_session_end(struct sessman *sm, struct session *s);
 /* Something undelivered waits for its turn to be given to a resource: what is new is appended behind it, so order holds. */
 bool journal_replaying(const struct account *a);
+struct session *journal_receiver(const struct account *a); /* the resource that has it now, or next; NULL: none */
 
 /* --- for who reads `entry` --- */
 
 /* The entries of this account that are in memory only are written: in front of a statement that reads them. */
 void journal_flush(struct sessman *sm, int64_t account);
-/* The account's row has been deleted: so is what it owned here, a part at a time. */
-void journal_account_gone(struct sessman *sm, int64_t account);
-void journal_acked(struct sessman *sm, struct edge *e); /* the edge has acknowledged more */
+
+/* --- for account.c --- */
+
+void journal_account_known(struct sessman *sm, struct account *a);  /* it is being loaded: its id is known */
+void journal_account_loaded(struct sessman *sm, struct account *a, const struct store_result *counts); /* STMT_JOURNAL_COUNT */
+uint64_t journal_undone(const struct sessman *sm); /* when it has grown, a delivered cursor that was read before may be too high */
+void journal_account_freed(struct sessman *sm, struct account *a);
+/* Its row has been deleted: so is what it owned here, a part at a time. */
+void journal_account_gone(struct sessman *sm, struct account *a);
 
 #endif

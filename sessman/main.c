@@ -9,6 +9,7 @@
 #include "sessman/auth_backend.h"
 #include "sessman/conf.h"
 #include "sessman/edges.h"
+#include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
@@ -73,6 +74,7 @@ static void on_commit(void *ctx)
     out_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);
+    journal_committed(sm);
 }
 
 static enum rc open_store(struct sessman *sm, struct why *why)
@@ -150,6 +152,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
         return rc;
     offline_reconf(sm);
     store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("secret"))), on_secret, sm);
+    journal_open(sm);
     sessman_domains_load(sm, on_domains);
     return RC_OK;
 }
@@ -162,6 +165,7 @@ static void stop(struct daemon_run *run)
         rlink_close(sm->rlink);
         out_stop(sm);
     }
+    journal_close(sm);
     adhoc_fini(sm);
     auth_fini(sm);
     if (sm->auth_state)
@@ -184,6 +188,7 @@ static void fini(struct daemon_run *run)
     out_free(&sm->out);
     map_each(sm->accounts, free_account, sm);
     map_free(&sm->accounts);
+    journal_free(sm);
     sessman_domains_free(sm);
     offline_fini(sm);
     module_index_free(&sm->modules);

@@ -5,6 +5,8 @@
 #include "sessman/csi.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
+#include "sessman/journal.h"
+#include "sessman/transit.h"
 
 /* One frame that waits for its commit; the bytes follow. */
 struct held_frame {
@@ -12,6 +14,8 @@ struct held_frame {
     uint64_t ticket;
     struct edge *edge; /* NULL: by name */
     uint64_t session;  /* 0 for fan-out */
+    int64_t account;   /* a message's: its row is pos */
+    uint64_t pos;      /* 0: it has none */
     enum frame_kind kind;
     uint32_t name_len, len;
     char bytes[]; /* name, payload */
@@ -127,16 +131,16 @@ void out_stop(struct sessman *sm)
 }
 
 /* What is sent for a ticket that is not committed is kept, and so is all behind it with that ticket. */
-static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_t session,
-                 enum frame_kind kind, struct slice name, const struct slice *pieces, size_t n)
+static struct held_frame *keep(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_t session,
+                               enum frame_kind kind, struct slice name, const struct slice *pieces, size_t n)
 {
-    if (ticket <= store_committed(sm->store))
-        return false;
     size_t len = 0;
     for (size_t i = 0; i < n; i++)
         len += pieces[i].len;
     struct held_frame *h = mem_new(sizeof *h + name.len + len);
     h->ticket = ticket;
+    h->account = 0;
+    h->pos = 0;
     h->edge = edge;
     h->session = session;
     h->kind = kind;
@@ -151,6 +155,15 @@ static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_
         p += pieces[i].len;
     }
     list_append(&sm->out->held, &h->link);
+    return h;
+}
+
+static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_t session,
+                 enum frame_kind kind, struct slice name, const struct slice *pieces, size_t n)
+{
+    if (ticket <= store_committed(sm->store))
+        return false;
+    keep(sm, ticket, edge, session, kind, name, pieces, n);
     return true;
 }
 
@@ -171,6 +184,29 @@ bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, s
     if (s->csi && csi_hold(s->csi, ticket, stanza, CSI_HAS_TO, &what))
         return true;
     to_session(sm, ticket, s, FRAME_STANZA, stanza);
+    return true;
+}
+
+static void send_message(struct sessman *sm, struct edge *e, uint64_t session, int64_t account, uint64_t pos,
+                         struct slice stanza)
+{
+    rlink_send_marked(sm->rlink, e->node, FRAME_STANZA, session, pos, &stanza, 1);
+    transit_sent(e, account, pos, session);
+}
+
+bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, struct slice stanza)
+{
+    if (!fits(sm, stanza))
+        return false;
+    metric_add(sm->metrics, M_STANZAS_OUT, 1);
+    if (ticket <= store_committed(sm->store)) {
+        send_message(sm, s->edge, s->id, s->account->id, pos, stanza);
+    } else {
+        struct held_frame *h = keep(sm, ticket, s->edge, s->id, FRAME_STANZA, SLICE_NONE, &stanza, 1);
+        h->account = s->account->id;
+        h->pos = pos;
+    }
+    edge_check_backlog(s->edge);
     return true;
 }
 
@@ -274,7 +310,9 @@ void out_committed(struct sessman *sm)
         if (h->ticket > committed)
             continue; /* another session's, of a later turn: it holds nobody else up */
         struct slice payload = slice_of(h->bytes + h->name_len, h->len);
-        if (h->edge)
+        if (h->pos)
+            send_message(sm, h->edge, h->session, h->account, h->pos, payload);
+        else if (h->edge)
             rlink_send(sm->rlink, h->edge->node, h->kind, h->session, &payload, 1);
         else
             name_send(sm, slice_of(h->bytes, h->name_len), payload);
@@ -289,6 +327,8 @@ void out_forget(struct sessman *sm, const struct edge *e)
         struct held_frame *h = CONTAINER(it, struct held_frame, link);
         if (h->edge != e)
             continue;
+        if (h->pos)
+            journal_unsettled(sm, h->account, h->pos);
         list_unlink(it);
         mem_free(h);
     }

@@ -11,7 +11,8 @@ void out_free(struct out **o);
 void out_stop(struct sessman *sm); /* the link is closed: forgets what waits for it */
 /* False: the stanza is larger than a frame carries (FRAME_STANZA_MAX); it was dropped, counted and logged. */
 bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice stanza);
-/* A message with a row (journal.h): outstanding from now on, until the edge acknowledges it or is lost. The one way on which a row's copies leave. */
+/* A message with a row, which the caller has made outstanding (journal.h): it is settled, or unsettled, once it is known what became of
+ * it. The one way on which a row's copies leave. False: as out_session, and nothing more is heard of it. */
 bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, struct slice stanza);
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element);
 /* The same stanza to several sessions (any edges), `to` filled in by the edges at to_at. */

@@ -18,6 +18,7 @@ struct module_index;
 struct adhoc_sessions;
 struct auth_rates;
 struct pathfilter;
+struct journal;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
 enum store_sync { STORE_SYNC_FULL, STORE_SYNC_NORMAL };
@@ -91,6 +92,7 @@ struct sessman {
     struct link accounts_idle;       /* loaded and unused, the longest first */
     size_t accounts_idle_n;
     struct out *out;                 /* what waits for a commit */
+    struct journal *journal;
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;

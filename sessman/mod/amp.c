@@ -87,7 +87,7 @@ static bool keep_telling(struct amp *amp)
 
 static struct amp_outlook outlook(const struct incoming *in)
 {
-    const struct session *match;
+    struct session *match;
     int best;
     struct amp_outlook o = { .deliver = AMP_DIRECT, .to_resource = in->st.to.resource.len, .edge = true };
     enum deliver_action action = deliver_plan(in, &match, &best);

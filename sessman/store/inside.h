@@ -8,7 +8,7 @@
 #include "sessman/store/store.h"
 
 #define STORE_APPLICATION_ID 0x42756c6b /* "Bulk", in the header of the file */
-#define STORE_PARAMS_MAX 8              /* of one statement */
+#define STORE_PARAMS_MAX 10             /* of one statement */
 
 struct schema_version {
     int version;     /* 1, 2, … without a gap */

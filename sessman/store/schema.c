@@ -51,6 +51,7 @@ static const char version_2[] =
     "ALTER TABLE domain ADD COLUMN offline INTEGER NOT NULL DEFAULT 1;"  /* 0: nothing is kept for who is away */
     "ALTER TABLE domain ADD COLUMN archive_days INTEGER NOT NULL DEFAULT 0;"  /* 0: for ever */
     "ALTER TABLE domain ADD COLUMN archive_bytes INTEGER NOT NULL DEFAULT 0;" /* 0: no limit; all accounts together */
+    "ALTER TABLE domain ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;" /* rows before here have been looked at, and went if they had to */
     "ALTER TABLE account ADD COLUMN archive TEXT;"        /* XEP-0313 6 preferences as an element; NULL: the default */
     "ALTER TABLE account ADD COLUMN offline_limit INTEGER;" /* set by the user; NULL: the default; -1: no limit */
     "ALTER TABLE account ADD COLUMN last_ms INTEGER;"     /* XEP-0012: last seen; NULL: never */
@@ -68,7 +69,7 @@ static const char version_2[] =
     " n INTEGER,"
     " stanza BLOB NOT NULL);"
     "CREATE TABLE entry("
-    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " account INTEGER NOT NULL," /* may be gone: table gone */
     " pos INTEGER NOT NULL,"
     " peer INTEGER NOT NULL,"
     " PRIMARY KEY(account, pos)) WITHOUT ROWID;"
@@ -76,6 +77,11 @@ static const char version_2[] =
     /* Every so many rows or minutes: rows before pos are not later than max_ms, nor earlier than at_ms from pos on unless the clock was
      * set back, which drops the landmarks it makes wrong. */
     "CREATE TABLE landmark(pos INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, max_ms INTEGER NOT NULL);"
+    "CREATE INDEX landmark_at ON landmark(at_ms);"
+    "CREATE INDEX landmark_max ON landmark(max_ms);"
+    /* Accounts that are gone and own entries and rows still: those are removed a part at a time, however many there are. */
+    "CREATE TABLE gone(account INTEGER PRIMARY KEY);"
+    "CREATE TRIGGER account_gone AFTER DELETE ON account BEGIN INSERT INTO gone(account) VALUES(old.id); END;"
     "INSERT INTO journal(pos, at_ms, flags, owner, owner_peer, stanza)"
     " SELECT pos, at_ms, 1, account, 0, stanza FROM journal_1;" /* 1: JOURNAL_DELIVER; the archive begins with this version */
     "INSERT INTO entry(account, pos, peer) SELECT account, pos, 0 FROM journal_1;"

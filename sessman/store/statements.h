@@ -39,10 +39,52 @@
     X(ROSTER_DEL, "DELETE FROM roster WHERE account = ?1 AND jid = ?2")                                              \
     X(ROSTER_VERSION, "UPDATE account SET roster_version = ?2 WHERE id = ?1")                                        \
     /* journal: ?1 account id */                                                                                     \
-    X(JOURNAL_ADD, "INSERT INTO journal(owner, at_ms, flags, stanza) VALUES(?1, ?2, 1, ?3)")                       \
-    X(JOURNAL_AFTER, "SELECT pos, at_ms, stanza FROM journal WHERE owner = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3") \
-    X(JOURNAL_DROP, "DELETE FROM journal WHERE owner = ?1 AND pos <= ?2")                                          \
-    X(JOURNAL_COUNT, "SELECT count(*) FROM journal WHERE owner = ?1 AND pos > ?2")
+    X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
+                   " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \
+    X(JOURNAL_ADD, "INSERT INTO journal(pos, at_ms, flags, owner, owner_peer, sender, sender_peer, holder, n, stanza)" \
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                               \
+    /* ?1 first ?2 last, of rows that are settled */                                                                 \
+    X(JOURNAL_DROP, "DELETE FROM journal WHERE pos >= ?1 AND pos <= ?2 AND flags < 2")                               \
+    /* undelivered: ?1 account ?2 its cursor; entries must have been flushed */                                      \
+    X(JOURNAL_AFTER, "SELECT j.pos, j.at_ms, j.flags, e.peer, j.stanza FROM entry e CROSS JOIN journal j"            \
+                     " WHERE e.account = ?1 AND e.pos > ?2 AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0" \
+                     " ORDER BY e.pos LIMIT ?3")                                                                     \
+    X(JOURNAL_COUNT, "SELECT e.peer, count(*) FROM entry e CROSS JOIN journal j WHERE e.account = ?1 AND e.pos > ?2" \
+                     " AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0 GROUP BY e.peer")                   \
+    X(JOURNAL_HELD, "SELECT j.pos, j.at_ms, j.flags, j.n, j.stanza, e.peer FROM entry e CROSS JOIN journal j"                \
+                    " WHERE e.account = ?1 AND e.pos > ?2 AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0" \
+                    " AND j.holder = ?3 ORDER BY j.n LIMIT ?4")                                                      \
+    /* settled: ?1 pos ?2 owner */                                                                                   \
+    X(JOURNAL_CLEAR, "UPDATE journal SET flags = flags & ~1 WHERE pos = ?1 AND owner = ?2")                          \
+    /* not settled after all: ?1 account ?2 pos; in this order */                                                    \
+    X(JOURNAL_CLEAR_BEHIND, "UPDATE journal SET flags = flags & ~1 WHERE pos > ?2"                                   \
+                            " AND pos <= (SELECT delivered FROM account WHERE id = ?1) AND owner = ?1")              \
+    X(ACCOUNT_CURSOR_BACK, "UPDATE account SET delivered = ?2 - 1 WHERE id = ?1 AND delivered >= ?2")                \
+    X(JOURNAL_MARK, "UPDATE journal SET flags = flags | 1 WHERE pos = ?2 AND owner = ?1")                            \
+    X(ENTRY_AGAIN, "INSERT INTO entry(account, pos, peer) SELECT owner, pos, coalesce(owner_peer, 0) FROM journal"   \
+                   " WHERE pos = ?2 AND owner = ?1 ON CONFLICT DO NOTHING")                                          \
+    X(ENTRY_ADD, "INSERT INTO entry(account, pos, peer) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")                  \
+    X(ENTRY_DEL, "DELETE FROM entry WHERE account = ?1 AND pos = ?2")                                                \
+    /* landmarks: rows before pos are not later than max_ms; those from pos on not earlier than at_ms */             \
+    X(LANDMARK_ADD, "INSERT INTO landmark(pos, at_ms, max_ms) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")            \
+    X(LANDMARK_LATER, "DELETE FROM landmark WHERE at_ms > ?1")                                                       \
+    /* what accounts that are gone owned: ?1 account ?2 last position of this part */                                \
+    X(GONE_ALL, "SELECT account FROM gone ORDER BY account LIMIT 100")                                               \
+    X(GONE_DONE, "DELETE FROM gone WHERE account = ?1")                                                              \
+    X(RECLAIM_NEXT, "SELECT max(pos) FROM (SELECT pos FROM entry WHERE account = ?1 ORDER BY pos LIMIT ?2)")         \
+    X(RECLAIM_OWNED, "UPDATE journal SET flags = flags & 4, owner = NULL WHERE owner = ?1"                           \
+                     " AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)")                         \
+    X(RECLAIM_SENT, "UPDATE journal SET flags = flags & ~4, sender = NULL WHERE sender = ?1"                         \
+                    " AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)")                          \
+    X(RECLAIM_ROWS, "DELETE FROM journal WHERE flags = 0 AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)") \
+    X(RECLAIM_ENTRIES, "DELETE FROM entry WHERE account = ?1 AND pos <= ?2")                                         \
+    /* at open: ?1 the position before which all is in order */                                                      \
+    X(REPAIR_DROP, "DELETE FROM journal WHERE pos >= ?1 AND flags < 2"                                               \
+                   " AND (flags = 0 OR pos <= (SELECT delivered FROM account WHERE id = owner))")                    \
+    X(REPAIR_OWNER, "INSERT INTO entry(account, pos, peer) SELECT owner, pos, coalesce(owner_peer, 0) FROM journal"  \
+                    " WHERE pos >= ?1 AND owner IS NOT NULL AND (flags & 3) <> 0 ORDER BY owner, pos ON CONFLICT DO NOTHING") \
+    X(REPAIR_SENDER, "INSERT INTO entry(account, pos, peer) SELECT sender, pos, coalesce(sender_peer, 0) FROM journal" \
+                     " WHERE pos >= ?1 AND sender IS NOT NULL AND (flags & 4) <> 0 ORDER BY sender, pos ON CONFLICT DO NOTHING")
 
 enum stmt {
 #define X(id, sql) STMT_##id,

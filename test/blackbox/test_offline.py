@@ -173,7 +173,8 @@ def test_kept_messages_survive_a_restart_and_come_once_after_it(server, pair):
 
 
 def test_hints_say_what_is_kept(pair):
-    """XEP-0334 4: what must not be stored is not, and a chat state that is to be stored is."""
+    """XEP-0334 4: what must not be stored is not, what must not be stored for good is kept until it is delivered, and a chat state
+    that is to be stored is."""
     his, juliet = pair
     for n, (body, hint) in enumerate((("secret", "no-store"), ("passing", "no-permanent-store"), ("kept", "store"))):
         his.send("<message to='%s' id='h%d' type='chat'><body>%s</body><%s xmlns='urn:xmpp:hints'/></message>" % (
@@ -181,4 +182,4 @@ def test_hints_say_what_is_kept(pair):
     his.send("<message to='%s' id='h3' type='chat'>%s<store xmlns='urn:xmpp:hints'/></message>" % (juliet.jid, ACTIVE))
     his.sync()
     _, messages = arrive(juliet)
-    assert [el.get("id") for el in messages] == ["h2", "h3"]
+    assert [el.get("id") for el in messages] == ["h1", "h2", "h3"]
