@@ -11,7 +11,7 @@ from roster import fetch, item, items_of, put
 from server import poll
 
 ECHO = "echo.im.example"
-SERVER = {"components": {ECHO: "secret of echo"}}
+SERVER = {"components": {ECHO: "secret of echo"}, "conf": {"sessman.conf": "[offline]\nper_sender = 100000\n"}}
 
 
 def numbers_in(stanzas):
