@@ -95,7 +95,8 @@ UNIT_test_deliver := $(filter-out sessman/main.c,$(SESSMAN_SRC))
 UNIT_test_csi := $(UNIT_test_deliver)
 UNIT_test_store := $(STORE_SRC)
 UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)
-UNIT_test_auth := $(UNIT_test_users) sessman/auth.c
+UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)
+UNIT_test_tokens := $(UNIT_test_auth)
 UNIT_test_auth_script := sessman/auth_script.c
 .SECONDEXPANSION:
 unit_objects = $(if $(UNIT_$(1)),$(call obj,$(UNIT_$(1))) $(B)/libcommon.a,$(LIBRARIES))

@@ -26,11 +26,15 @@
     X(AUTH_PLUS_OK, "auth_scram_plus_ok", COUNTER, "Logins by SCRAM with channel binding")                             \
     X(AUTH_PLAIN_OK, "auth_plain_ok", COUNTER, "Logins by PLAIN")                                                      \
     X(AUTH_EXTERNAL_OK, "auth_external_ok", COUNTER, "Logins by client certificate")                                   \
+    X(AUTH_TOKEN_OK, "auth_token_ok", COUNTER, "Logins by a token")                                                    \
     X(AUTH_SCRAM_FAILED, "auth_scram_failed", COUNTER, "Refused attempts by SCRAM without channel binding")            \
     X(AUTH_PLUS_FAILED, "auth_scram_plus_failed", COUNTER, "Refused attempts by SCRAM with channel binding")           \
     X(AUTH_PLAIN_FAILED, "auth_plain_failed", COUNTER, "Refused attempts by PLAIN")                                    \
     X(AUTH_EXTERNAL_FAILED, "auth_external_failed", COUNTER, "Refused attempts by client certificate")                 \
+    X(AUTH_TOKEN_FAILED, "auth_token_failed", COUNTER, "Refused attempts by a token")                                  \
     X(AUTH_BAD, "auth_bad", COUNTER, "SASL elements refused before the session manager saw them")                      \
+    X(AUTH_SASL2, "auth_sasl2", COUNTER, "Logins, by whichever mechanism, that came by SASL2")                         \
+    X(AUTH_STALE, "auth_stale", COUNTER, "SASL2 attempts sent back: the client knew other features than there are")    \
     X(BOUND, "bound", COUNTER, "Resources bound")                                                                      \
     X(STANZAS_IN, "stanzas_in", COUNTER, "Stanzas of clients sent on")                                                 \
     X(STANZAS_OUT, "stanzas_out", COUNTER, "Stanzas written to clients")                                               \
@@ -79,6 +83,8 @@ struct c2s_conf {
     char *cert, *key, *client_ca, *priority;
     struct c2s_cert *certs;
     struct rlink_options router;
+    /* [sasl] */
+    bool sasl2, pipelining;
     /* [limits] */
     size_t pre_auth_bytes, stanza_bytes, output_bytes;
     uint32_t pre_auth_elements, elements, depth, attrs;

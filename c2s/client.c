@@ -69,6 +69,8 @@ static void nego_free(struct client *c)
     mem_free(n->domain);
     mem_free(n->mechanism);
     mem_free(n->bind_id);
+    mem_free(n->from);
+    arena_free(&n->held);
     mem_free(n->cert_jids);
     mem_free(n);
     c->nego = NULL;
@@ -346,6 +348,7 @@ static void on_domains(void *owner)
 const struct edge_ops client_edge_ops = {
     .on_challenge = sasl_challenge,
     .on_success = sasl_success,
+    .on_authenticated = sasl2_authenticated,
     .on_failure = sasl_failure,
     .on_bound = bind_bound,
     .on_bind_refused = bind_refused,

@@ -8,6 +8,7 @@
 #define C2S_CLIENT_H
 
 #include "c2s/c2s.h"
+#include "common/edge/features.h"
 #include "common/xmpp/stanza.h"
 #include "common/xmpp/stream.h"
 #include "common/xmpp/xmlout.h"
@@ -24,7 +25,7 @@ enum client_state {
 };
 const char *client_state_name(enum client_state s);
 
-enum mech { MECH_SCRAM, MECH_PLUS, MECH_PLAIN, MECH_EXTERNAL };
+enum mech { MECH_SCRAM, MECH_PLUS, MECH_PLAIN, MECH_EXTERNAL, MECH_TOKEN };
 
 struct nego {
     struct link link;         /* in c2s.pending */
@@ -33,12 +34,18 @@ struct nego {
     char *domain;             /* the stream's `to`, prepared; NULL before the first header */
     char *mechanism;          /* of the attempt under way */
     char *bind_id;            /* id of the bind request */
+    char *from;               /* bare JID of the stream header; NULL: none */
+    struct arena *held;       /* SASL2: of the request whose initial response is awaited; NULL: none */
+    struct node *request;     /* that request, in held */
     struct slice *cert_jids;  /* addresses in a verified certificate; one block with their bytes */
     size_t n_cert_jids;
     unsigned attempts, early; /* SASL attempts; stanzas before login */
+    unsigned stale;           /* SASL2 attempts of a client that knew other features */
+    char version[FEATURES_VERSION_LEN + 1]; /* of the features that were offered; "": none was told */
     enum mech mech;
     enum sasl_fail fail_as;   /* what the failure that follows our abort is to be called; SASL_OK: as it comes */
     bool has_header;          /* our header was written on this stream */
+    bool sasl2;               /* the attempt under way, or the last one, came by SASL2 */
     bool wants_initial;       /* auth came without an initial response; the next response is it */
     bool wants_abort;         /* the client has aborted while the session manager was asked */
     bool exporter, end_point; /* channel bindings there are */

@@ -20,6 +20,9 @@ static const struct option options[] = {
 
     RLINK_OPTIONS(ROW, router),
 
+    OPTION_BOOL("sasl", "sasl2", ROW, sasl2, "yes", RELOAD),
+    OPTION_BOOL("sasl", "pipelining", ROW, pipelining, "yes", RELOAD),
+
     OPTION_BYTES("limits", "pre_auth_size", ROW, pre_auth_bytes, "8k", "2k", "1m", RELOAD),
     OPTION_UINT("limits", "pre_auth_elements", ROW, pre_auth_elements, "32", "8", "10000", RELOAD),
     OPTION_BYTES("limits", "stanza_size", ROW, stanza_bytes, "256k", "10000", "512k", RELOAD),

@@ -16,6 +16,9 @@ static const struct step {
 } steps[] = {
     { IN(CLIENT_OPEN),                    "starttls", NS_TLS,    starttls_on_request }, /* RFC 6120 5.4.2.1 */
     { IN(CLIENT_OPEN),                    "auth",     NS_SASL,   sasl_on_auth },        /* RFC 6120 6.4.2 */
+    { IN(CLIENT_OPEN),                    "authenticate", NS_SASL2, sasl2_on_authenticate }, /* XEP-0388 2.3 */
+    { IN(CLIENT_STEP),                    "response", NS_SASL2,  sasl_on_response },    /* XEP-0388 2.5 */
+    { IN(CLIENT_STEP) | IN(CLIENT_ASKED), "abort",    NS_SASL2,  sasl_on_abort },       /* XEP-0388 2.4 */
     { IN(CLIENT_STEP),                    "response", NS_SASL,   sasl_on_response },    /* RFC 6120 6.4.3 */
     { IN(CLIENT_STEP) | IN(CLIENT_ASKED), "abort",    NS_SASL,   sasl_on_abort },       /* RFC 6120 6.4.4 */
     { IN(CLIENT_OPEN),                    "iq",       NS_CLIENT, register_on_iq },      /* XEP-0077 3.1 */
@@ -32,8 +35,9 @@ static void on_other(struct client *c, const struct node *n)
     struct check check;
     switch (check_kind(n, &check)) {
     case CHECK_PASS:
-        if (c->state !=
-            CLIENT_ASKED) /* behind the last step: the stream may be over with its answer (6.4.6) */
+        /* Behind the last step of SASL the stream may be over with its answer (6.4.6). SASL2 has no such
+         * restart, and nothing may come there: XEP-0388 2.4. */
+        if (c->state != CLIENT_ASKED || c->nego->sasl2)
             client_fail(c, STREAM_NOT_AUTHORIZED, NULL);
         break;
     case CHECK_END:
@@ -104,6 +108,7 @@ static struct features_auth auth_of(const struct client *c, const struct edge_do
 {
     struct features_auth auth = {
         .hosted = domain->mechanisms,
+        .tls = c->secure,
         .plain = negotiate_may_login(c),
         .exporter = c->secure && c->nego->exporter,
         .end_point = c->secure && c->nego->end_point,
@@ -120,6 +125,15 @@ struct slice negotiate_mechanisms(const struct client *c, struct arena *a)
         return SLICE_NONE;
     struct features_auth auth = auth_of(c, domain);
     return features_mechanisms(a, &auth);
+}
+
+struct slice negotiate_fast(const struct client *c, struct arena *a)
+{
+    const struct edge_domain *domain = negotiate_domain(c);
+    if (!domain)
+        return SLICE_NONE;
+    struct features_auth auth = auth_of(c, domain);
+    return features_fast(a, &auth);
 }
 
 /* XEP-0440 3: types of channel binding without a mechanism that uses them look like an attack to a client. */
@@ -142,12 +156,13 @@ static uint32_t idle_s(const struct c2s_conf *conf)
     return ms / 1000;
 }
 
-static void send_features(struct client *c, struct arena *a, const struct edge_domain *domain)
+void negotiate_features(struct client *c, struct arena *a, const struct edge_domain *domain)
 {
     const struct c2s_conf *conf = c->d->conf;
     struct features f = { .idle_s = idle_s(conf) };
-    if (c->state == CLIENT_AUTHED) {
-        f.bind = true;
+    bool before = c->state == CLIENT_OPEN;
+    if (!before) {
+        f.bind = c->state == CLIENT_AUTHED;
         f.more = domain->features;
         f.max_bytes = conf->stanza_bytes;
     } else {
@@ -155,11 +170,17 @@ static void send_features(struct client *c, struct arena *a, const struct edge_d
         f.starttls_required = !negotiate_may_login(c);
         f.mechanisms = negotiate_mechanisms(c, a);
         f.bindings = bindings(c, f.mechanisms);
+        f.sasl2 = conf->sasl2;
+        f.fast = negotiate_fast(c, a);
+        f.binds = domain->binds;
         f.registration = domain->registration && negotiate_may_login(c);
         f.max_bytes = conf->pre_auth_bytes;
     }
     buf_reset(&c->d->scratch);
     features_write(&c->d->scratch, &f);
+    c->nego->version[0] = '\0';
+    if (before && f.sasl2 && f.mechanisms.len && conf->pipelining)
+        features_seal(&c->d->scratch, 0, c->nego->version);
     client_write(c, buf_get(&c->d->scratch));
 }
 
@@ -183,6 +204,10 @@ static bool header_is_bad(const struct client *c, const struct stream_header *h,
     }
     if (h->to.local.len || h->to.resource.len || !edge_domain(c->d->edge, h->to.domain)) {
         *cond = STREAM_HOST_UNKNOWN; /* RFC 6120 4.9.3.6 */
+        return true;
+    }
+    if (h->has_from && !slice_eq(h->from.domain, h->to.domain)) {
+        *cond = STREAM_INVALID_FROM; /* XEP-0388 2.1, RFC 6120 4.9.3.9 */
         return true;
     }
     if (c->nego->domain && !slice_is(h->to.domain, c->nego->domain)) {
@@ -211,9 +236,11 @@ void negotiate_header(struct client *c, struct arena *a, const struct node *head
         c->nego->domain = mem_copy(h.to.domain);
     if (!slice_eq(h.lang, esession_lang(&c->session)))
         esession_lang_set(&c->session, h.lang);
+    mem_free(c->nego->from);
+    c->nego->from = h.has_from && h.from.local.len ? mem_copy(jid_bare(&h.from)) : NULL;
     const struct edge_domain *domain = negotiate_domain(c);
     negotiate_open_stream(c, h.to.domain, h.has_from ? h.from.full : SLICE_NONE);
-    send_features(c, a, domain);
+    negotiate_features(c, a, domain);
 }
 
 /* --- the session manager --- */

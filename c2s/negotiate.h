@@ -13,6 +13,8 @@ bool negotiate_may_login(const struct client *c);
 /* NULL: not hosted any more. */
 const struct edge_domain *negotiate_domain(const struct client *c);
 struct slice negotiate_mechanisms(const struct client *c, struct arena *a); /* offered now */
+struct slice negotiate_fast(const struct client *c, struct arena *a);       /* those that take a token */
+void negotiate_features(struct client *c, struct arena *a, const struct edge_domain *domain); /* sends them */
 /* Where the session manager that owns key is told of the client. RC_CLOSED: there is none. RC_LIMIT: it is out
  * of reach and enough waits for it. */
 MUST_USE enum rc negotiate_open(struct client *c, struct arena *a, struct slice key);
@@ -27,6 +29,16 @@ void sasl_on_abort(struct client *c, struct arena *a, struct node *n);
 void sasl_challenge(struct esession *s, struct slice data);
 void sasl_success(struct esession *s, const struct control_success *ok);
 void sasl_failure(struct esession *s, const struct control_failure *bad);
+/* Of both profiles; the attempt is over. */
+void sasl_refuse(struct client *c, enum sasl_fail cond, const char *text); /* nobody with an account was asked */
+bool sasl_over_rate(struct client *c);                   /* too many failures from this address of late; counted */
+void sasl_mechanism_set(struct client *c, struct slice mechanism);         /* of the attempt that begins */
+struct slice sasl_cert_jid(const struct client *c);      /* for EXTERNAL: the certificate's address in this domain, or empty */
+void sasl_succeeded(struct client *c, struct slice user);                  /* counted and logged */
+/* sasl2.c (XEP-0388) */
+void sasl2_on_authenticate(struct client *c, struct arena *a, struct node *n);
+void sasl2_initial(struct client *c, struct arena *a, struct slice data);  /* the response that is the initial one */
+void sasl2_authenticated(struct esession *s, const struct control_authenticated *ok);
 /* bind.c */
 void bind_on_iq(struct client *c, struct arena *a, struct node *n);
 void bind_bound(struct esession *s);

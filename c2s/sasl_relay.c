@@ -15,6 +15,7 @@ static const struct {
     [MECH_PLUS] = { M_AUTH_PLUS_OK, M_AUTH_PLUS_FAILED },
     [MECH_PLAIN] = { M_AUTH_PLAIN_OK, M_AUTH_PLAIN_FAILED },
     [MECH_EXTERNAL] = { M_AUTH_EXTERNAL_OK, M_AUTH_EXTERNAL_FAILED },
+    [MECH_TOKEN] = { M_AUTH_TOKEN_OK, M_AUTH_TOKEN_FAILED },
 };
 
 static enum mech mech_of(const char *name)
@@ -24,6 +25,8 @@ static enum mech mech_of(const char *name)
         return MECH_PLAIN;
     if (strcmp(name, "EXTERNAL") == 0)
         return MECH_EXTERNAL;
+    if (strncmp(name, "HT-", 3) == 0)
+        return MECH_TOKEN;
     return len > 5 && strcmp(name + len - 5, "-PLUS") == 0 ? MECH_PLUS : MECH_SCRAM;
 }
 
@@ -32,10 +35,10 @@ static void fail(struct client *c, enum sasl_fail cond, struct slice text)
 {
     struct c2s *d = c->d;
     struct buf *out = &d->scratch;
+    bool sasl2 = c->nego->sasl2;
     buf_reset(out);
-    BUF_LIT(out, "<failure xmlns='" NS_SASL "'><");
-    buf_cstr(out, sasl_fail_name(cond));
-    BUF_LIT(out, "/>");
+    buf_fmt(out, "<failure xmlns='%s'><%s%s/>", sasl2 ? NS_SASL2 : NS_SASL, sasl_fail_name(cond),
+            sasl2 ? " xmlns='" NS_SASL "'" : ""); /* XEP-0388 2.6.2 */
     if (text.len) {
         BUF_LIT(out, "<text xml:lang='en'>");
         xmlout_text(out, text);
@@ -46,6 +49,7 @@ static void fail(struct client *c, enum sasl_fail cond, struct slice text)
     c->state = CLIENT_OPEN;
     c->nego->wants_initial = c->nego->wants_abort = false;
     c->nego->fail_as = SASL_OK;
+    arena_free(&c->nego->held);
     if (++c->nego->attempts >= d->conf->attempts) {
         METRIC_INC(d->metrics, M_LIMIT_ATTEMPTS);
         client_fail(c, STREAM_POLICY_VIOLATION, "too many attempts to log in");
@@ -53,7 +57,7 @@ static void fail(struct client *c, enum sasl_fail cond, struct slice text)
 }
 
 /* Refused before anybody with an account was asked. */
-static void refuse(struct client *c, enum sasl_fail cond, const char *text)
+void sasl_refuse(struct client *c, enum sasl_fail cond, const char *text)
 {
     struct client_log log;
     METRIC_INC(c->d->metrics, M_AUTH_BAD);
@@ -62,26 +66,31 @@ static void refuse(struct client *c, enum sasl_fail cond, const char *text)
     fail(c, cond, slice_cstr(text));
 }
 
-/* Too many failures from this address of late. */
-static bool over_rate(struct client *c)
+bool sasl_over_rate(struct client *c)
 {
     struct c2s *d = c->d;
     uint64_t now = loop_now_ms(d->loop);
-    return !c->trusted && rate_take(addr_rate(d->addresses, c->address, now), &d->auth_limit, now, 0) > 0;
+    bool over =
+        !c->trusted && rate_take(addr_rate(d->addresses, c->address, now), &d->auth_limit, now, 0) > 0;
+    if (over) {
+        METRIC_INC(d->metrics, M_LIMIT_AUTH_RATE);
+        sasl_refuse(c, SASL_TEMPORARY_AUTH_FAILURE,
+                    "too many failed attempts from your address; wait a little");
+    }
+    return over;
 }
 
-/* Base64 as RFC 6120 6.4.2 has it; "=" is empty data. */
-MUST_USE static enum rc decode(struct arena *a, struct slice text, struct slice *out)
+/* Base64 as RFC 6120 6.4.2 has it; "=" is empty data, which XEP-0388 2.2 writes as nothing. */
+MUST_USE static enum rc decode(struct arena *a, const struct client *c, struct slice text, struct slice *out)
 {
-    if (slice_is(text, "=")) {
+    if (!c->nego->sasl2 && slice_is(text, "=")) {
         *out = SLICE_NONE;
         return RC_OK;
     }
     return base64_decode(a, text, out);
 }
 
-/* For EXTERNAL: the certificate's address in this domain. */
-static struct slice cert_jid(const struct client *c)
+struct slice sasl_cert_jid(const struct client *c)
 {
     for (size_t i = 0; i < c->nego->n_cert_jids; i++) {
         if (slice_is(check_domain(c->nego->cert_jids[i]), c->nego->domain))
@@ -94,11 +103,11 @@ static void begin(struct client *c, struct arena *a, struct slice initial)
 {
     struct nego *n = c->nego;
     struct slice mechanism = slice_cstr(n->mechanism), domain = slice_cstr(n->domain);
-    struct slice key = esession_key(a, mechanism, initial, cert_jid(c), domain);
+    struct slice key = esession_key(a, mechanism, initial, sasl_cert_jid(c), domain);
     n->wants_initial = false;
     if (negotiate_open(c, a, key) != RC_OK) {
         METRIC_INC(c->d->metrics, M_TEMPORARY);
-        refuse(c, SASL_TEMPORARY_AUTH_FAILURE, "the accounts cannot be reached now");
+        sasl_refuse(c, SASL_TEMPORARY_AUTH_FAILURE, "the accounts cannot be reached now");
         return;
     }
     struct control_auth auth = { mechanism, true, initial };
@@ -106,38 +115,41 @@ static void begin(struct client *c, struct arena *a, struct slice initial)
     esession_auth(c->d->edge, &c->session, &auth);
 }
 
+void sasl_mechanism_set(struct client *c, struct slice mechanism)
+{
+    mem_free(c->nego->mechanism);
+    c->nego->mechanism = mem_copy(mechanism);
+    c->nego->mech = mech_of(c->nego->mechanism);
+}
+
 void sasl_on_auth(struct client *c, struct arena *a, struct node *n)
 {
     const struct edge_domain *domain = negotiate_domain(c);
     struct slice mechanism = node_attr(n, "mechanism"), text = node_text(a, n), initial;
+    c->nego->sasl2 = false;
     if (!negotiate_may_login(c)) {
-        refuse(c, SASL_ENCRYPTION_REQUIRED, NULL); /* RFC 6120 6.5.4 */
+        sasl_refuse(c, SASL_ENCRYPTION_REQUIRED, NULL); /* RFC 6120 6.5.4 */
         return;
     }
     if (!domain) {
-        refuse(c, SASL_TEMPORARY_AUTH_FAILURE, "the domain is not served any more");
+        sasl_refuse(c, SASL_TEMPORARY_AUTH_FAILURE, "the domain is not served any more");
         return;
     }
     if (node_child(n)) {
-        refuse(c, SASL_MALFORMED_REQUEST, NULL);
+        sasl_refuse(c, SASL_MALFORMED_REQUEST, NULL);
         return;
     }
     if (!features_lists(negotiate_mechanisms(c, a), mechanism)) {
-        refuse(c, SASL_INVALID_MECHANISM, NULL);
+        sasl_refuse(c, SASL_INVALID_MECHANISM, NULL);
         return;
     }
-    if (over_rate(c)) {
-        METRIC_INC(c->d->metrics, M_LIMIT_AUTH_RATE);
-        refuse(c, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts from your address; wait a little");
+    if (sasl_over_rate(c))
+        return;
+    if (decode(a, c, text, &initial) != RC_OK) {
+        sasl_refuse(c, SASL_INCORRECT_ENCODING, NULL);
         return;
     }
-    if (decode(a, text, &initial) != RC_OK) {
-        refuse(c, SASL_INCORRECT_ENCODING, NULL);
-        return;
-    }
-    mem_free(c->nego->mechanism);
-    c->nego->mechanism = mem_copy(mechanism);
-    c->nego->mech = mech_of(c->nego->mechanism);
+    sasl_mechanism_set(c, mechanism);
     if (text.len) {
         begin(c, a, initial);
     } else { /* our mechanisms all begin with the client: RFC 6120 6.4.2, RFC 4422 5 */
@@ -147,18 +159,33 @@ void sasl_on_auth(struct client *c, struct arena *a, struct node *n)
     }
 }
 
+/* One exchange is of one profile; a step of the other is none of it. True: the stream is over. */
+static bool other_profile(struct client *c, const struct node *n)
+{
+    if (slice_is(n->ns, NS_SASL2) == c->nego->sasl2)
+        return false;
+    client_fail(c, STREAM_POLICY_VIOLATION, "a step of another SASL exchange");
+    return true;
+}
+
 void sasl_on_response(struct client *c, struct arena *a, struct node *n)
 {
     struct slice data;
-    if (node_child(n) || decode(a, node_text(a, n), &data) != RC_OK) {
+    if (other_profile(c, n))
+        return;
+    if (node_child(n) || decode(a, c, node_text(a, n), &data) != RC_OK) {
         enum sasl_fail cond = node_child(n) ? SASL_MALFORMED_REQUEST : SASL_INCORRECT_ENCODING;
         if (c->nego->wants_initial) {
-            refuse(c, cond, NULL);
+            sasl_refuse(c, cond, NULL);
         } else {
             c->nego->fail_as = cond;
             c->state = CLIENT_ASKED;
             esession_abort(c->d->edge, &c->session);
         }
+        return;
+    }
+    if (c->nego->wants_initial && c->nego->sasl2) {
+        sasl2_initial(c, a, data);
         return;
     }
     if (c->nego->wants_initial) {
@@ -172,11 +199,12 @@ void sasl_on_response(struct client *c, struct arena *a, struct node *n)
 void sasl_on_abort(struct client *c, struct arena *a, struct node *n)
 {
     (void)a;
-    (void)n;
+    if (other_profile(c, n))
+        return;
     if (c->state == CLIENT_ASKED) { /* when its answer is there */
         c->nego->wants_abort = true;
     } else if (c->nego->wants_initial) {
-        refuse(c, SASL_ABORTED, NULL);
+        sasl_refuse(c, SASL_ABORTED, NULL);
     } else {
         c->state = CLIENT_ASKED;
         esession_abort(c->d->edge, &c->session);
@@ -190,7 +218,7 @@ static void write_data(struct client *c, const char *name, bool has_data, struct
     struct buf *out = &c->d->scratch;
     struct arena *a = arena_take(c->d->arenas);
     buf_reset(out);
-    buf_fmt(out, "<%s xmlns='" NS_SASL "'>", name);
+    buf_fmt(out, "<%s xmlns='%s'>", name, c->nego->sasl2 ? NS_SASL2 : NS_SASL);
     if (has_data && data.len)
         buf_slice(out, base64_encode(a, data));
     else if (has_data)
@@ -211,13 +239,22 @@ void sasl_challenge(struct esession *s, struct slice data)
     write_data(c, "challenge", data.len > 0, data);
 }
 
-void sasl_success(struct esession *s, const struct control_success *ok)
+void sasl_succeeded(struct client *c, struct slice user)
 {
-    struct client *c = CONTAINER(s, struct client, session);
     struct client_log log;
     METRIC_INC(c->d->metrics, mech_metrics[c->nego->mech].ok);
     LOG_INFO(client_log(c, &log, LOG_AUTH, "sasl"), "auth_ok", F_STR("mech", c->nego->mechanism),
-             F_SLICE("user", ok->user), F_UINT("tls", c->secure));
+             F_SLICE("user", user), F_UINT("tls", c->secure), F_UINT("sasl2", c->nego->sasl2));
+}
+
+void sasl_success(struct esession *s, const struct control_success *ok)
+{
+    struct client *c = CONTAINER(s, struct client, session);
+    if (c->nego->sasl2) { /* not what was asked for: somebody behind us is wrong */
+        client_fail(c, STREAM_INTERNAL_SERVER_ERROR, NULL);
+        return;
+    }
+    sasl_succeeded(c, ok->user);
     write_data(c, "success", ok->has_data, ok->data);
     c->state = CLIENT_AUTHED; /* RFC 6120 6.4.6: a new stream */
     c->nego->has_header = false;

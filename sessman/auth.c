@@ -1,10 +1,8 @@
 /* sessman/auth.c */
-#include "sessman/auth.h"
+#include "sessman/auth_inside.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
-#include "sessman/auth_backend.h"
-#include "sessman/sessman.h"
 #include "sessman/users.h"
 #include <gnutls/crypto.h>
 #include <netinet/in.h>
@@ -16,49 +14,6 @@ enum {
     FAKE_SALT_BYTES = 16,
     ACCOUNT_FACTOR = 10, /* an account may fail so many times as often as an address */
     SWEEP_MS = 60000,
-};
-
-enum state {
-    IDLE,
-    INITIAL, /* an empty challenge was sent: the initial response is awaited (RFC 6120 6.4.2) */
-    WORKING, /* the backend is asked, or the answer waits for the end of the turn */
-    FINAL,   /* SCRAM: client-final is awaited */
-};
-enum answer { NOT_YET, CHALLENGE, SUCCESS, FAILURE };
-
-/* What one attempt needs; made by auth_start, freed with its outcome. */
-struct attempt {
-    struct arena *arena;
-    void (*first)(struct auth *a, struct slice message);
-    char mechanism[32];
-    struct scram_server scram;
-    struct scram_keys keys;
-    bool plus, unknown;
-    struct jid user;
-    struct slice name; /* as the client gave it, for the log */
-    enum answer answer;
-    bool has_data;
-    struct slice data;
-    enum sasl_fail cond;
-    const char *text;
-};
-
-/* A question to the backend. The auth may be gone when the answer comes. */
-struct asked {
-    struct auth *auth;
-};
-
-struct auth {
-    struct sessman *sm;
-    const struct auth_ops *ops;
-    void *owner;
-    struct arena *arena; /* of open */
-    struct control_open open;
-    struct addr_key addr;
-    struct turn later; /* answers leave at the end of the turn, never inside auth_start */
-    enum state state;
-    struct attempt *at;
-    struct asked *asked;
 };
 
 /* --- rates --- */
@@ -155,24 +110,24 @@ static void count_failure(struct auth *a)
 
 static void answer_now(struct turn *t);
 
-static void answer(struct auth *a, enum answer what)
+static void answer(struct auth *a, enum auth_answer what)
 {
     a->at->answer = what;
-    a->state = WORKING;
+    a->state = AUTH_WORKING;
     loop_at_turn_end(a->sm->loop, &a->later);
 }
 
-static void answer_fail(struct auth *a, enum sasl_fail cond, const char *text)
+void auth_answer_fail(struct auth *a, enum sasl_fail cond, const char *text)
 {
     a->at->cond = cond;
     a->at->text = text;
-    answer(a, FAILURE);
+    answer(a, AUTH_FAILURE);
 }
 
 static void answer_challenge(struct auth *a, struct slice data)
 {
     a->at->data = data;
-    answer(a, CHALLENGE);
+    answer(a, AUTH_CHALLENGE);
 }
 
 static void log_failure(struct auth *a)
@@ -199,36 +154,35 @@ static void answer_now(struct turn *t)
 {
     struct auth *a = CONTAINER(t, struct auth, later);
     struct attempt *at = a->at;
-    if (at->answer == CHALLENGE) {
+    if (at->answer == AUTH_CHALLENGE) {
         struct slice data = at->data;
-        a->state = at->scram.server_first.len ? FINAL : INITIAL;
-        at->answer = NOT_YET;
+        a->state = at->scram.server_first.len ? AUTH_FINAL : AUTH_INITIAL;
+        at->answer = AUTH_NOT_YET;
         a->ops->on_challenge(a->owner, data);
         return;
     }
-    if (at->answer == FAILURE && (at->cond == SASL_NOT_AUTHORIZED || at->cond == SASL_INVALID_AUTHZID))
+    if (at->answer == AUTH_FAILURE && (at->cond == SASL_NOT_AUTHORIZED || at->cond == SASL_INVALID_AUTHZID))
         count_failure(a);
-    if (at->answer == FAILURE)
+    if (at->answer == AUTH_FAILURE)
         log_failure(a);
     a->at = NULL;
-    a->state = IDLE;
-    if (at->answer == SUCCESS)
+    a->state = AUTH_IDLE;
+    if (at->answer == AUTH_SUCCESS)
         a->ops->on_success(a->owner, &at->user, at->has_data, at->data);
     else
         a->ops->on_failure(a->owner, at->cond, at->text);
     attempt_free(&at);
 }
 
-static struct asked *ask(struct auth *a)
+struct asked *auth_ask(struct auth *a)
 {
-    a->state = WORKING;
+    a->state = AUTH_WORKING;
     a->asked = mem_new(sizeof *a->asked);
     a->asked->auth = a;
     return a->asked;
 }
 
-/* The auth that asked, or NULL if it no longer wants to know. */
-static struct auth *asker(void *ctx)
+struct auth *auth_asker(void *ctx)
 {
     struct asked *q = ctx;
     struct auth *a = q->auth;
@@ -249,42 +203,46 @@ static void ask_drop(struct auth *a)
 
 static void on_ensured(void *ctx, enum rc rc, const struct why *why)
 {
-    struct auth *a = asker(ctx);
+    struct auth *a = auth_asker(ctx);
     (void)why;
     if (!a)
         return;
     if (rc == RC_OK)
-        answer(a, SUCCESS);
+        answer(a, AUTH_SUCCESS);
     else
-        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
 }
 
-static void succeed(struct auth *a)
+void auth_succeed(struct auth *a)
 {
     if (a->sm->auth_backend == &auth_store)
-        answer(a, SUCCESS); /* it has found a row */
+        answer(a, AUTH_SUCCESS); /* it has found a row */
     else
-        users_ensure(a->sm, &a->at->user, on_ensured, ask(a));
+        users_ensure(a->sm, &a->at->user, on_ensured, auth_ask(a));
 }
 
 /* Names the user, if it may be one, and if the other identity that he asks for is his own (RFC 6120 6.3.8).
  */
-static bool take_user(struct auth *a, struct slice name, struct slice authzid)
+bool auth_take_user(struct auth *a, struct slice name, struct slice authzid)
 {
     struct attempt *at = a->at;
     struct jid other;
     at->name = arena_copy(at->arena, name);
     if (!name.len || jid_make(at->arena, at->name, a->open.domain, SLICE_NONE, &at->user, NULL) != RC_OK) {
-        answer_fail(a, SASL_NOT_AUTHORIZED, NULL); /* no such account: as for any other */
+        auth_answer_fail(a, SASL_NOT_AUTHORIZED, NULL); /* no such account: as for any other */
         return false;
     }
     if (authzid.len && (jid_parse(at->arena, arena_copy(at->arena, authzid), &other, NULL) != RC_OK ||
                         !jid_eq(&other, &at->user))) {
-        answer_fail(a, SASL_INVALID_AUTHZID, NULL);
+        auth_answer_fail(a, SASL_INVALID_AUTHZID, NULL);
+        return false;
+    }
+    if (authzid.len && at->from.len && !slice_eq(at->from, jid_bare(&at->user))) {
+        auth_answer_fail(a, SASL_INVALID_AUTHZID, NULL); /* XEP-0388 2.3 */
         return false;
     }
     if (over_rate(a)) {
-        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
         return false;
     }
     return true;
@@ -294,15 +252,15 @@ static bool take_user(struct auth *a, struct slice name, struct slice authzid)
 
 static void on_checked(void *ctx, enum rc rc)
 {
-    struct auth *a = asker(ctx);
+    struct auth *a = auth_asker(ctx);
     if (!a)
         return;
     if (rc == RC_OK)
-        succeed(a);
+        auth_succeed(a);
     else if (rc == RC_DENIED || rc == RC_NOTFOUND || rc == RC_SYNTAX || rc == RC_LIMIT)
-        answer_fail(a, SASL_NOT_AUTHORIZED, NULL);
+        auth_answer_fail(a, SASL_NOT_AUTHORIZED, NULL);
     else
-        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
 }
 
 static void plain_first(struct auth *a, struct slice message)
@@ -310,11 +268,11 @@ static void plain_first(struct auth *a, struct slice message)
     struct sasl_plain p;
     enum sasl_fail fail = sasl_plain_read(message, &p);
     if (fail != SASL_OK) {
-        answer_fail(a, fail, NULL);
+        auth_answer_fail(a, fail, NULL);
         return;
     }
-    if (take_user(a, p.user, p.authzid))
-        a->sm->auth_backend->check(a->sm->auth_state, &a->at->user, p.password, on_checked, ask(a));
+    if (auth_take_user(a, p.user, p.authzid))
+        a->sm->auth_backend->check(a->sm->auth_state, &a->at->user, p.password, on_checked, auth_ask(a));
 }
 
 /* --- SCRAM (RFC 5802) --- */
@@ -353,13 +311,13 @@ static struct slice downgrade_hash(const struct auth *a)
 
 static void on_keys(void *ctx, enum rc rc, const struct auth_keys *k)
 {
-    struct auth *a = asker(ctx);
+    struct auth *a = auth_asker(ctx);
     struct slice out;
     if (!a)
         return;
     struct attempt *at = a->at;
     if (rc != RC_OK) {
-        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
         return;
     }
     at->unknown = !k->found || !k->has[at->scram.hash];
@@ -378,11 +336,11 @@ static void scram_begin(struct auth *a, struct slice message)
     enum sasl_fail fail = scram_first(at->arena, at->scram.hash, at->plus, a->open.offered_plus,
                                       arena_copy(at->arena, message), &a->open.cb, &at->scram);
     if (fail != SASL_OK) {
-        answer_fail(a, fail, NULL);
+        auth_answer_fail(a, fail, NULL);
         return;
     }
-    if (take_user(a, at->scram.user, at->scram.authzid))
-        a->sm->auth_backend->get_keys(a->sm->auth_state, &at->user, on_keys, ask(a));
+    if (auth_take_user(a, at->scram.user, at->scram.authzid))
+        a->sm->auth_backend->get_keys(a->sm->auth_state, &at->user, on_keys, auth_ask(a));
 }
 
 static void scram_end(struct auth *a, struct slice message)
@@ -394,24 +352,24 @@ static void scram_end(struct auth *a, struct slice message)
         fail = SASL_NOT_AUTHORIZED;
     at->has_data = true;
     if (fail == SASL_OK)
-        succeed(a);
+        auth_succeed(a);
     else
-        answer_fail(a, fail, NULL);
+        auth_answer_fail(a, fail, NULL);
 }
 
 /* --- EXTERNAL (XEP-0178 3) --- */
 
 static void on_exists(void *ctx, enum rc rc)
 {
-    struct auth *a = asker(ctx);
+    struct auth *a = auth_asker(ctx);
     if (!a)
         return;
     if (rc == RC_OK)
-        succeed(a);
+        auth_succeed(a);
     else
-        answer_fail(a,
-                    rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE,
-                    NULL);
+        auth_answer_fail(
+            a, rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE,
+            NULL);
 }
 
 /* An address of the certificate that is an account of this domain. */
@@ -428,7 +386,7 @@ static void external_first(struct auth *a, struct slice message)
     unsigned n = 0;
     at->name = arena_copy(at->arena, message);
     if (message.len && jid_parse(at->arena, at->name, &asked, NULL) != RC_OK) {
-        answer_fail(a, SASL_INVALID_AUTHZID, NULL);
+        auth_answer_fail(a, SASL_INVALID_AUTHZID, NULL);
         return;
     }
     for (size_t i = 0; i < a->open.n_cert_jids; i++)
@@ -438,14 +396,14 @@ static void external_first(struct auth *a, struct slice message)
             found = jid;
         }
     if (n != 1) { /* none, or several and the client did not choose */
-        answer_fail(a, message.len ? SASL_INVALID_AUTHZID : SASL_NOT_AUTHORIZED, NULL);
+        auth_answer_fail(a, message.len ? SASL_INVALID_AUTHZID : SASL_NOT_AUTHORIZED, NULL);
         return;
     }
     at->user = found;
     if (over_rate(a))
-        answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, "too many failed attempts");
     else
-        a->sm->auth_backend->exists(a->sm->auth_state, &at->user, on_exists, ask(a));
+        a->sm->auth_backend->exists(a->sm->auth_state, &at->user, on_exists, auth_ask(a));
 }
 
 /* --- the edge's side --- */
@@ -464,6 +422,9 @@ static bool offered(const struct auth *a, struct slice mechanism)
 static enum sasl_fail choose(struct auth *a, struct slice mechanism)
 {
     struct attempt *at = a->at;
+    enum ht_binding token;
+    if (ht_parse_name(mechanism, &token))
+        return auth_fast_choose(a, token);
     if (slice_is(mechanism, "PLAIN")) {
         at->first = plain_first;
         if (!a->open.secure && !a->open.trusted_plain)
@@ -513,41 +474,67 @@ void auth_free(struct auth **at)
     MEM_FREE(at);
 }
 
-void auth_start(struct auth *a, const struct control_auth *step)
+static void start(struct auth *a, const struct control_auth *step, const struct control_authenticate *c)
 {
-    if (a->state == WORKING)
+    if (a->state == AUTH_WORKING)
         return;  /* the edge is wrong; the answer to the step before is still due, and is the only one */
     if (a->at) { /* RFC 6120 6.4: an attempt is ended before another is begun */
-        answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        auth_answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
         return;
     }
     a->at = mem_new(sizeof *a->at);
     a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
+    a->at->request = c ? &c->request : NULL;
+    a->at->from = c ? c->from : SLICE_NONE;
+    a->token_due = false;
     snprintf(a->at->mechanism, sizeof a->at->mechanism, SLICE_FMT, SLICE_ARG(slice_to(step->mechanism, 31)));
     enum sasl_fail fail = choose(a, step->mechanism);
     if (fail != SASL_OK)
-        answer_fail(a, fail, NULL);
+        auth_answer_fail(a, fail, NULL);
     else if (step->has_initial)
         a->at->first(a, step->initial);
     else
         answer_challenge(a, SLICE_NONE);
 }
 
+void auth_start(struct auth *a, const struct control_auth *step)
+{
+    start(a, step, NULL);
+}
+
+void auth_authenticate(struct auth *a, const struct control_authenticate *c)
+{
+    const struct control_auth step = { c->request.mechanism, c->request.has_initial, c->request.initial };
+    start(a, &step, c);
+}
+
+bool auth_token_due(const struct auth *a, enum ht_binding *binding)
+{
+    *binding = a->token;
+    return a->token_due;
+}
+
+bool auth_token_fits(const struct auth *a, enum ht_binding binding)
+{
+    return a->sm->conf->tokens && a->open.secure && (binding != HT_EXPR || a->open.cb.exporter.len) &&
+           (binding != HT_ENDP || a->open.cb.end_point.len);
+}
+
 void auth_response(struct auth *a, struct slice data)
 {
     switch (a->state) {
-    case INITIAL:
+    case AUTH_INITIAL:
         a->at->first(a, data);
         break;
-    case FINAL:
+    case AUTH_FINAL:
         scram_end(a, data);
         break;
-    case IDLE:
+    case AUTH_IDLE:
         a->at = mem_new(sizeof *a->at);
         a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
-        answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        auth_answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
         break;
-    case WORKING:
+    case AUTH_WORKING:
         break;
     }
 }
@@ -557,12 +544,15 @@ void auth_abort(struct auth *a)
     if (!a->at)
         return;
     ask_drop(a);
-    answer_fail(a, SASL_ABORTED, NULL);
+    auth_answer_fail(a, SASL_ABORTED, NULL);
 }
 
 struct slice auth_mechanisms(const struct sessman *sm)
 {
+#define BY_KEYS     "EXTERNAL SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN"
+#define BY_PASSWORD "EXTERNAL PLAIN"
+#define BY_TOKEN    " HT-SHA-256"
     if (sm->auth_backend->scram)
-        return SLICE("EXTERNAL SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN");
-    return SLICE("EXTERNAL PLAIN");
+        return sm->conf->tokens ? SLICE(BY_KEYS BY_TOKEN) : SLICE(BY_KEYS);
+    return sm->conf->tokens ? SLICE(BY_PASSWORD BY_TOKEN) : SLICE(BY_PASSWORD);
 }

@@ -23,10 +23,17 @@ struct auth_ops {      /* called on the loop, never inside auth_start/auth_respo
 struct auth *auth_new(struct sessman *sm, const struct control_open *open, const struct auth_ops *ops, void *owner);
 void auth_free(struct auth **a);  /* at any time; no callback comes after */
 void auth_start(struct auth *a, const struct control_auth *step);
+/* SASL2. c must live until the outcome. */
+void auth_authenticate(struct auth *a, const struct control_authenticate *c);
 void auth_response(struct auth *a, struct slice data);
 void auth_abort(struct auth *a);
-/* Space-separated mechanisms of the backend for control_domain, strongest first. */
+/* Space-separated mechanisms of the backend for control_domain, strongest first; tokens without what they are bound to. */
 struct slice auth_mechanisms(const struct sessman *sm);
+
+/* In on_success and after it: true when a token was used that should be replaced; *binding: by one for this. */
+bool auth_token_due(const struct auth *a, enum ht_binding *binding);
+/* Whether the stream can use tokens for this: it has what they are bound to, and tokens are given. */
+bool auth_token_fits(const struct auth *a, enum ht_binding binding);
 
 /* Frees sm->auth_rates. */
 void auth_fini(struct sessman *sm);

@@ -3,21 +3,13 @@
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "sessman/account.h"
-#include "sessman/auth.h"
+#include "sessman/authinline.h"
 #include "sessman/csi.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
 
-struct login {
-    struct session *s;
-    struct sessman *sm;
-    struct auth *auth;
-    char *domain, *ip;
-    char *user;              /* bare JID, once authenticated */
-    struct binding *binding; /* the account is being loaded */
-};
 struct binding {
     struct session *s; /* NULL: ended meanwhile */
     struct sessman *sm;
@@ -66,30 +58,45 @@ static void on_challenge(void *owner, struct slice data)
     buf_fini(&b);
 }
 
-static void on_success(void *owner, const struct jid *user, bool has_data, struct slice data)
+void login_succeeded(struct login *l, const struct jid *user)
 {
-    struct login *l = owner;
-    struct buf b = BUF_INIT(0);
-    struct control_success c = { has_data, data, jid_bare(user) };
     struct log_ctx log = session_log(l->sm, l->s, LOG_AUTH);
     mem_free(l->user);
     l->user = mem_copy(jid_bare(user));
     metric_add(l->sm->metrics, M_LOGINS, 1);
     LOG_INFO(&log, "authenticated", F_STR("user", l->user));
+}
+
+static void on_success(void *owner, const struct jid *user, bool has_data, struct slice data)
+{
+    struct login *l = owner;
+    struct buf b = BUF_INIT(0);
+    struct control_success c = { has_data, data, jid_bare(user) };
+    if (l->asked) {
+        authinline_go(l->asked, user, has_data, data);
+        return;
+    }
+    login_succeeded(l, user);
     control_write_success(&b, &c);
     out_control(l->sm, 0, l->s, buf_get(&b));
     buf_fini(&b);
 }
 
-static void on_failure(void *owner, enum sasl_fail cond, const char *text)
+void login_fail(struct login *l, enum sasl_fail cond, const char *text)
 {
-    struct login *l = owner;
     struct buf b = BUF_INIT(0);
     struct control_failure c = { cond, slice_cstr(text) };
     metric_add(l->sm->metrics, M_AUTH_FAILED, 1);
     control_write_failure(&b, &c);
     out_control(l->sm, 0, l->s, buf_get(&b));
     buf_fini(&b);
+    MEM_FREE(&l->user); /* another attempt may follow */
+    authinline_free(&l->asked);
+}
+
+static void on_failure(void *owner, enum sasl_fail cond, const char *text)
+{
+    login_fail(owner, cond, text);
 }
 
 static const struct auth_ops auth_ops = { on_challenge, on_success, on_failure };
@@ -120,6 +127,7 @@ static void login_free(struct login **lp)
     if (l->binding)
         l->binding->s = NULL;
     auth_free(&l->auth);
+    authinline_free(&l->asked);
     mem_free(l->domain);
     mem_free(l->ip);
     mem_free(l->user);
@@ -132,6 +140,10 @@ static void refuse(struct sessman *sm, struct session *s, enum stanza_cond cond,
 {
     struct buf b = BUF_INIT(0);
     struct control_bind_refused c = { cond, slice_cstr(text) };
+    if (s->login && s->login->asked) {
+        authinline_refused(s->login->asked, cond, text);
+        return;
+    }
     control_write_bind_refused(&b, &c);
     out_control(sm, 0, s, buf_get(&b));
     buf_fini(&b);
@@ -175,8 +187,12 @@ static void bind_now(struct sessman *sm, struct session *s, struct account *a, s
     a->n_sessions++;
     metric_set(sm->metrics, M_SESSIONS, (int64_t)++sm->sessions_bound);
     LOG_INFO(&log, "bound", F_STR("jid", s->jid));
-    control_write_bound(&b, session_jid(s));
-    out_control(sm, 0, s, buf_get(&b));
+    if (s->login->asked) {
+        authinline_bound(s->login->asked);
+    } else {
+        control_write_bound(&b, session_jid(s));
+        out_control(sm, 0, s, buf_get(&b));
+    }
     buf_fini(&b);
     login_free(&s->login);
 }
@@ -190,6 +206,8 @@ static void on_bind_account(void *ctx, struct account *a)
         struct arena *arena = arena_take(sm->arenas);
         struct slice resource = slice_cstr(w->resource);
         s->login->binding = NULL;
+        if (a && s->login->asked)
+            authinline_make_room(s->login->asked, a);
         if (!a)
             refuse(sm, s, COND_NOT_ALLOWED, "this account is gone");
         else if (resource_free(sm, s, a, &resource, arena))
@@ -202,12 +220,33 @@ static void on_bind_account(void *ctx, struct account *a)
     mem_free(w);
 }
 
+static void bind_account(struct login *l, const struct jid *user, struct slice resource)
+{
+    struct binding *w = mem_new(sizeof *w);
+    w->s = l->s;
+    w->sm = l->sm;
+    w->resource = mem_copy(resource);
+    l->binding = w;
+    account_load(l->sm, user, on_bind_account, w);
+}
+
+void login_bind(struct login *l, struct slice resource)
+{
+    struct arena *a = arena_take(l->sm->arenas);
+    struct jid user;
+    if (jid_parse(a, slice_cstr(l->user), &user, NULL) == RC_OK)
+        bind_account(l, &user, resource);
+    else
+        login_fail(l, SASL_NOT_AUTHORIZED, NULL);
+    arena_give(l->sm->arenas, &a);
+}
+
 static void bind_start(struct sessman *sm, struct session *s, struct arena *a, struct slice asked)
 {
     struct slice resource = SLICE_NONE;
     struct jid user;
     struct why why;
-    if (!s->login || !s->login->user || s->login->binding) {
+    if (!s->login || !s->login->user || s->login->binding || s->login->asked) {
         refuse(sm, s, COND_NOT_ALLOWED, "not now");
         return;
     }
@@ -216,15 +255,23 @@ static void bind_start(struct sessman *sm, struct session *s, struct arena *a, s
         refuse(sm, s, COND_BAD_REQUEST, why.text);
         return;
     }
-    struct binding *w = mem_new(sizeof *w);
-    w->s = s;
-    w->sm = sm;
-    w->resource = mem_copy(resource);
-    s->login->binding = w;
-    account_load(sm, &user, on_bind_account, w);
+    bind_account(s->login, &user, resource);
 }
 
 /* --- frames --- */
+
+static void authenticate(struct login *l, const struct node *n)
+{
+    if (l->asked) {
+        metric_add(l->sm->metrics, M_BAD_FRAMES, 1); /* one at a time */
+        return;
+    }
+    l->asked = authinline_new(l, n);
+    if (l->asked)
+        auth_authenticate(l->auth, authinline_request(l->asked));
+    else
+        login_fail(l, SASL_MALFORMED_REQUEST, NULL);
+}
 
 static void auth_step(struct session *s, enum control_kind kind, struct arena *a, struct node *n)
 {
@@ -232,6 +279,10 @@ static void auth_step(struct session *s, enum control_kind kind, struct arena *a
     struct slice data;
     if (!s->login || s->login->user)
         return; /* authenticated already: the edge lies or is late */
+    if (kind == CONTROL_AUTHENTICATE) {
+        authenticate(s->login, n);
+        return;
+    }
     if (kind == CONTROL_AUTH && control_read_auth(a, n, &auth, NULL) == RC_OK)
         auth_start(s->login->auth, &auth);
     else if (kind == CONTROL_RESPONSE && control_read_data(a, n, &data, NULL) == RC_OK)
@@ -247,6 +298,7 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
     bool active;
     switch (kind) {
     case CONTROL_AUTH:
+    case CONTROL_AUTHENTICATE:
     case CONTROL_RESPONSE:
     case CONTROL_ABORT:
         auth_step(s, kind, a, n);

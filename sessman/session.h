@@ -40,6 +40,7 @@ struct session {
     struct link busy;              /* edge->busy */
     uint32_t answered;             /* bytes of answers since it last waited there */
     uint64_t ticket;               /* highest ticket that its stanzas caused */
+    uint64_t agent;                /* hash of the user-agent id that bound it (XEP-0386 3.2); 0: none */
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
     bool carbons;                  /* XEP-0280 */

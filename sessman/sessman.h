@@ -40,6 +40,9 @@ struct sessman_conf {
     char *script_command;
     uint32_t script_processes, script_timeout_ms;
     uint32_t auth_failures_per_min, auth_failures_burst;
+    /* [tokens] */
+    bool tokens;
+    uint32_t token_life_ms, token_rotate_ms, tokens_per_account;
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */

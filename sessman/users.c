@@ -105,11 +105,27 @@ void users_ensure(struct sessman *sm, const struct jid *bare, users_done done, v
 
 /* --- the rest --- */
 
+static void on_tokens_gone(void *ctx, const struct store_result *r)
+{
+    op_done(ctx, r->rc);
+}
+
+/* The store has revoked the account's tokens with the password; for other backends that is done here. */
+static void on_password(void *ctx, enum rc rc)
+{
+    struct op *o = ctx;
+    if (rc == RC_OK && o->sm->auth_backend != &auth_store)
+        store_run(o->sm->store, STMT_TOKEN_REVOKE,
+                  STORE_VALUES(STORE_T(o->bare.domain), STORE_T(o->bare.local)), on_tokens_gone, o);
+    else
+        op_done(o, rc);
+}
+
 void users_password(struct sessman *sm, const struct jid *bare, struct slice password, users_done done,
                     void *ctx)
 {
     struct op *o = op_new(sm, bare, done, ctx);
-    sm->auth_backend->set_password(sm->auth_state, &o->bare, password, on_backend, o);
+    sm->auth_backend->set_password(sm->auth_state, &o->bare, password, on_password, o);
 }
 
 static void on_row_gone(void *ctx, const struct store_result *r)

@@ -32,7 +32,7 @@ void users_count(struct sessman *sm, struct slice domain, void (*done)(void *ctx
 /* Prepares password and derives the keys of every hash, with fresh salts. RC_SYNTAX: empty, or not a password by RFC 8265; RC_LIMIT:
  * over 1023 bytes. Tens of milliseconds of CPU. */
 MUST_USE enum rc users_derive(struct slice password, uint32_t iterations, struct scram_keys keys[SCRAM_HASHES], struct why *why);
-/* The rows; done gets the result of the last: changes is 0 where there is no such account. */
+/* The rows, and no token is good any more; done gets the result of the last: changes is 0 where there is no such account. */
 uint64_t users_store_keys(struct store *store, struct slice domain, struct slice local,
                           const struct scram_keys keys[SCRAM_HASHES], store_done done, void *ctx);
 /* Without a loop, for bulkheadctl on a stopped installation: PBKDF2 here and now, on a store opened with loop NULL. */

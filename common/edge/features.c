@@ -3,6 +3,9 @@
 
 #include "common/xmpp/ns.h"
 #include "common/xmpp/xmlout.h"
+#include <sodium.h>
+
+#define END "</stream:features>"
 
 bool features_lists(struct slice list, struct slice word)
 {
@@ -19,9 +22,14 @@ static bool is_scram(struct slice mechanism)
     return slice_starts(mechanism, SLICE("SCRAM-"));
 }
 
+static bool is_token(struct slice mechanism)
+{
+    return slice_starts(mechanism, SLICE("HT-"));
+}
+
 static bool offered(const struct features_auth *auth, struct slice mechanism)
 {
-    if (!mechanism.len)
+    if (!mechanism.len || is_token(mechanism))
         return false;
     if (slice_is(mechanism, "PLAIN"))
         return auth->plain;
@@ -53,6 +61,21 @@ struct slice features_mechanisms(struct arena *a, const struct features_auth *au
     return list;
 }
 
+struct slice features_fast(struct arena *a, const struct features_auth *auth)
+{
+    struct slice list = SLICE_NONE, rest = auth->hosted, each;
+    while (auth->tls && slice_split(&rest, ' ', &each)) {
+        if (!is_token(each))
+            continue;
+        if (auth->exporter)
+            list = add(a, list, each, "-EXPR");
+        if (auth->end_point)
+            list = add(a, list, each, "-ENDP");
+        list = add(a, list, each, "-NONE");
+    }
+    return list;
+}
+
 struct slice features_bindings(bool exporter, bool end_point)
 {
     if (exporter && end_point)
@@ -60,6 +83,46 @@ struct slice features_bindings(bool exporter, bool end_point)
     if (end_point)
         return SLICE("tls-server-end-point");
     return exporter ? SLICE("tls-exporter") : SLICE_NONE;
+}
+
+static void write_mechanisms(struct buf *out, struct slice list)
+{
+    struct slice each;
+    while (slice_split(&list, ' ', &each)) {
+        BUF_LIT(out, "<mechanism>");
+        xmlout_text(out, each);
+        BUF_LIT(out, "</mechanism>");
+    }
+}
+
+static void write_bind2(struct buf *out, struct slice binds)
+{
+    struct slice each;
+    BUF_LIT(out, "<bind xmlns='" NS_BIND2 "'>");
+    if (binds.len) {
+        BUF_LIT(out, "<inline>");
+        while (slice_split(&binds, ' ', &each)) {
+            BUF_LIT(out, "<feature");
+            xmlout_attr(out, "var", each);
+            BUF_LIT(out, "/>");
+        }
+        BUF_LIT(out, "</inline>");
+    }
+    BUF_LIT(out, "</bind>");
+}
+
+static void write_sasl2(struct buf *out, const struct features *f)
+{
+    BUF_LIT(out, "<authentication xmlns='" NS_SASL2 "'>");
+    write_mechanisms(out, f->mechanisms);
+    BUF_LIT(out, "<inline>");
+    write_bind2(out, f->binds);
+    if (f->fast.len) {
+        BUF_LIT(out, "<fast xmlns='" NS_FAST "'>");
+        write_mechanisms(out, f->fast);
+        BUF_LIT(out, "</fast>");
+    }
+    BUF_LIT(out, "</inline></authentication>");
 }
 
 static void write_sasl(struct buf *out, const struct features *f)
@@ -75,13 +138,10 @@ static void write_sasl(struct buf *out, const struct features *f)
         BUF_LIT(out, "</sasl-channel-binding>");
     }
     BUF_LIT(out, "<mechanisms xmlns='" NS_SASL "'>");
-    rest = f->mechanisms;
-    while (slice_split(&rest, ' ', &each)) {
-        BUF_LIT(out, "<mechanism>");
-        xmlout_text(out, each);
-        BUF_LIT(out, "</mechanism>");
-    }
+    write_mechanisms(out, f->mechanisms);
     BUF_LIT(out, "</mechanisms>");
+    if (f->sasl2)
+        write_sasl2(out, f);
 }
 
 static void write_limits(struct buf *out, const struct features *f)
@@ -113,12 +173,25 @@ void features_write(struct buf *out, const struct features *f)
         write_sasl(out, f);
     if (f->registration)
         BUF_LIT(out, "<register xmlns='" NS_REGISTER_FEATURE "'/>");
-    if (f->bind) {
+    if (f->bind)
         BUF_LIT(out, "<bind xmlns='" NS_BIND "'/>");
-        buf_slice(out, f->more);
+    buf_slice(out, f->more);
+    if (f->bind)
         BUF_LIT(out, "<session xmlns='" NS_SESSION "'><optional/></session>"); /* RFC 6121 1.4 */
-    }
     if (f->max_bytes || f->idle_s)
         write_limits(out, f);
-    BUF_LIT(out, "</stream:features>");
+    BUF_LIT(out, END);
+}
+
+void features_seal(struct buf *out, size_t from, char version[FEATURES_VERSION_LEN + 1])
+{
+    enum { HASH_BYTES = FEATURES_VERSION_LEN / 4 * 3 };
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    struct slice written = slice_from(buf_get(out), from);
+    crypto_hash_sha256(hash, (const unsigned char *)written.p, written.len);
+    sodium_bin2base64(version, FEATURES_VERSION_LEN + 1, hash, HASH_BYTES, sodium_base64_VARIANT_ORIGINAL);
+    out->len -= sizeof END - 1;
+    BUF_LIT(out, "<config-version xmlns='" NS_IAP "' scheme='opaque'");
+    xmlout_attr(out, "value", slice_cstr(version));
+    BUF_LIT(out, "/>" END);
 }

@@ -200,7 +200,12 @@ void control_write_authenticated(struct buf *out, const struct control_authentic
         put_data(out, c->data);
         BUF_LIT(out, "</data>");
     }
-    buf_slice(out, c->more); /* canonical elements, each with its xmlns */
+    if (c->bound.len) {
+        BUF_LIT(out, "<bound>");
+        buf_slice(out, c->bound); /* canonical elements, each with its xmlns */
+        BUF_LIT(out, "</bound>");
+    }
+    buf_slice(out, c->more);
     end(out, "authenticated");
 }
 
@@ -649,6 +654,7 @@ enum rc control_read_authenticated(struct arena *a, const struct node *n, struct
     }
     if (data && get_data(a, data, &c.has_data, &c.data, why) != RC_OK)
         return RC_SYNTAX;
+    c.bound = get_others(a, node_find(n, "bound", NS_CONTROL));
     c.more = get_others(a, n);
     *out = c;
     return RC_OK;

@@ -97,7 +97,8 @@ struct control_authenticated {
     struct slice data;             /* of the mechanism, decoded */
     struct slice user;             /* bare JID that is authenticated now */
     struct slice full;             /* full JID that was bound with it (XEP-0386); empty: none */
-    struct slice more;             /* canonical elements for the client's <success/>: <bound/>, <token/>, <failed/> */
+    struct slice bound;            /* canonical elements of its <bound/> */
+    struct slice more;             /* other canonical elements for the client's <success/>: <token/> */
 };
 struct control_success {
     bool has_data;

@@ -4,18 +4,10 @@
 #include "common/base/text.h"
 #include "common/xmpp/ns.h"
 
-/* "1" to the most that 32 bits hold, as digits alone. */
 static bool number(struct slice text, uint64_t least, uint64_t most, uint32_t *out)
 {
-    uint64_t n = 0;
-    if (text.len == 0 || text.len > 10)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(text.p[i] - '0');
-    }
-    if (n < least || n > most)
+    uint64_t n;
+    if (slice_u64(text, most, &n) != RC_OK || n < least)
         return false;
     *out = (uint32_t)n;
     return true;

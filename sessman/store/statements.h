@@ -31,6 +31,27 @@
                       " SELECT id, ?3, ?4, ?5, ?6, ?7 FROM account WHERE domain = ?1 AND local = ?2"                 \
                       " ON CONFLICT(account, hash) DO UPDATE SET salt = excluded.salt,"                              \
                       " iterations = excluded.iterations, stored = excluded.stored, server = excluded.server")       \
+    /* tokens: ?1 domain ?2 local ?3 user-agent id */                                                                \
+    X(TOKEN_GET, "SELECT t.slot, t.mechanism, t.seed, t.expires_ms, t.counter FROM token t JOIN account a"           \
+                 " ON a.id = t.account WHERE a.domain = ?1 AND a.local = ?2 AND t.agent = ?3")                       \
+    X(TOKEN_USE, "UPDATE token SET counter = CASE WHEN ?5 > counter THEN ?5 ELSE counter END"                        \
+                 " WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND agent = ?3"         \
+                 " AND seed = ?4 AND (?5 = 0 OR ?5 > counter)")                                                      \
+    X(TOKEN_REPLACED, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"  \
+                      " AND agent = ?3 AND slot = 0 AND EXISTS(SELECT 1 FROM token n WHERE n.account = token.account" \
+                      " AND n.agent = token.agent AND n.slot = 1 AND n.seed = ?4)")                                  \
+    X(TOKEN_TAKEN, "UPDATE token SET slot = 0 WHERE account = (SELECT id FROM account WHERE domain = ?1"             \
+                   " AND local = ?2) AND agent = ?3 AND slot = 1 AND seed = ?4")                                     \
+    X(TOKEN_GIVE, "INSERT INTO token(account, agent, slot, mechanism, seed, expires_ms, counter)"                    \
+                  " SELECT id, ?3, 1, ?4, ?5, ?6, 0 FROM account WHERE domain = ?1 AND local = ?2"                   \
+                  " ON CONFLICT(account, agent, slot) DO UPDATE SET mechanism = excluded.mechanism,"                 \
+                  " seed = excluded.seed, expires_ms = excluded.expires_ms, counter = 0")                            \
+    X(TOKEN_TRIM, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"      \
+                  " AND agent NOT IN (SELECT t.agent FROM token t JOIN account a ON a.id = t.account"                \
+                  " WHERE a.domain = ?1 AND a.local = ?2 GROUP BY t.agent ORDER BY max(t.expires_ms) DESC LIMIT ?3)") \
+    X(TOKEN_DROP, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"      \
+                  " AND agent = ?3")                                                                                 \
+    X(TOKEN_REVOKE, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)")   \
     /* rosters: ?1 account id */                                                                                     \
     X(ROSTER_ALL, "SELECT jid, name, state, groups, request FROM roster WHERE account = ?1")                         \
     X(ROSTER_SET, "INSERT INTO roster(account, jid, name, state, groups, request) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"    \

@@ -1,5 +1,5 @@
-"""The client's side of the SASL mechanisms that the tests speak: PLAIN (RFC 4616), EXTERNAL (RFC 4422 A) and SCRAM
-(RFC 5802, RFC 7677). Each part of a SCRAM exchange can be bent by keyword, for the tests of wrong steps."""
+"""The client's side of the SASL mechanisms that the tests speak: PLAIN (RFC 4616), EXTERNAL (RFC 4422 A), SCRAM
+(RFC 5802, RFC 7677) and HT (draft-schmaus-kitten-sasl-ht, where the password is a token: XEP-0484). Each part of a SCRAM exchange can be bent by keyword, for the tests of wrong steps."""
 
 import base64
 import hashlib
@@ -87,10 +87,29 @@ class Scram:
         assert data == b"v=" + base64.b64encode(self.server_signature), data
 
 
+class Token:
+    """binding: (type, data) as the mechanism's name has it, or nothing for -NONE."""
+
+    def __init__(self, user, token, binding=None):
+        self.user, self.token, self.data = user.encode(), token.encode(), binding[1] if binding else b""
+
+    def mac(self, who):
+        return hmac.new(self.token, who + self.data, "sha256").digest()
+
+    def initial(self):
+        return self.user + b"\0" + self.mac(b"Initiator")
+
+    def finish(self, data):
+        """The server must prove that it knows the token, too."""
+        assert data == self.mac(b"Responder"), data
+
+
 def mechanism(name, user, password, **how):
     if name == "PLAIN":
         return Plain(user, password, **how)
     if name == "EXTERNAL":
         return External(user, password, **how)
+    if name.startswith("HT-"):
+        return Token(user, password, **how)
     digest = {"1": "sha1", "256": "sha256", "512": "sha512"}[name.replace("-PLUS", "").rpartition("-")[2]]
     return Scram(user, password, digest, **how)

@@ -236,21 +236,23 @@ static void what_is_asked_for_with_a_login_comes_back(void **state) /* XEP-0388 
 static void what_was_done_with_a_login_comes_back(void **state)
 {
     struct fixture *f = *state;
-    struct control_authenticated in = { true, SLICE_NONE, SLICE("romeo@im.example"),
-                                        SLICE("romeo@im.example/A/x'y"),
-                                        SLICE("<bound xmlns='urn:xmpp:bind:0'/>"
-                                              "<token xmlns='urn:xmpp:fast:0' token='a&amp;b'/>") },
+    struct control_authenticated in = { .has_data = true,
+                                        .user = SLICE("romeo@im.example"),
+                                        .full = SLICE("romeo@im.example/A/x'y"),
+                                        .bound = SLICE("<failed xmlns='urn:xmpp:sm:3'/><x xmlns='urn:x'/>"),
+                                        .more = SLICE("<token xmlns='urn:xmpp:fast:0' token='a&amp;b'/>") },
                                  out;
     control_write_authenticated(&f->b, &in);
     assert_int_equal(control_read_authenticated(f->a, written(f, CONTROL_AUTHENTICATED), &out, &f->why),
                      RC_OK);
     assert_true(out.has_data && out.data.len == 0);
-    assert_true(slice_eq(out.user, in.user) && slice_eq(out.full, in.full) && slice_eq(out.more, in.more));
+    assert_true(slice_eq(out.user, in.user) && slice_eq(out.full, in.full) && slice_eq(out.bound, in.bound) &&
+                slice_eq(out.more, in.more));
     in = (struct control_authenticated){ .user = SLICE("romeo@im.example") };
     control_write_authenticated(&f->b, &in);
     assert_int_equal(control_read_authenticated(f->a, written(f, CONTROL_AUTHENTICATED), &out, &f->why),
                      RC_OK);
-    assert_true(!out.has_data && !out.full.len && !out.more.len);
+    assert_true(!out.has_data && !out.full.len && !out.bound.len && !out.more.len);
 }
 
 static enum rc read_any(struct fixture *f, struct node *n)

@@ -24,7 +24,7 @@ struct step {
 struct reply {
     struct reply *next;
     uint64_t session;
-    char xml[256];
+    char xml[512];
 };
 struct rlink { /* the played link and session manager */
     const struct rlink_ops *ops;
@@ -103,9 +103,20 @@ static void on_turn(struct turn *t)
 static const struct {
     const char *told, *says;
 } manners[] = {
+    { "<authenticate xmlns='" NS_CONTROL "'><authenticate xmlns='" NS_SASL2
+      "' mechanism='PLAIN'><initial-response>AGEAZ29vZA=="
+      "</initial-response><bind xmlns='" NS_BIND2 "'>",
+      "<authenticated xmlns='" NS_CONTROL
+      "' user='a@im.example' jid='a@im.example/t/1'><bound><x xmlns='urn:x'/></bound></authenticated>" },
+    { "mechanism='PLAIN'><initial-response>AGEAZ29vZA==",
+      "<authenticated xmlns='" NS_CONTROL "' user='a@im.example'/>" },
+    { "mechanism='PLAIN'><initial-response>d3Jvbmc=",
+      "<success xmlns='" NS_CONTROL "' user='a@im.example'/>" },
     { "mechanism='PLAIN'>AGEAZ29vZA==", "<success xmlns='" NS_CONTROL "' user='a@im.example'/>" },
     { "mechanism='PLAIN'", "<failure xmlns='" NS_CONTROL "' cond='not-authorized'/>" },
     { "mechanism='SCRAM", "<challenge xmlns='" NS_CONTROL "'>cj1hYg==</challenge>" },
+    { "<response xmlns='" NS_CONTROL "'>Yz1hYg==",
+      "<authenticated xmlns='" NS_CONTROL "' user='a@im.example'><data>dj0x</data></authenticated>" },
     { "<response", "<success xmlns='" NS_CONTROL "' user='a@im.example'>dj0x</success>" },
     { "<abort", "<failure xmlns='" NS_CONTROL "' cond='aborted'/>" },
     { "<bind xmlns='" NS_CONTROL "' resource='taken'",
@@ -338,7 +349,8 @@ static int teardown(void **state)
 #define REAL_SERVER "[tls]\npolicy = required\n"
 #define DOMAINS                                                                                              \
     "<domains xmlns='" NS_CONTROL "'>"                                                                       \
-    "<domain name='im.example' registration='1' mechanisms='SCRAM-SHA-1 PLAIN'/>"                            \
+    "<domain name='im.example' registration='1' mechanisms='SCRAM-SHA-1 PLAIN HT-SHA-256' "                  \
+    "binds='urn:xmpp:csi:0'/>"                                                                               \
     "<domain name='shut.example' mechanisms='SCRAM-SHA-1 PLAIN'/></domains>"
 
 static void play(struct bench *b, const char *conf, bool away, const struct step *steps, size_t n)
@@ -482,6 +494,123 @@ static void tls_is_required(void **state) /* RFC 6120 5.3.1, 6.5.4 */
         { "<starttls xmlns='" NS_TLS "'/>", "<failure xmlns='" NS_TLS "'/></stream:stream>", NULL },
     };
     PLAY(*state, REAL_SERVER, steps);
+}
+
+#define AUTH2(mech, inner) "<authenticate xmlns='" NS_SASL2 "' mechanism='" mech "'>" inner "</authenticate>"
+#define INITIAL(text)      "<initial-response>" text "</initial-response>"
+#define GOOD2              AUTH2("PLAIN", INITIAL("AGEAZ29vZA=="))
+#define BIND2              AUTH2("PLAIN", INITIAL("AGEAZ29vZA==") "<bind xmlns='" NS_BIND2 "'><tag>t</tag></bind>")
+
+static void sasl2_goes_on_in_the_same_stream(void **state) /* XEP-0388 2.6.1 */
+{
+    static const struct step steps[] = {
+        { HEADER,
+          "<authentication xmlns='" NS_SASL2
+          "'><mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism>",
+          NULL },
+        { AUTH2("SCRAM-SHA-1", INITIAL("biwsbj1hLHI9eA==")),
+          "<challenge xmlns='" NS_SASL2 "'>cj1hYg==</challenge>", "<authenticate xmlns='" NS_CONTROL "'>" },
+        { "<response xmlns='" NS_SASL2 "'>Yz1hYg==</response>",
+          "<success xmlns='" NS_SASL2
+          "'><additional-data>dj0x</additional-data><authorization-identifier>a@im.example"
+          "</authorization-identifier></success><stream:features><bind xmlns='" NS_BIND "'/>",
+          NULL },
+        { BIND("b", "r"), "<jid>a@im.example/r</jid>", "resource='r'" },
+        { "<message to='b@im.example'/>", NULL, "<message to='b@im.example'/>" },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void sasl2_may_bind_at_once(void **state) /* XEP-0386 3.2 */
+{
+    static const struct step steps[] = {
+        { HEADER,
+          "<bind xmlns='" NS_BIND2 "'><inline><feature var='urn:xmpp:csi:0'/></inline></bind></inline>",
+          NULL },
+        { BIND2,
+          "<authorization-identifier>a@im.example/t/1</authorization-identifier><bound xmlns='" NS_BIND2 "'><x xmlns='urn:x'/></bound></success><stream:features><limits",
+          NULL },
+        { "<message to='b@im.example'/>", NULL, "<message to='b@im.example'/>" },
+        { GOOD2, "<unsupported-stanza-type", "<gone" }, /* XEP-0388 5.6 */
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void a_request_may_wait_for_its_initial_response(void **state) /* RFC 4422 5 */
+{
+    static const struct step steps[] = {
+        { HEADER, "</stream:features>", NULL },
+        { AUTH2("PLAIN", "<bind xmlns='" NS_BIND2 "'/>"), "<challenge xmlns='" NS_SASL2 "'/>", NULL },
+        { "<abort xmlns='" NS_SASL2 "'/>",
+          "<failure xmlns='" NS_SASL2 "'><aborted xmlns='" NS_SASL "'/></failure>", NULL },
+        { AUTH2("PLAIN", "<bind xmlns='" NS_BIND2 "'/>"), "<challenge", NULL },
+        { "<response xmlns='" NS_SASL2 "'>=</response>", "<incorrect-encoding", NULL },
+        { AUTH2("PLAIN", "<x xmlns='urn:x'/>"), "<challenge", NULL },
+        { "<response xmlns='" NS_SASL2 "'>AGEAZ29vZA==</response>", "<not-authorized xmlns='" NS_SASL "'/>",
+          "<x "
+          "xmlns='urn:x'/><initial-response>AGEAZ29vZA==</initial-response></authenticate></authenticate>" },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void sasl2_that_is_wrong_in_itself(void **state)
+{
+    static const struct step steps[] = {
+        { HEADER, "</stream:features>", NULL },
+        { AUTH2("PLAIN", INITIAL("=")),
+          "<failure xmlns='" NS_SASL2 "'><incorrect-encoding xmlns='" NS_SASL "'/></failure>", NULL },
+        { AUTH2("PLAIN", INITIAL("QQ==") INITIAL("QQ==")), "<malformed-request xmlns='" NS_SASL "'/>", NULL },
+        { AUTH2("X-NONE", INITIAL("QQ==")), "<invalid-mechanism", NULL },
+        { AUTH2("HT-SHA-256-NONE", INITIAL("QQ==") "<fast xmlns='" NS_FAST "'/>"), "<invalid-mechanism",
+          NULL }, /* no TLS: not offered */
+        { AUTH2("PLAIN", INITIAL("QQ==") "<fast xmlns='" NS_FAST "'/>"), "<malformed-request", NULL },
+        { "<authenticate xmlns='" NS_SASL2 "'/>", "<malformed-request", NULL },
+        { AUTH2("PLAIN", "<user-agent id='me'/>"), "<malformed-request", NULL },
+        { GOOD, "<success xmlns='" NS_SASL "'", NULL }, /* SASL is there as before */
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void who_knows_other_features_is_sent_back(void **state) /* XEP-0509 2.2 */
+{
+#define STALE                                                                                                \
+    AUTH2("PLAIN", INITIAL("AGEAZ29vZA==") "<config-version xmlns='" NS_IAP "' scheme='opaque' value='x'/>")
+#define SENT_BACK                                                                                            \
+    "<failure xmlns='" NS_SASL2 "'><aborted xmlns='" NS_SASL "'/><config-version-mismatch xmlns='" NS_IAP    \
+    "'/></failure>"
+    static const struct step steps[] = {
+        { HEADER STALE, SENT_BACK, NULL }, /* with the header, in one piece */
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { BAD, "<not-authorized/>", NULL }, /* counted apart */
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK, NULL },
+        { STALE, SENT_BACK "<stream:error><policy-violation", NULL },
+        { NULL, "", NULL },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void a_login_may_come_with_the_header(void **state) /* XEP-0509 */
+{
+    static const struct step steps[] = {
+        { HEADER BIND2, "</success><stream:features><limits", NULL },
+        { "<message to='b@im.example'/>", NULL, "<message to='b@im.example'/>" },
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void sasl2_may_be_switched_off(void **state)
+{
+    static const struct step steps[] = {
+        { HEADER, "</mechanisms><register", NULL },
+        { GOOD2, "<unsupported-stanza-type", NULL },
+    };
+    PLAY(*state, TEST_SERVER "[sasl]\nsasl2 = no\n", steps);
 }
 
 static void registration_before_login(void **state) /* XEP-0077 3.1 */
@@ -633,6 +762,17 @@ static void what_ends_the_stream(void **state) /* RFC 6120 4.9.3 */
         { open, 1, "<response xmlns='" NS_SASL "'/>", "<unsupported-stanza-type" },
         { open, 1, "<!-- x -->", "<restricted-xml" },
         { open, 1, "<stream:error><reset xmlns='" NS_STREAM_ERROR "'/></stream:error>", "</stream:stream>" },
+        { open, 0,
+          "<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAM
+          "' to='im.example' from='a@b.example' version='1.0'>",
+          "<invalid-from" },
+        { open, 1, "<response xmlns='" NS_SASL2 "'/>", "<unsupported-stanza-type" },
+        { open, 1, AUTH2("SCRAM-SHA-1", INITIAL("QQ==")) "<message/>", "<not-authorized" }, /* XEP-0388 2.4 */
+        { open, 1, GOOD2 GOOD2, "<unsupported-stanza-type" },
+        { open, 1, AUTH2("PLAIN", "") "<response xmlns='" NS_SASL "'/>", "<policy-violation" },
+        { open, 1, AUTH("PLAIN", "") "<response xmlns='" NS_SASL2 "'/>", "<policy-violation" },
+        { open, 1, AUTH2("PLAIN", INITIAL("d3Jvbmc=")),
+          "<internal-server-error" }, /* who answers otherwise than asked */
         { authed, 2, HEADER_TO("shut.example"), "<not-authorized" },
         { ready, 3, "<presence/>", "<not-authorized" },
         { ready, 3, GOOD, "<unsupported-stanza-type" },
@@ -657,6 +797,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(sasl_that_is_wrong_in_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_session_manager_logins_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(tls_is_required, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_goes_on_in_the_same_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_may_bind_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_may_wait_for_its_initial_response, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_that_is_wrong_in_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_knows_other_features_is_sent_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_login_may_come_with_the_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_may_be_switched_off, setup, teardown),
         cmocka_unit_test_setup_teardown(registration_before_login, setup, teardown),
         cmocka_unit_test_setup_teardown(registration_where_it_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_resource_may_be_followed_by_another, setup, teardown),
