@@ -127,16 +127,23 @@ class Installation(servers.Server):
 
     def disk_full(self, full):
         if not self.tmpfs:
-            pid = self.pid("sessman-1")
-            largest = max(path.stat().st_size for path in (self.dir / "data").iterdir())
-            hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(largest, 4096) if full else hard, hard))
-            return
-        size = DISK_BYTES
-        if full:
+            return self.files_full(full)
+        for _ in range(20):     # the store may grow while it is looked at
             stat = os.statvfs(self.dir / "data")
-            size = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
-        subprocess.run(["mount", "-o", "remount,size=%d" % size, self.dir / "data"], check=True)
+            size = (stat.f_blocks - stat.f_bfree) * stat.f_frsize if full else DISK_BYTES
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", "remount,size=%d" % size, "none", self.dir / "data"],
+                                  capture_output=True)
+            if done.returncode == 0:
+                return
+        raise RuntimeError("the disk cannot be made smaller")
+
+    def files_full(self, full):
+        """Without a disk of our own: files cannot grow past what the largest of them is."""
+        largest = max(path.stat().st_size for path in (self.dir / "data").iterdir())
+        for pid, name in self.daemons().items():
+            if "sessman" in name:
+                hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(largest, 4096) if full else hard, hard))
 
     def supervisor(self):
         """{instance: what the supervisor says of it}"""

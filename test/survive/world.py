@@ -18,7 +18,7 @@ class World:
         self.rng = random.Random(options.seed)
         self.ledger = Ledger()
         self.rate, self.patience = options.rate, options.patience
-        self.features = {name: name not in options.without.split(",") for name in ("mam", "carbons")}
+        self.features = {name: name not in options.without.split(",") for name in ("sm", "mam", "carbons")}
         kinds = options.kinds.split(",") if options.kinds else None
         households = [h for h in HOUSEHOLDS if not kinds or all(kind.name in kinds for kind in h)]
         self.password = place.PASSWORD
@@ -29,6 +29,7 @@ class World:
             account = Account("u%d@%s" % (n, domain), domain == place.ARCHIVED)
             self.accounts.append(account)
             for at, kind in enumerate(households[n // 3 % len(households)]):
+                kind = kind._replace(sm=kind.sm and self.features["sm"])
                 account.devices.append(Device(self, account, "%s%d" % (kind.name, at), kind))
             self.devices += account.devices
         self.befriend()
