@@ -130,6 +130,11 @@ uint64_t cursor_unsent_of(const struct account *a, int64_t peer)
     return p ? p->n : 0;
 }
 
+uint64_t journal_unsent_of(const struct sessman *sm, const struct account *a, struct slice bare)
+{
+    return cursor_unsent_of(a, journal_peer(sm, bare));
+}
+
 void journal_account_loaded(struct sessman *sm, struct account *a, const struct store_result *counts)
 {
     for (size_t i = 0; i < counts->rows; i++) {

@@ -93,6 +93,8 @@ void journal_session_end(struct sessman *sm, struct session *s);
 bool journal_replaying(const struct account *a);
 struct session *journal_receiver(const struct account *a); /* the resource that has it now, or next; NULL: none */
 
+uint64_t journal_unsent_of(const struct sessman *sm, const struct account *a, struct slice bare); /* messages from there that wait */
+
 /* --- for who reads `entry` --- */
 
 /* The entries of this account that are in memory only are written: in front of a statement that reads them. */

@@ -52,7 +52,9 @@ bool offline_admit(struct incoming *in, uint64_t kept, uint64_t kept_of_sender)
 
 enum offline_fate offline_outlook(const struct incoming *in)
 {
-    return offline_decide(in->sm, in->target, &in->st, in->target->offline_n, 0);
+    return offline_decide(
+        in->sm, in->target, &in->st, in->target->offline_n,
+        journal_unsent_of(in->sm, in->target, in->st.has_from ? jid_bare(&in->st.from) : SLICE_NONE));
 }
 
 bool offline_expired(struct sessman *sm, struct arena *a, struct node *message)

@@ -38,7 +38,7 @@ static void replay_end(struct replay *r)
 
 bool journal_replaying(const struct account *a)
 {
-    return a && a->unsent;
+    return a && a->unsent && !a->flexible;
 }
 
 /* The available resource of the highest non-negative priority. */
@@ -104,7 +104,7 @@ static void go_on(struct replay *r)
 {
     if (r->fetching || r->pending)
         return;
-    if (r->a->unsent && r->s)
+    if (r->a->unsent && r->s && !r->a->flexible)
         fetch(r);
     else
         replay_end(r);
@@ -182,7 +182,7 @@ void replay_appended(struct account *a, uint64_t pos)
 void replay_kick(struct sessman *sm, struct account *a)
 {
     struct session *s = somebody(a, NULL);
-    if (!a->unsent || !s || a->gone)
+    if (!a->unsent || !s || a->gone || a->flexible)
         return;
     if (a->replay) {
         if (!a->replay->s)

@@ -70,6 +70,9 @@
     X(JOURNAL_AFTER, "SELECT j.pos, j.at_ms, j.flags, e.peer, j.stanza FROM entry e CROSS JOIN journal j"            \
                      " WHERE e.account = ?1 AND e.pos > ?2 AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0" \
                      " ORDER BY e.pos LIMIT ?3")                                                                     \
+    /* one of them: ?3 */                                                                                             \
+    X(JOURNAL_WAITING, "SELECT pos, at_ms, flags, coalesce(owner_peer, 0), stanza FROM journal"                      \
+                       " WHERE pos = ?3 AND pos > ?2 AND owner = ?1 AND (flags & 1) <> 0")                           \
     X(JOURNAL_COUNT, "SELECT e.peer, count(*) FROM entry e CROSS JOIN journal j WHERE e.account = ?1 AND e.pos > ?2" \
                      " AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0 GROUP BY e.peer")                   \
     X(JOURNAL_HELD, "SELECT j.pos, j.at_ms, j.flags, j.n, j.stanza, e.peer FROM entry e CROSS JOIN journal j"                \
