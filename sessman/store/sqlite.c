@@ -389,6 +389,37 @@ static enum rc refusal(struct db *db, enum stmt id, int code)
     return RC_IO;
 }
 
+/* How much of it there is depends on how large stanzas are: whoever asks goes on where the page ended. */
+static bool is_page(enum stmt id)
+{
+    switch (id) {
+    case STMT_ARCHIVE_UP:
+    case STMT_ARCHIVE_DOWN:
+    case STMT_ARCHIVE_WITH_UP:
+    case STMT_ARCHIVE_WITH_DOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int step_all(struct db *db, enum stmt id, sqlite3_stmt *stmt, struct arena *rows,
+                    struct store_result *out)
+{
+    int code;
+    bool page = is_page(id);
+    size_t before = rows ? arena_used(rows) : 0;
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (page && out->rows && rows && arena_used(rows) - before >= STORE_PAGE_BYTES) {
+            out->cut = true;
+            return SQLITE_OK;
+        }
+        if (rows)
+            take_row(db, stmt, rows, out);
+    }
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 enum rc db_run(struct db *db, enum stmt id, const struct store_value *values, size_t n, struct arena *rows,
                struct store_result *out, struct why *why)
 {
@@ -398,14 +429,10 @@ enum rc db_run(struct db *db, enum stmt id, const struct store_value *values, si
     out->changes = 0;
     out->last_id = 0;
     out->rows = out->cols = 0;
+    out->cut = false;
     out->values = NULL;
-    if (stmt && code == SQLITE_OK) {
-        while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
-            if (rows)
-                take_row(db, stmt, rows, out);
-        if (code == SQLITE_DONE)
-            code = SQLITE_OK;
-    }
+    if (stmt && code == SQLITE_OK)
+        code = step_all(db, id, stmt, rows, out);
     if (code == SQLITE_OK && !sqlite3_stmt_readonly(stmt)) {
         out->changes = (uint64_t)sqlite3_changes(db->sql);
         out->last_id = sqlite3_last_insert_rowid(db->sql);

@@ -15,7 +15,7 @@
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
     /* accounts: ?1 domain ?2 local */                                                                               \
-    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2) FROM account WHERE domain = ?1 AND local = ?2") \
+    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2), archive FROM account WHERE domain = ?1 AND local = ?2") \
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
@@ -108,7 +108,26 @@
     X(REPAIR_OWNER, "INSERT INTO entry(account, pos, peer) SELECT owner, pos, coalesce(owner_peer, 0) FROM journal"  \
                     " WHERE pos >= ?1 AND owner IS NOT NULL AND (flags & 3) <> 0 ORDER BY owner, pos ON CONFLICT DO NOTHING") \
     X(REPAIR_SENDER, "INSERT INTO entry(account, pos, peer) SELECT sender, pos, coalesce(sender_peer, 0) FROM journal" \
-                     " WHERE pos >= ?1 AND sender IS NOT NULL AND (flags & 4) <> 0 ORDER BY sender, pos ON CONFLICT DO NOTHING")
+                     " WHERE pos >= ?1 AND sender IS NOT NULL AND (flags & 4) <> 0 ORDER BY sender, pos ON CONFLICT DO NOTHING") \
+    /* archives: ?1 account id; ?2 < pos < ?3; ?4 <= at_ms <= ?5; ?6 rows; WITH: ?7 peer. UP and DOWN are pages (STORE_PAGE_BYTES). */ \
+    X(ARCHIVE_UP, ARCHIVE_ROWS(ARCHIVE_COLUMNS, "") " ORDER BY e.pos LIMIT ?6")                                      \
+    X(ARCHIVE_DOWN, ARCHIVE_ROWS(ARCHIVE_COLUMNS, "") " ORDER BY e.pos DESC LIMIT ?6")                               \
+    X(ARCHIVE_WITH_UP, ARCHIVE_ROWS(ARCHIVE_COLUMNS, ARCHIVE_PEER) " ORDER BY e.pos LIMIT ?6")                       \
+    X(ARCHIVE_WITH_DOWN, ARCHIVE_ROWS(ARCHIVE_COLUMNS, ARCHIVE_PEER) " ORDER BY e.pos DESC LIMIT ?6")                \
+    X(ARCHIVE_COUNT, "SELECT count(*) FROM (" ARCHIVE_ROWS("1", "") " LIMIT ?6) AS some")                            \
+    X(ARCHIVE_WITH_COUNT, "SELECT count(*) FROM (" ARCHIVE_ROWS("1", ARCHIVE_PEER) " LIMIT ?6) AS some")             \
+    X(ARCHIVE_HAS, "SELECT 1 FROM journal j WHERE j.pos = ?2 AND " ARCHIVE_OF)                                       \
+    X(ARCHIVE_PREFS, "UPDATE account SET archive = ?2 WHERE id = ?1")                                                \
+    X(LANDMARK_BEFORE, "SELECT pos FROM landmark WHERE max_ms < ?1 ORDER BY max_ms DESC, pos DESC LIMIT 1")          \
+    X(LANDMARK_AFTER, "SELECT pos FROM landmark WHERE at_ms > ?1 ORDER BY at_ms, pos LIMIT 1")
+
+/* Rows of one archive; 2 and 4: JOURNAL_KEEP_OWNER, JOURNAL_KEEP_SENDER (sessman/journal.h). */
+#define ARCHIVE_OF "((j.owner = ?1 AND (j.flags & 2) <> 0) OR (j.sender = ?1 AND (j.flags & 4) <> 0))"
+#define ARCHIVE_COLUMNS "j.pos, j.at_ms, j.stanza"
+#define ARCHIVE_PEER " AND e.peer = ?7"
+#define ARCHIVE_ROWS(columns, more)                                                                                  \
+    "SELECT " columns " FROM entry e JOIN journal j ON j.pos = e.pos WHERE e.account = ?1 AND e.pos > ?2"            \
+    " AND e.pos < ?3 AND j.at_ms >= ?4 AND j.at_ms <= ?5 AND " ARCHIVE_OF more
 
 enum stmt {
 #define X(id, sql) STMT_##id,

@@ -28,6 +28,7 @@ struct store_value {
 #define STORE_B(sl) ((struct store_value){ STORE_BLOB, 0, (sl) })
 #define STORE_N ((struct store_value){ STORE_NULL, 0, SLICE_NONE })
 
+#define STORE_PAGE_BYTES (1024 * 1024) /* of a page's rows: over it no further row is added */
 struct store_result {
     enum rc rc;             /* RC_OK; RC_EXISTS: a uniqueness rule said no; RC_CONFLICT: a row refers to one that is not there,
                                or would be left so; RC_IO: anything else (a bug; logged by the store), or closed on a failing disk */
@@ -35,6 +36,7 @@ struct store_result {
     uint64_t changes;       /* rows inserted, updated or deleted */
     int64_t last_id;        /* rowid of an insert */
     size_t rows, cols;
+    bool cut;               /* a page (statements.h) that ended early, at STORE_PAGE_BYTES; it has one row at least */
     const struct store_value *values; /* rows × cols, row by row; borrowed until done returns */
 };
 static inline const struct store_value *store_row(const struct store_result *r, size_t row)
