@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include "sessman/carbons.h"
+#include "sessman/archive.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
@@ -34,6 +35,7 @@ static void account_free(struct sessman *sm, struct account *a)
     list_unlink(&a->idle);
     journal_account_freed(sm, a);
     roster_fini(&a->roster);
+    archive_prefs_free(a);
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
     carbons_trail_free(&a->carbons);
     mem_free(a->bare);
@@ -49,6 +51,7 @@ void account_free_at_end(struct sessman *sm, struct account *a)
     }
     journal_account_freed(sm, a);
     roster_fini(&a->roster);
+    archive_prefs_free(a);
     carbons_trail_free(&a->carbons);
     mem_free(a->bare);
     mem_free(a);
@@ -124,6 +127,7 @@ static void on_row(void *ctx, const struct store_result *r)
     a->offline_limit = v[5].i;
     journal_account_known(l->sm, a);
     journal_flush(l->sm, a->id);
+    archive_prefs_load(l->sm, a, v[6].s);
     store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count,
               l);
     store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);

@@ -28,6 +28,7 @@ struct account {
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
     uint64_t offline_n;            /* rows of the journal that are unsent */
     struct carbons_trail *carbons; /* what was copied lately: carbons.c; NULL: nothing */
+    struct archive_prefs *archive; /* what differs from the default: archive.c; NULL: nothing */
     struct account_wait *waiting;  /* while it loads */
 };
 static inline struct slice account_bare(const struct account *a)

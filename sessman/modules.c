@@ -7,6 +7,7 @@
     X(mod_stanzaid)                                                                                          \
     X(mod_amp)                                                                                               \
     X(mod_register)                                                                                          \
+    X(mod_mam)                                                                                               \
     X(mod_roster)                                                                                            \
     X(mod_subscription)                                                                                      \
     X(mod_presence)                                                                                          \
