@@ -113,6 +113,15 @@ class Installation(servers.Server):
         shutil.rmtree(to, ignore_errors=True)
         shutil.copytree(self.dir, to, ignore=lambda folder, names: [n for n in names if n == "run" or n.endswith(".so")])
 
+    def undelivered(self):
+        """Of the store of the stopped server: [(owner, body)] of what stands as not delivered to its owner."""
+        db = sqlite3.connect(self.dir / "data" / "bulkhead.db")
+        rows = db.execute("SELECT a.local || '@' || a.domain, CAST(j.stanza AS TEXT) FROM journal j JOIN account a ON a.id = j.owner "
+                          "WHERE j.flags & 1 AND j.pos > a.delivered").fetchall()
+        sound = db.execute("PRAGMA integrity_check").fetchone()[0]
+        db.close()
+        return rows + ([("the store", sound)] if sound != "ok" else [])
+
     def remove(self):
         if self.tmpfs:
             subprocess.run(["umount", "-l", self.dir / "data"], check=False)

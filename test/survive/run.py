@@ -150,6 +150,8 @@ def main():
         passed, failed = asyncio.run(play(world, options, names))
         with contextlib.redirect_stdout(io.StringIO()):
             wrong = world.installation.stop()
+        if not failed:  # everybody has had everything, and the store knows it
+            wrong += ["not delivered, says the store: %s: %s" % it for it in world.installation.undelivered()]
         for line in wrong:
             print("  at the end: " + line)
         failed += bool(wrong)
