@@ -271,11 +271,69 @@ static void mechanisms_and_failures_have_names(void **state)
     enum scram_hash h;
     bool plus;
     assert_false(scram_parse_name(SLICE("SCRAM-MD5"), &h, &plus));
-    for (unsigned i = SASL_ABORTED; i <= SASL_TEMPORARY_AUTH_FAILURE; i++) {
+    for (unsigned i = SASL_ABORTED; i <= SASL_CREDENTIALS_EXPIRED; i++) {
         enum sasl_fail f;
         assert_int_equal(sasl_fail_parse(slice_cstr(sasl_fail_name((enum sasl_fail)i)), &f), RC_OK);
         assert_int_equal(f, i);
     }
+}
+
+static void
+tokens_are_proved_by_a_hash(void **state) /* draft-schmaus-kitten-sasl-ht; values made by another program */
+{
+    static const struct {
+        bool initiator;
+        struct slice data;
+        const char *hex;
+    } rows[] = {
+        { true, SLICE_INIT(""), "12ebc308c063c6e28b8a2e9643d8ad708ba6dd2f84427d9b18e6d7585a32bd15" },
+        { true, SLICE_INIT("\0data"), "18a15adcab05a8c5f9ddd32ebdb1a91c9e1bf7f21f3b34f59280dd8c245111a1" },
+        { false, SLICE_INIT("\0data"), "0034912b17870ca55f1bd6d548e98f2ce3e8a66bacda931fb65e91f6e690eedd" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t hash[HT_HASH_BYTES];
+        ht_hash(SLICE("secret-token:fast"), rows[i].initiator, rows[i].data, hash);
+        assert_true(slice_is(hex_encode(*state, slice_of((const char *)hash, sizeof hash)), rows[i].hex));
+    }
+}
+
+#define HASH "0123456789abcdef0123456789abcdef"
+static void first_messages_with_a_token_are_read_strictly(void **state)
+{
+    static const struct slice bad[] = {
+        SLICE_INIT(""),
+        SLICE_INIT("\0"),
+        SLICE_INIT("romeo"),
+        SLICE_INIT("romeo\0"),
+        SLICE_INIT("\0" HASH),
+        SLICE_INIT("romeo\0" HASH "x"),
+        SLICE_INIT("romeo" HASH),
+        SLICE_INIT("\xff\0" HASH),
+        SLICE_INIT("romeo\0"
+                   "123456789abcdef0123456789abcdef"),
+    };
+    struct ht_first first;
+    enum ht_binding b;
+    char name[1100];
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(ht_first_read(bad[i], &first), SASL_MALFORMED_REQUEST);
+    assert_int_equal(ht_first_read(SLICE("romeo\0"
+                                         "\0"
+                                         "123456789abcdef0123456789abcdef"),
+                                   &first),
+                     SASL_OK);
+    assert_true(slice_is(first.user, "romeo") && first.hash.len == HT_HASH_BYTES && first.hash.p[0] == '\0');
+    for (size_t len = 1023; len <= 1024; len++) { /* RFC 7622 3.3 */
+        memset(name, 'x', len);
+        memcpy(name + len, "\0" HASH, 1 + HT_HASH_BYTES);
+        assert_int_equal(ht_first_read(slice_of(name, len + 1 + HT_HASH_BYTES), &first) == SASL_OK,
+                         len == 1023);
+    }
+    for (unsigned i = 0; i < HT_BINDINGS; i++)
+        assert_true(ht_parse_name(slice_cstr(ht_name((enum ht_binding)i)), &b) && b == i);
+    assert_false(ht_parse_name(SLICE("HT-SHA-256-UNIQ"), &b) || ht_parse_name(SLICE("HT-SHA-256"), &b) ||
+                 ht_parse_name(SLICE_NONE, &b));
 }
 
 int main(void)
@@ -291,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(final_messages_are_read_strictly, setup, teardown),
         cmocka_unit_test_setup_teardown(a_right_proof_over_something_else_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_trusts_no_strange_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(tokens_are_proved_by_a_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_messages_with_a_token_are_read_strictly, setup, teardown),
         cmocka_unit_test_setup_teardown(mechanisms_and_failures_have_names, setup, teardown),
     };
     return cmocka_run_group_tests_name("sasl", tests, NULL, NULL);
