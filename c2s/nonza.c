@@ -13,12 +13,8 @@ static const struct {
     const char *name, *ns;
     void (*take)(struct client *c, struct arena *a, const struct node *n);
 } nonzas[] = {
-    { "active", NS_CSI, on_csi },
-    { "inactive", NS_CSI, on_csi },
-    { "r", NS_SM, sm_on_r }, /* XEP-0198 4 */
-    { "a", NS_SM, sm_on_a },
-    { "enable", NS_SM, sm_on_enable },
-    { "resume", NS_SM, sm_late },
+    { "active", NS_CSI, on_csi }, { "inactive", NS_CSI, on_csi },    { "r", NS_SM, sm_on_r }, /* XEP-0198 4 */
+    { "a", NS_SM, sm_on_a },      { "enable", NS_SM, sm_on_enable }, { "resume", NS_SM, sm_late },
 };
 
 bool nonza_take(struct client *c, struct arena *a, const struct node *n)

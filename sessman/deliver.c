@@ -8,6 +8,7 @@
 #include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
+#include "sessman/smqueue.h"
 
 /* RFC 6121 8.5, table 1. Columns: enum deliver_situation. A full JID that matches gets it (8.5.3.1) and needs
  * no row. */
@@ -69,6 +70,12 @@ static enum deliver_situation situation_of(const struct account *a, int *best)
     return sit;
 }
 
+enum deliver_situation deliver_situation(const struct account *a)
+{
+    int best;
+    return situation_of(a, &best);
+}
+
 static struct slice write_once(struct sessman *sm, const struct node *n)
 {
     buf_reset(&sm->scratch);
@@ -91,8 +98,22 @@ static void send_copy(struct incoming *in, struct session *s, const struct journ
 {
     struct sessman *sm = in->sm;
     journal_outstanding(sm, in->target, row->pos, row->flags);
-    if (!out_message(sm, in->ticket, s, row->pos, buf_get(&sm->scratch)))
+    uint64_t n = row->n && row->holder == s->row ? row->n : 0;
+    if (!out_message(sm, in->ticket, s, row->pos, n, buf_get(&sm->scratch)))
         journal_settled(sm, in->target->id, row->pos); /* the log has it */
+}
+
+/* Of those who get it the one whose queue it is to stand in after a restart, too. */
+static const struct session *holder_of(const struct incoming *in, const struct session *match, int best)
+{
+    if (match)
+        return match->sm && match->row ? match : NULL;
+    LIST_EACH(&in->target->sessions, it) {
+        const struct session *s = CONTAINER(it, struct session, in_account);
+        if (s->available && s->priority >= best && s->sm && s->row)
+            return s;
+    }
+    return NULL;
 }
 
 /* A message worth keeping: its row first, then to the resource that matches, or to those of the best
@@ -100,6 +121,11 @@ static void send_copy(struct incoming *in, struct session *s, const struct journ
 static void with_row(struct incoming *in, struct session *match, int best)
 {
     struct journal_row row = { 0 };
+    const struct session *holder = holder_of(in, match, best);
+    if (holder) { /* XEP-0198: what of its queue is in the journal outlives a restart */
+        row.holder = holder->row;
+        row.n = smqueue_next(holder);
+    }
     if (!journal_add(in, &row))
         return;
     if (match) {

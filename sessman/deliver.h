@@ -26,6 +26,7 @@ enum deliver_action deliver_decide(enum deliver_to to, enum deliver_situation si
 /* What deliver would do with a stanza for an account, there or not: *match is the resource addressed, if it is bound; *best the highest
  * priority of those that are available, -1: none that is not negative. */
 enum deliver_action deliver_plan(const struct incoming *in, struct session **match, int *best);
+enum deliver_situation deliver_situation(const struct account *a); /* NULL: no such account */
 void deliver(struct incoming *in);
 
 /* Writes n and sends it to one session. False: larger than a frame carries (out.h). */

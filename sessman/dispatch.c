@@ -10,6 +10,7 @@
 #include "sessman/module.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
+#include "sessman/smqueue.h"
 
 static struct incoming *incoming_new(struct sessman *sm, struct session *s)
 {
@@ -39,7 +40,7 @@ static void incoming_end(struct incoming *in)
     if (in->edge_id)
         in->edge = edge_find(sm, in->edge_id);
     if (in->edge)
-        edge_frame_done(in->edge, in->seq, in->ticket);
+        edge_frame_done(in->edge, in->seq, in->ticket > in->taken_ticket ? in->ticket : in->taken_ticket);
     list_unlink(&in->of_session);
     if (in->target)
         account_release(sm, in->target);
@@ -285,7 +286,8 @@ static void bad_frame(struct sessman *sm, const struct why *why)
     LOG_WARN(&log, "bad_stanza_in_frame", F_WHY(why));
 }
 
-void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, struct slice payload)
+void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, uint64_t mark,
+                            struct slice payload)
 {
     struct incoming *in = incoming_new(sm, s);
     struct node *n;
@@ -294,6 +296,7 @@ void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq,
     in->edge = s->edge;
     in->seq = seq;
     in->ticket = s->ticket;
+    in->taken_ticket = smqueue_took(sm, s, mark);
     if (xmlin_parse(sm->xml, in->a, payload, &sm->xml_limits, &n, &why) == RC_OK)
         from_session(in, n);
     else

@@ -36,6 +36,7 @@ struct incoming {
     bool admin;                /* the router says: from the control tool */
     uint64_t ticket;           /* what is sent because of it waits for this commit: in_wrote */
     /* private */
+    uint64_t taken_ticket;     /* of what is written so that the session's count survives (XEP-0198) */
     struct link of_session;    /* in session->incoming, so that its end is noticed */
     uint64_t seq;
     struct edge *edge;         /* to acknowledge seq to; while held only its id is kept: it may go meanwhile */
@@ -61,7 +62,7 @@ void in_hold(struct incoming *in);
 void in_done(struct incoming *in);
 
 /* Frames. seq is acknowledged when the stanza has been dealt with and committed. */
-void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, struct slice payload);
+void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, uint64_t mark, struct slice payload);
 void dispatch_routed_frame(struct sessman *sm, const struct frame *f);  /* by name: component, other server, control tool */
 void dispatch_bounce(struct sessman *sm, const struct frame *f);
 

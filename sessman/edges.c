@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
 #include "sessman/out.h"
+#include "sessman/resume.h"
 #include "sessman/session.h"
 #include "sessman/transit.h"
 
@@ -138,7 +139,8 @@ static void end_all(struct edge *e)
 {
     size_t at = 0;
     for (struct session *s; (s = idmap_next(e->sessions, &at)) != NULL; at = 0)
-        session_end(e->sm, s); /* takes itself out of the table: begin again */
+        if (!resume_hibernate(e->sm, s, 0)) /* both take it out of the table: begin again */
+            session_end(e->sm, s);
     out_forget(e->sm, e);
 }
 
@@ -239,9 +241,10 @@ static void bad_frame(struct sessman *sm, const struct rnode *from, const char *
 }
 
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
- * closed). */
-static void control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
+ * closed). Returns the ticket that the frame is done with. */
+static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
 {
+    uint64_t ticket = 0;
     struct arena *a = arena_take(sm->arenas);
     struct session *s = idmap_get(e->sessions, f->session);
     struct node *n;
@@ -255,9 +258,10 @@ static void control_frame(struct sessman *sm, struct edge *e, const struct frame
         else
             bad_frame(sm, e->node, why.text);
     } else if (s) {
-        session_control(sm, s, control_kind_of(n), a, n);
+        ticket = session_control(sm, s, control_kind_of(n), f->mark, a, n);
     }
     arena_give(sm->arenas, &a);
+    return ticket;
 }
 
 static void on_frame(void *owner, struct rnode *from, const struct frame *f)
@@ -279,15 +283,16 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     if (s && (s->stalled || s->backlog)) {
         session_backlog(s, f);
     } else if (f->kind == FRAME_STANZA && s) {
-        dispatch_session_frame(sm, s, f->seq, f->payload);
+        dispatch_session_frame(sm, s, f->seq, f->mark, f->payload);
     } else {
+        uint64_t ticket = 0;
         if (f->kind == FRAME_CONTROL)
-            control_frame(sm, e, f);
+            ticket = control_frame(sm, e, f);
         else if (f->kind == FRAME_STANZA)
             stray(e, f->session);
         else
             bad_frame(sm, from, "a frame of this kind");
-        edge_frame_done(e, f->seq, 0);
+        edge_frame_done(e, f->seq, ticket);
     }
 }
 

@@ -13,7 +13,9 @@
 #include "sessman/module.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/resume.h"
 #include "sessman/session.h"
+#include "sessman/smqueue.h"
 
 #define WORK_THREADS 2
 #define WORK_MAX     10000 /* waiting PBKDF2 jobs; over it temporary-auth-failure */
@@ -51,6 +53,11 @@ static const struct metric_def metrics[] = {
     [M_CARBONS_FORGED] = { "bulkhead_sessman_carbons_forged", METRIC_COUNTER, "Messages with carbons of others, which were taken out" },
     [M_CSI_HELD] = { "bulkhead_sessman_csi_held", METRIC_COUNTER, "Stanzas held back from inactive clients" },
     [M_CSI_DROPPED] = { "bulkhead_sessman_csi_dropped", METRIC_COUNTER, "Of those, the ones that a newer one replaced" },
+    [M_SM_HIBERNATING] = { "bulkhead_sessman_sm_hibernating", METRIC_GAUGE, "Sessions without a connection that may be resumed" },
+    [M_SM_RESUMED] = { "bulkhead_sessman_sm_resumed", METRIC_COUNTER, "Sessions resumed" },
+    [M_SM_RESUME_FAILED] = { "bulkhead_sessman_sm_resume_failed", METRIC_COUNTER, "Resumptions refused" },
+    [M_SM_EXPIRED] = { "bulkhead_sessman_sm_expired", METRIC_COUNTER, "Sessions that ended because nobody resumed them in time" },
+    [M_LIMIT_SM_QUEUE] = { "bulkhead_sessman_limit_sm_queue", METRIC_COUNTER, "Sessions ended: too much was not acknowledged" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */
@@ -74,6 +81,7 @@ static void on_commit(void *ctx)
         metric_observe(sm->metrics, M_COMMIT_TIME, total_us - sm->commit_us);
     sm->commit_us = total_us;
     out_committed(sm);
+    smqueue_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);
     journal_committed(sm);
@@ -144,6 +152,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     sm->accounts = map_new(account_key);
     list_init(&sm->accounts_idle);
     sm->out = out_new();
+    smqueues_new(sm);
     sm->modules = module_index_new();
     sm->work = work_pool_new(run->loop, WORK_THREADS, WORK_MAX);
     sm->auth_backend = sm->conf->auth_kind == AUTH_SCRIPT ? &auth_script : &auth_store;
@@ -164,6 +173,7 @@ static void stop(struct daemon_run *run)
     struct sessman *sm = run->ctx;
     if (sm->rlink) {
         edges_close(sm);
+        resume_fini(sm);
         rlink_close(sm->rlink);
         out_stop(sm);
     }

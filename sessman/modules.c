@@ -12,6 +12,7 @@
     X(mod_subscription)                                                                                      \
     X(mod_presence)                                                                                          \
     X(mod_carbons)                                                                                           \
+    X(mod_sm)                                                                                                \
     X(mod_csi)                                                                                               \
     X(mod_commands)                                                                                          \
     X(mod_admin)                                                                                             \

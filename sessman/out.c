@@ -7,6 +7,7 @@
 #include "sessman/edges.h"
 #include "sessman/journal.h"
 #include "sessman/transit.h"
+#include "sessman/smqueue.h"
 
 /* One frame that waits for its commit; the bytes follow. */
 struct held_frame {
@@ -170,6 +171,12 @@ static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_
 static void to_session(struct sessman *sm, uint64_t ticket, const struct session *s, enum frame_kind kind,
                        struct slice bytes)
 {
+    if (s->sm && kind == FRAME_STANZA) {
+        smqueue_put(sm, s, ticket, 0, 0, &bytes, 1);
+        return;
+    }
+    if (!s->edge)
+        return; /* it hibernates: nobody is to be told */
     metric_add(sm->metrics, M_STANZAS_OUT, kind == FRAME_STANZA);
     if (!hold(sm, ticket, s->edge, s->id, kind, SLICE_NONE, &bytes, 1))
         rlink_send(sm->rlink, s->edge->node, kind, s->id, &bytes, 1);
@@ -194,10 +201,15 @@ static void send_message(struct sessman *sm, struct edge *e, uint64_t session, i
     transit_sent(e, account, pos, session);
 }
 
-bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, struct slice stanza)
+bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, uint64_t held_n,
+                 struct slice stanza)
 {
     if (!fits(sm, stanza))
         return false;
+    if (s->sm) {
+        smqueue_put(sm, s, ticket, pos, held_n, &stanza, 1);
+        return true;
+    }
     metric_add(sm->metrics, M_STANZAS_OUT, 1);
     if (ticket <= store_committed(sm->store)) {
         send_message(sm, s->edge, s->id, s->account->id, pos, stanza);
@@ -258,15 +270,17 @@ static void fanout(struct sessman *sm, uint64_t ticket, struct session *const *s
     }
 }
 
-/* Some have inactive clients, which may not get it now. */
-static void fanout_to_active(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
-                             struct slice stanza, size_t to_at)
+/* Some have inactive clients, which may not get it now, or queues in which something else comes before it. */
+static void fanout_to_some(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
+                           struct slice stanza, size_t to_at)
 {
     struct session *now[64];
     struct csi_what what = { 0 };
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
         if (sessions[i]->csi && csi_hold(sessions[i]->csi, ticket, stanza, to_at, &what))
+            continue;
+        if (sessions[i]->sm && !smqueue_fanout(sm, sessions[i], ticket, stanza, to_at))
             continue;
         now[k++] = sessions[i];
         if (k == sizeof now / sizeof *now) {
@@ -281,13 +295,13 @@ static void fanout_to_active(struct sessman *sm, uint64_t ticket, struct session
 void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
                 struct slice stanza, size_t to_at)
 {
-    bool inactive = false;
+    bool some = false;
     if (!fits(sm, stanza))
         return;
-    for (size_t i = 0; i < n && !inactive; i++)
-        inactive = sessions[i]->csi != NULL;
-    if (inactive)
-        fanout_to_active(sm, ticket, sessions, n, stanza, to_at);
+    for (size_t i = 0; i < n && !some; i++)
+        some = sessions[i]->csi || sessions[i]->sm;
+    if (some)
+        fanout_to_some(sm, ticket, sessions, n, stanza, to_at);
     else
         fanout(sm, ticket, sessions, n, stanza, to_at);
 }
@@ -300,6 +314,17 @@ bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct sli
     if (!hold(sm, ticket, NULL, 0, FRAME_STANZA, name, &stanza, 1))
         name_send(sm, name, stanza);
     return true;
+}
+
+uint64_t out_held_ticket(const struct sessman *sm)
+{
+    uint64_t most = 0;
+    LIST_EACH(&sm->out->held, it) {
+        const struct held_frame *h = CONTAINER(it, struct held_frame, link);
+        if (h->ticket > most)
+            most = h->ticket;
+    }
+    return most;
 }
 
 void out_committed(struct sessman *sm)

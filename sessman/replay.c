@@ -89,7 +89,7 @@ static void send_row(struct replay *r, struct arena *a, const struct store_value
         delay_add(a, n, account_domain(r->a), row[1].i, "Offline storage");
         buf_reset(&sm->scratch);
         xmlout_node(&sm->scratch, n, NS_CLIENT);
-        sent = out_message(sm, 0, r->s, pos, buf_get(&sm->scratch));
+        sent = out_message(sm, 0, r->s, pos, 0, buf_get(&sm->scratch));
     } else {
         struct log_ctx log = sessman_log(sm, LOG_STORE);
         LOG_ERROR(&log, "journal_row_bad", F_STR("account", r->a->bare), F_UINT("pos", pos), F_WHY(&why));

@@ -5,10 +5,13 @@
 #include "sessman/account.h"
 #include "sessman/authinline.h"
 #include "sessman/csi.h"
+#include "sessman/deliver.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
+#include "sessman/resume.h"
+#include "sessman/smqueue.h"
 
 struct binding {
     struct session *s; /* NULL: ended meanwhile */
@@ -18,7 +21,7 @@ struct binding {
 struct backlog {
     struct backlog *next;
     struct backlog *last; /* of the first one only */
-    uint64_t seq;
+    uint64_t seq, mark;
     enum frame_kind kind;
     uint32_t len;
     char bytes[];
@@ -291,8 +294,47 @@ static void auth_step(struct session *s, enum control_kind kind, struct arena *a
         auth_abort(s->login->auth);
 }
 
-void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a,
-                     struct node *n)
+/* --- stream management (XEP-0198) --- */
+
+static void on_gone(struct sessman *sm, struct session *s, const struct node *n)
+{
+    bool lost;
+    if (control_read_gone(n, &lost, NULL) != RC_OK || !lost || !resume_hibernate(sm, s, 0))
+        session_end(sm, s);
+}
+
+/* What the edge has to say to one of the client's stanzas comes back in the session's order. */
+static uint64_t on_echo(struct sessman *sm, struct session *s, uint64_t mark, const struct node *n)
+{
+    struct node *answer;
+    uint64_t ticket = smqueue_took(sm, s, mark);
+    if (s->sm && control_read_echo(n, &answer, NULL) == RC_OK) {
+        if (answer)
+            deliver_to_session(sm, s->ticket, s, answer);
+    } else {
+        metric_add(sm->metrics, M_BAD_FRAMES, 1);
+    }
+    return ticket;
+}
+
+static bool on_sm(struct sessman *sm, struct session *s, enum control_kind kind, const struct node *n)
+{
+    struct control_sm_enable enable;
+    struct control_resume resume;
+    uint32_t h;
+    if (kind == CONTROL_SM_ENABLE && control_read_sm_enable(n, &enable, NULL) == RC_OK)
+        smqueue_enable(sm, s, &enable);
+    else if (kind == CONTROL_ACKED && control_read_acked(n, &h, NULL) == RC_OK)
+        smqueue_acked(sm, s, h);
+    else if (kind == CONTROL_RESUME && control_read_resume(n, &resume, NULL) == RC_OK)
+        resume_start(sm, s, &resume);
+    else
+        return false;
+    return true;
+}
+
+uint64_t session_control(struct sessman *sm, struct session *s, enum control_kind kind, uint64_t mark,
+                         struct arena *a, struct node *n)
 {
     struct slice resource;
     bool active;
@@ -314,17 +356,22 @@ void session_control(struct sessman *sm, struct session *s, enum control_kind ki
             csi_set(sm, s, active);
         break;
     case CONTROL_GONE:
-        session_end(sm, s);
+        on_gone(sm, s, n);
         break;
+    case CONTROL_ECHO:
+        return on_echo(sm, s, mark, n);
     default:
-        metric_add(sm->metrics, M_BAD_FRAMES, 1);
+        if (!on_sm(sm, s, kind, n))
+            metric_add(sm->metrics, M_BAD_FRAMES, 1);
     }
+    return 0;
 }
 
 void session_backlog(struct session *s, const struct frame *f)
 {
     struct backlog *b = mem_new(sizeof *b + f->payload.len);
     b->seq = f->seq;
+    b->mark = f->mark;
     b->kind = f->kind;
     b->len = (uint32_t)f->payload.len;
     memcpy(b->bytes, f->payload.p, f->payload.len);
@@ -358,14 +405,15 @@ static bool backlog_frame(struct sessman *sm, struct session *s, const struct ba
     uint64_t id = s->id;
     struct slice payload = slice_of(b->bytes, b->len);
     if (b->kind == FRAME_STANZA) {
-        dispatch_session_frame(sm, s, b->seq, payload);
+        dispatch_session_frame(sm, s, b->seq, b->mark, payload);
     } else {
         struct arena *a = arena_take(sm->arenas);
         struct node *n;
+        uint64_t ticket = 0;
         if (b->kind == FRAME_CONTROL && xmlin_parse(sm->xml, a, payload, &sm->xml_limits, &n, NULL) == RC_OK)
-            session_control(sm, s, control_kind_of(n), a, n);
+            ticket = session_control(sm, s, control_kind_of(n), b->mark, a, n);
         arena_give(sm->arenas, &a);
-        edge_frame_done(e, b->seq, 0);
+        edge_frame_done(e, b->seq, ticket);
     }
     return idmap_get(e->sessions, id) == s;
 }
@@ -380,6 +428,8 @@ void session_unstall(struct sessman *sm, struct session *s)
         if (!alive)
             return;
     }
+    if (s->sm)
+        resume_go_on(sm, s);
 }
 
 /* --- the end --- */
@@ -412,31 +462,26 @@ void session_memory_release(struct sessman *sm)
         loop_timer(sm->loop, &sm->release, RELEASE_AFTER_MS, on_release);
 }
 
-void session_end(struct sessman *sm, struct session *s)
+static void backlog_drop(struct session *s)
 {
     struct edge *e = s->edge;
-    idmap_remove(e->sessions, s->id);
-    if (s->account) {
-        struct log_ctx log = session_log(sm, s, LOG_XMPP);
-        LOG_INFO(&log, "session_ended", F_STR("jid", s->jid));
-        list_unlink(&s->in_account);
-        s->account->n_sessions--;
-        for (size_t i = 0; modules[i]; i++)
-            if (modules[i]->session_end)
-                modules[i]->session_end(sm, s);
-        metric_set(sm->metrics, M_SESSIONS, (int64_t)--sm->sessions_bound);
-        release_later(sm);
+    for (struct backlog *b; (b = backlog_take(s)) != NULL;) {
+        edge_frame_done(e, b->seq, 0);
+        mem_free(b);
     }
+}
+
+/* What is left of it, once nobody finds it any more. */
+static void session_free(struct sessman *sm, struct session *s)
+{
     LIST_EACH(&s->incoming, it) {
         list_unlink(it);
         CONTAINER(it, struct incoming, of_session)->session = NULL;
     }
     list_unlink(&s->busy);
-    for (struct backlog *b; (b = backlog_take(s)) != NULL;) {
-        edge_frame_done(e, b->seq, 0);
-        mem_free(b);
-    }
+    backlog_drop(s);
     login_free(&s->login);
+    smqueue_free(s);
     if (s->account)
         account_release(sm, s->account);
     csi_free(&s->csi);
@@ -445,12 +490,88 @@ void session_end(struct sessman *sm, struct session *s)
     mem_free(s);
 }
 
-void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text)
+static void leave_account(struct sessman *sm, struct session *s)
+{
+    list_unlink(&s->in_account);
+    s->account->n_sessions--;
+    metric_set(sm->metrics, M_SESSIONS, (int64_t)--sm->sessions_bound);
+}
+
+void session_leave(struct sessman *sm, struct session *s)
+{
+    if (s->edge)
+        idmap_remove(s->edge->sessions, s->id);
+    if (s->account)
+        leave_account(sm, s);
+    session_free(sm, s);
+}
+
+void session_end(struct sessman *sm, struct session *s)
+{
+    if (s->edge)
+        idmap_remove(s->edge->sessions, s->id);
+    if (s->account) {
+        struct log_ctx log = session_log(sm, s, LOG_XMPP);
+        LOG_INFO(&log, "session_ended", F_STR("jid", s->jid));
+        leave_account(sm, s);
+        for (size_t i = 0; modules[i]; i++)
+            if (modules[i]->session_end)
+                modules[i]->session_end(sm, s);
+        release_later(sm);
+    }
+    resume_session_end(sm, s);
+    smqueue_reroute(sm, s);
+    session_free(sm, s);
+}
+
+static void tell_close(struct sessman *sm, struct session *s, uint64_t ticket, enum stream_cond cond,
+                       const char *text)
 {
     struct buf b = BUF_INIT(0);
     struct control_close c = { cond, slice_cstr(text) };
     control_write_close(&b, &c);
-    out_control(sm, s->ticket, s, buf_get(&b));
+    out_control(sm, ticket, s, buf_get(&b));
     buf_fini(&b);
+}
+
+void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text)
+{
+    tell_close(sm, s, s->ticket, cond, text);
     session_end(sm, s);
+}
+
+/* --- without a connection, and with another (resume.h) --- */
+
+void session_detach(struct session *s)
+{
+    if (!s->edge)
+        return;
+    idmap_remove(s->edge->sessions, s->id);
+    if (link_in_list(&s->busy)) {
+        list_unlink(&s->busy);
+        s->stalled--;
+    }
+    s->answered = 0;
+    backlog_drop(s);
+    s->edge = NULL;
+}
+
+void session_disconnect(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text)
+{
+    tell_close(sm, s, 0, cond, text);
+    session_detach(s);
+}
+
+void session_replace(struct sessman *sm, struct session *old, struct session *s)
+{
+    old->edge = s->edge;
+    old->id = s->id;
+    old->trusted_plain = s->trusted_plain;
+    idmap_put(old->edge->sessions, old->id, old);
+    session_free(sm, s);
+}
+
+struct slice session_user(const struct session *s)
+{
+    return s->login && !s->login->binding ? slice_cstr(s->login->user) : SLICE_NONE;
 }

@@ -19,7 +19,7 @@ struct login;             /* what only a session that is not bound needs */
 
 struct session {
     struct link in_account;        /* account->sessions; bound ones */
-    struct edge *edge;
+    struct edge *edge;             /* NULL: it hibernates (resume.h) */
     uint64_t id;
     struct csi *csi;               /* XEP-0352: what is held back; NULL: the client is active */
     struct account *account;       /* NULL: not bound */
@@ -65,13 +65,24 @@ void session_backlog(struct session *s, const struct frame *f);
 /* One held stanza is done: works through the backlog. The session may be gone after it. */
 void session_unstall(struct sessman *sm, struct session *s);
 struct session *session_open(struct edge *e, uint64_t id, const struct control_open *open);
-void session_control(struct sessman *sm, struct session *s, enum control_kind kind, struct arena *a, struct node *n);
+/* mark: of the frame. Returns the ticket that the frame is done with. The session may be gone after it. */
+uint64_t session_control(struct sessman *sm, struct session *s, enum control_kind kind, uint64_t mark, struct arena *a,
+                         struct node *n);
 /* Ends it here and tells the edge: stream error, or for a session that is not bound just the close. */
 void session_close(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text);
 /* The edge says gone, or is gone: unavailable presence, then freed. */
 void session_end(struct sessman *sm, struct session *s);
 /* Soon, what was freed goes back to the system: a walk over the heap, for when a lot was. */
 void session_memory_release(struct sessman *sm);
+/* It has lost its connection (resume.h): out of its edge's table, edge is NULL, frames that wait are forgotten. */
+void session_detach(struct session *s);
+/* The same, and its edge is told to close the stream. */
+void session_disconnect(struct sessman *sm, struct session *s, enum stream_cond cond, const char *text);
+/* s, which is not bound, is no more; old, which is detached, has its place at its edge. */
+void session_replace(struct sessman *sm, struct session *old, struct session *s);
+/* Freed without a word to anybody: the process ends. */
+void session_leave(struct sessman *sm, struct session *s);
+struct slice session_user(const struct session *s); /* bare JID that is authenticated and not bound, or empty */
 /* The session's JID with all its parts. */
 struct jid session_full_jid(const struct session *s);
 /* The client's address as the edge told, while it is not bound (registration rates); "" after. */

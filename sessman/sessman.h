@@ -14,6 +14,7 @@
 
 struct auth_backend;
 struct out;
+struct smqueues;
 struct module_index;
 struct adhoc_sessions;
 struct auth_rates;
@@ -56,6 +57,10 @@ struct sessman_conf {
     int offline_over;                /* enum offline_over */
     /* [session] */
     int conflict; /* enum conflict_policy */
+    bool resume;  /* XEP-0198 5 */
+    uint32_t hibernate_ms, hibernate_max_ms;
+    uint32_t sm_queue_stanzas;
+    size_t sm_queue_bytes;
     /* [csi] */
     int csi_hold; /* enum csi_policy */
     uint32_t csi_stanzas_max, csi_ms;
@@ -96,6 +101,7 @@ struct sessman {
     size_t accounts_idle_n;
     struct out *out;                 /* what waits for a commit */
     struct journal *journal;
+    struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
@@ -134,6 +140,7 @@ enum sessman_metric {
     M_CSI_HELD, M_CSI_DROPPED,
     M_FORGED_MARKS, M_ARCHIVE_QUERIES, M_ARCHIVE_RESULTS,
     M_AMP_MET, M_AMP_REFUSED,
+    M_SM_HIBERNATING, M_SM_RESUMED, M_SM_RESUME_FAILED, M_SM_EXPIRED, M_LIMIT_SM_QUEUE,
     SESSMAN_METRICS
 };
 

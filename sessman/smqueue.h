@@ -12,16 +12,20 @@
 
 #define SM_ID_MAX 64 /* bytes of a resumption id */
 
+void smqueues_new(struct sessman *sm); /* sm->smqueues; freed by resume_fini */
+
 /* <enable/>: from here on everything is counted. */
 void smqueue_enable(struct sessman *sm, struct session *s, const struct control_sm_enable *c);
-/* s->sm must be there. pos: the stanza's row in the journal, 0: none. held: the row was written with holder = s->row and
- * n = smqueue_next(s); else that is written here. The pieces are joined. */
-void smqueue_put(struct sessman *sm, struct session *s, uint64_t ticket, uint64_t pos, bool held, const struct slice *pieces,
-                 size_t n);
+/* s->sm must be there. pos: the stanza's row in the journal, 0: none. held_n: the row was written with holder = s->row and this
+ * number (of smqueue_next); where that is not so it is written here. The pieces are joined. */
+void smqueue_put(struct sessman *sm, const struct session *s, uint64_t ticket, uint64_t pos, uint64_t held_n,
+                 const struct slice *pieces, size_t n);
 uint64_t smqueue_next(const struct session *s); /* the number that the next stanza will have */
 /* A copy of what is fanned out, `to` filled in at to_at. True: nothing holds it back, s is to be among the fan-out's targets. */
-bool smqueue_fanout(struct sessman *sm, struct session *s, uint64_t ticket, struct slice stanza, size_t to_at);
+bool smqueue_fanout(struct sessman *sm, const struct session *s, uint64_t ticket, struct slice stanza, size_t to_at);
 void smqueue_acked(struct sessman *sm, struct session *s, uint32_t h); /* the edge has checked it */
+/* The client's stanza of this number is being dealt with (any session; 0: it has none). Returns the ticket that the frame is done with. */
+uint64_t smqueue_took(struct sessman *sm, struct session *s, uint64_t number);
 void smqueue_committed(struct sessman *sm);          /* the store has committed more: sends what waited for that */
 void smqueue_free(struct session *s);                /* forgets it all */
 /* The session ends: everything that was not acknowledged is treated as if it had been sent to a resource that is not there (XEP-0198

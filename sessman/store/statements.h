@@ -78,6 +78,8 @@
     X(JOURNAL_HELD, "SELECT j.pos, j.at_ms, j.flags, j.n, j.stanza, e.peer FROM entry e CROSS JOIN journal j"                \
                     " WHERE e.account = ?1 AND e.pos > ?2 AND j.pos = e.pos AND j.owner = ?1 AND (j.flags & 1) <> 0" \
                     " AND j.holder = ?3 ORDER BY j.n LIMIT ?4")                                                      \
+    /* a session row has it unacknowledged: ?1 pos ?2 the row ?3 its stanza number there (smqueue.h) */               \
+    X(JOURNAL_HOLD, "UPDATE journal SET holder = ?2, n = ?3 WHERE pos = ?1")                                         \
     /* settled: ?1 pos ?2 owner */                                                                                   \
     X(JOURNAL_CLEAR, "UPDATE journal SET flags = flags & ~1 WHERE pos = ?1 AND owner = ?2")                          \
     /* not settled after all: ?1 account ?2 pos; in this order */                                                    \
