@@ -1,6 +1,7 @@
 #include "sessman/archivepage.h"
 
 #include "common/xmpp/xmlin.h"
+#include "sessman/account.h"
 #include "sessman/journal.h"
 #include <stdlib.h>
 
@@ -59,13 +60,16 @@ static bool ids_init(struct archive_page *p)
     return true;
 }
 
-enum rc archive_page_init(struct archive_page *p, struct sessman *sm, struct arena *a, int64_t account,
-                          const struct mam_query *q)
+enum rc archive_page_init(struct archive_page *p, struct sessman *sm, struct arena *a,
+                          const struct account *account, const struct mam_query *q)
 {
     const struct rsm *rsm = &q->rsm;
-    *p = (struct archive_page){ .sm = sm, .a = a, .account = account, .q = q, .high = INT64_MAX };
+    *p = (struct archive_page){ .sm = sm, .a = a, .account = account->id, .q = q, .high = INT64_MAX };
     p->backwards = rsm->has_before;
     p->in_stanza = q->has_with && q->with.resource.len;
+    /* A resource of the account itself is a side of messages with anybody; its bare address means those to
+     * itself (3.1.1). */
+    p->by_peer = q->has_with && !(p->in_stanza && slice_eq(jid_bare(&q->with), account_bare(account)));
     p->max = !rsm->has_max ? ARCHIVE_PAGE_ROWS : rsm->max < ARCHIVE_PAGE_MAX ? rsm->max : ARCHIVE_PAGE_MAX;
     bool ok = bound(p, q->after_id, true) && bound(p, q->before_id, false) && bound(p, rsm->after, true) &&
               bound(p, rsm->before, false) && (!q->has_ids || ids_init(p));
@@ -162,13 +166,13 @@ static void run(struct archive_page *p, enum way way, int64_t low, int64_t high,
         { STMT_ARCHIVE_WITH_UP, STMT_ARCHIVE_WITH_DOWN, STMT_ARCHIVE_WITH_COUNT },
     };
     const struct mam_query *q = p->q;
-    int64_t peer = q->has_with ? journal_peer(p->sm, jid_bare(&q->with)) : 0;
+    int64_t peer = p->by_peer ? journal_peer(p->sm, jid_bare(&q->with)) : 0;
     const struct store_value values[] = {
         STORE_I(p->account), STORE_I(low),  STORE_I(high), STORE_I(q->start_ms),
         STORE_I(q->end_ms),  STORE_I(rows), STORE_I(peer),
     };
     p->pending++;
-    store_run(p->sm->store, stmts[q->has_with][way], values, q->has_with ? 7 : 6, done, p);
+    store_run(p->sm->store, stmts[p->by_peer][way], values, p->by_peer ? 7 : 6, done, p);
 }
 
 static void step(struct archive_page *p)

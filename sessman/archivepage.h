@@ -9,6 +9,8 @@
 #include "common/xmpp/mam.h"
 #include "sessman/sessman.h"
 
+struct account;
+
 #define ARCHIVE_PAGE_MAX 250                /* rows of a page */
 #define ARCHIVE_PAGE_ROWS 50                /* of one for which no number was asked */
 #define ARCHIVE_PAGE_BYTES STORE_PAGE_BYTES /* over it no further row is added */
@@ -42,11 +44,12 @@ struct archive_page {
     size_t wanted, got;   /* rows asked for and read in this step */
     unsigned pending;     /* statements of it */
     bool backwards;
+    bool by_peer;         /* through the index of the other side's addresses */
     bool in_stanza;       /* `with` is a full JID: to be compared in the stanza */
     bool full, cut;
 };
 /* Prepares a page for q, which lives in a. RC_NOTFOUND: an id is none of ours. */
-MUST_USE enum rc archive_page_init(struct archive_page *page, struct sessman *sm, struct arena *a, int64_t account,
+MUST_USE enum rc archive_page_init(struct archive_page *page, struct sessman *sm, struct arena *a, const struct account *account,
                                    const struct mam_query *q);
 /* Reads it: done is called once, later, on the loop. */
 void archive_page_read(struct archive_page *page, void (*done)(void *ctx, struct archive_page *page), void *ctx);

@@ -94,7 +94,7 @@ static enum handled on_query(struct incoming *in)
         in_error(in, COND_ITEM_NOT_FOUND, NULL);
     else if (ask->q.rsm.has_index) /* XEP-0059 2.6: rows are found by id, never by counting */
         in_error(in, COND_FEATURE_NOT_IMPLEMENTED, "pages are asked for by id");
-    else if (archive_page_init(&ask->page, in->sm, in->a, in->target->id, &ask->q) != RC_OK)
+    else if (archive_page_init(&ask->page, in->sm, in->a, in->target, &ask->q) != RC_OK)
         in_error(in, COND_ITEM_NOT_FOUND, NULL);
     else {
         in_hold(in);
@@ -145,7 +145,7 @@ static void on_first(void *ctx, struct archive_page *p)
     }
     add_end(ask, "start");
     ask->q.rsm.has_before = true;
-    if (archive_page_init(&ask->page, in->sm, in->a, in->target->id, &ask->q) == RC_OK)
+    if (archive_page_init(&ask->page, in->sm, in->a, in->target, &ask->q) == RC_OK)
         archive_page_read(&ask->page, on_last, ask);
 }
 
@@ -155,7 +155,7 @@ static enum handled on_metadata(struct incoming *in)
     ask->in = in;
     ask->metadata = node_new(in->a, "metadata", NS_MAM);
     ask->q = (struct mam_query){ .end_ms = INT64_MAX, .rsm = { .has_max = true, .max = 1 } };
-    if (archive_page_init(&ask->page, in->sm, in->a, in->target->id, &ask->q) != RC_OK)
+    if (archive_page_init(&ask->page, in->sm, in->a, in->target, &ask->q) != RC_OK)
         return PASS; /* no ids, nothing that could be unknown */
     in_hold(in);
     archive_page_read(&ask->page, on_first, ask);

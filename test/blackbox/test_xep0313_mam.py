@@ -1,6 +1,7 @@
 """An account's archive: what is in it, how it is asked for (XEP-0313, XEP-0059, XEP-0297), what the user wants in it (XEP-0441)."""
 
 import datetime
+import random
 import re
 
 import pytest
@@ -511,3 +512,69 @@ def test_an_archive_outlives_the_server(people, server):
     hers.online()
     assert talk(his.online(), hers, 1, "new")[0] not in ids
     assert len(ask(hers).rows) == 6 and len(ask(his).rows) == 5
+
+
+# -- all of it together -------------------------------------------------------------------------------------------------
+
+
+class Model:
+    """An archive as a list, asked in the plainest way."""
+
+    def __init__(self, rows, owner):
+        self.rows, self.owner = rows, owner
+
+    def has(self, row, with_):
+        sides = [row.message.get("from"), row.message.get("to")]
+        if "/" in with_:
+            return with_ in sides
+        bare = [side.partition("/")[0] for side in sides]
+        return bare == [with_] * 2 if with_ == self.owner else with_ in bare
+
+    def page(self, max=50, after=None, before=None, with_=None, start=None, end=None, after_id=None, before_id=None, ids=None):
+        order = [row.id for row in self.rows]
+        keep = [row for row in self.rows if (with_ is None or self.has(row, with_)) and (start is None or row.stamp >= start)
+                and (end is None or row.stamp <= end) and (ids is None or row.id in ids)]
+        for id in filter(None, (after, after_id)):
+            keep = [row for row in keep if order.index(row.id) > order.index(id)]
+        for id in filter(None, (before, before_id)):
+            keep = [row for row in keep if order.index(row.id) < order.index(id)]
+        page = keep[:max] if before is None else keep[len(keep) - min(max, len(keep)):]
+        return [row.id for row in page], len(page) == len(keep)
+
+
+def test_any_combination_is_what_a_plain_list_gives(people):
+    """Filters, bounds and directions at random, with the seed in the name of what fails."""
+    names = ("romeo", "nurse", "juliet")
+    romeo, nurse, juliet = people(*names)
+    clients = [romeo.login("a").online(), romeo.login("b").online(-1), nurse.login("k").online()]
+    hers = juliet.login("chamber").online()
+    dice = random.Random(20261121)
+    for n in range(180):
+        client = dice.choice(clients + [hers])
+        to = dice.choice([hers.bare, hers.jid]) if client is not hers else dice.choice([c.jid for c in clients] + [romeo.jid, hers.bare])
+        client.message(to, str(n))
+        client.settle()
+    model = Model(ask_all(hers, 250), hers.bare)
+    assert len(model.rows) == 180
+    pick = [row.id for row in model.rows]
+    for round in range(400):
+        how, set = {}, {"max": dice.choice([1, 2, 7, 50, 180, 250])}
+        if dice.random() < .4:
+            how["with_"] = dice.choice([c.jid for c in clients] + [romeo.jid, nurse.jid, hers.bare, hers.jid, "x@far.example"])
+        for name in ("start", "end"):
+            if dice.random() < .25:
+                how[name] = dice.choice(model.rows).stamp
+        for name in ("after_id", "before_id"):
+            if dice.random() < .2:
+                how[name] = dice.choice(pick)
+        if dice.random() < .15:
+            how["ids"] = dice.sample(pick, dice.choice([1, 3, 40]))
+        if dice.random() < .3:
+            set["after"] = dice.choice(pick)
+        if dice.random() < .4:
+            set["before"] = dice.choice(["", *pick[:]])
+        got = ask(hers, rsm(**set), **how)
+        assert got.error is None
+        want, complete = model.page(**set, **how)
+        assert (got.ids, got.complete) == (want, complete), (round, set, how)
+        assert (got.first, got.last) == ((want[0], want[-1]) if want else (None, None))
