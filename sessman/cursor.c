@@ -2,6 +2,7 @@
  * hears of it */
 #include "common/base/mem.h"
 #include "sessman/journalin.h"
+#include "sessman/retention.h"
 #include "sessman/session.h"
 
 struct cursor *cursor_of(struct account *a)
@@ -156,6 +157,7 @@ void journal_account_freed(struct sessman *sm, struct account *a)
     cursor_free(&a->cursor);
     if (idmap_get(sm->journal->accounts, (uint64_t)a->id) == a)
         idmap_remove(sm->journal->accounts, (uint64_t)a->id);
+    retention_kick(sm);
 }
 
 /* --- outstanding --- */
@@ -349,14 +351,15 @@ void cursor_flush(struct journal *j, struct account *a)
     uint64_t low = lowest(a), to = low ? low - 1 : j->next - 1;
     if (to > a->delivered) {
         a->delivered = to;
-        store_run(store, STMT_ACCOUNT_DELIVERED, STORE_VALUES(STORE_I(a->id), STORE_I(to)), NULL, NULL);
+        j->cursor_ticket =
+            store_run(store, STMT_ACCOUNT_DELIVERED, STORE_VALUES(STORE_I(a->id), STORE_I(to)), NULL, NULL);
     }
     if (!c)
         return;
     for (uint32_t i = 0; i < c->n_holes; i++)
         if (c->holes[i] > to)
-            store_run(store, STMT_JOURNAL_CLEAR, STORE_VALUES(STORE_I(c->holes[i]), STORE_I(a->id)), NULL,
-                      NULL);
+            j->cursor_ticket = store_run(store, STMT_JOURNAL_CLEAR,
+                                         STORE_VALUES(STORE_I(c->holes[i]), STORE_I(a->id)), NULL, NULL);
     c->n_holes = c->cap_holes = 0;
     MEM_FREE(&c->holes);
 }

@@ -4,6 +4,7 @@
 #include "sessman/auth.h"
 #include "sessman/discoinfo.h"
 #include "sessman/edges.h"
+#include "sessman/retention.h"
 #include "sessman/sessman.h"
 
 #define DOMAINS_MAX CONTROL_NAMES_MAX
@@ -94,6 +95,7 @@ static void on_domains(void *ctx, const struct store_result *r)
         d->archive = v[3].i != 0;
         d->archive_days = v[4].i > 0 ? (uint32_t)v[4].i : 0;
         d->archive_bytes = v[5].i > 0 ? (uint64_t)v[5].i : 0;
+        d->expired = v[6].i;
     }
     l->sm->names_known = true;
     l->done(l->sm);
@@ -202,4 +204,17 @@ void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept)
         return;
     d->offline = kept;
     store_run(sm->store, STMT_DOMAIN_OFFLINE, STORE_VALUES(STORE_T(name), STORE_I(kept)), NULL, NULL);
+}
+
+void sessman_domain_archive(struct sessman *sm, struct slice name, bool on, uint32_t days, uint64_t bytes)
+{
+    struct domain *d = sessman_domain(sm, name);
+    if (!d)
+        return;
+    d->archive = on;
+    d->archive_days = days;
+    d->archive_bytes = bytes;
+    store_run(sm->store, STMT_DOMAIN_ARCHIVE,
+              STORE_VALUES(STORE_T(name), STORE_I(on), STORE_I(days), STORE_I(bytes)), NULL, NULL);
+    retention_kick(sm);
 }

@@ -11,6 +11,7 @@ struct edge {
     struct sessman *sm;
     struct rnode *node;
     struct idmap *sessions;     /* by session id; owns them */
+    uint64_t settled, settled_told; /* numbers in its channel: <settled/> */
     struct link busy;           /* head: sessions that wait until it has taken more of what was sent to it */
     struct transit *transit;    /* messages on their way to its sessions: transit.h; NULL: none */
     size_t held_bytes;          /* of its frames that wait for their session */

@@ -6,9 +6,11 @@
 #include "common/base/secret.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/archive.h"
+#include "sessman/edges.h"
 #include "sessman/journalin.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/retention.h"
 #include "sessman/session.h"
 
 #define BLOCK (1ull << 20) /* positions that are reserved at once */
@@ -282,9 +284,23 @@ static void splice_id(struct sessman *sm, const struct account *owner, uint64_t 
     buf_put(b, end, sizeof end - 1);
 }
 
+static void count_bytes(const struct incoming *in, const struct journal_row *row)
+{
+    struct sessman *sm = in->sm;
+    const struct account *sender = row->sender ? sender_of(in) : NULL;
+    struct slice to = row->flags & JOURNAL_KEEP_OWNER ? account_domain(in->target) : SLICE_NONE;
+    struct slice from = sender ? account_domain(sender) : SLICE_NONE;
+    if (to.len)
+        retention_added(sm, to, row->stanza.len);
+    if (from.len && !slice_eq(from, to))
+        retention_added(sm, from, row->stanza.len);
+}
+
 static void append(struct incoming *in, struct journal_row *row)
 {
     row->stanza = write_stanza(in);
+    if (in->sm->archive_counted)
+        count_bytes(in, row);
     in_wrote(in, journal_append(in->sm, row));
     sender_goes_on(in, row);
     if (!(row->flags & JOURNAL_KEEP_OWNER))
@@ -403,9 +419,40 @@ static void fold(struct journal *j)
         write_low(j);
 }
 
+/* What each edge has acknowledged is settled by now, and the store hears of it with the statements that
+ * follow. */
+static void note_settled(struct journal *j)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(j->sm->rlink, &at)) != NULL;)
+        if (n->user)
+            ((struct edge *)n->user)->settled = rlink_acked(j->sm->rlink, n);
+    j->telling = true;
+}
+
+static void tell_settled(struct journal *j)
+{
+    struct buf b = BUF_INIT(0);
+    size_t at = 0;
+    j->telling = false;
+    for (struct rnode *n; (n = rlink_next_node(j->sm->rlink, &at)) != NULL;) {
+        struct edge *e = n->user;
+        if (!e || e->settled <= e->settled_told)
+            continue;
+        buf_reset(&b);
+        control_write_settled(&b, e->settled);
+        struct slice element = buf_get(&b);
+        rlink_send(j->sm->rlink, n, FRAME_CONTROL, 0, &element, 1);
+        e->settled_told = e->settled;
+    }
+    buf_fini(&b);
+}
+
 void journal_committed(struct sessman *sm)
 {
     struct journal *j = sm->journal;
+    if (j && j->telling && store_committed(sm->store) >= j->cursor_ticket && sm->rlink && !j->closed)
+        tell_settled(j);
     if (j && tail_folding(j->tail) && store_committed(sm->store) >= j->fold_ticket && !j->closed)
         fold(j);
 }
@@ -420,6 +467,8 @@ static void on_tick(struct timer *timer)
         memmove(j->old, j->old + 1, sizeof j->old - sizeof *j->old);
         j->old[FOLD_S] = j->next;
     }
+    if (!j->telling && !list_empty(&j->dirty) && j->sm->rlink)
+        note_settled(j);
     cursors_flush(j);
     transients_sweep(j, false);
     if (!tail_folding(j->tail) &&

@@ -50,7 +50,8 @@ struct journal {
     struct idmap *accounts; /* loaded ones, by id; borrowed */
     struct link dirty, kicks;
     struct turn kick;
-    bool flushing;        /* what was settled is on its way to the store */
+    bool telling;         /* the edges are to be told once cursor_ticket is committed */
+    uint64_t cursor_ticket; /* of the last statement about what was settled */
     uint16_t pages;       /* of all replays */
     struct gone *gone;    /* transient rows that are to be deleted: a ring */
     size_t gone_head, gone_n, gone_cap;

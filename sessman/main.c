@@ -14,6 +14,7 @@
 #include "sessman/offline.h"
 #include "sessman/out.h"
 #include "sessman/resume.h"
+#include "sessman/retention.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
 
@@ -44,6 +45,7 @@ static const struct metric_def metrics[] = {
     [M_ARCHIVE_QUERIES] = { "bulkhead_sessman_archive_queries", METRIC_COUNTER, "Queries of archives (XEP-0313)" },
     [M_ARCHIVE_RESULTS] = { "bulkhead_sessman_archive_results", METRIC_COUNTER, "Archived messages sent in answer to them" },
     [M_FORGED_MARKS] = { "bulkhead_sessman_forged_marks", METRIC_COUNTER, "Elements taken out of messages that only this server may add" },
+    [M_EXPIRED] = { "bulkhead_sessman_expired", METRIC_COUNTER, "Rows of the journal that retention has looked at and let go" },
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
     [M_AMP_MET] = { "bulkhead_sessman_amp_met", METRIC_COUNTER, "Messages of which a processing rule decided (XEP-0079)" },
@@ -132,6 +134,7 @@ static void on_domains(struct sessman *sm)
     conf.role = ROLE_SESSMAN;
     sm->rlink = rlink_new(sm->loop, sm->log, &conf, &edges_rlink_ops, sm);
     sessman_domains_announce(sm);
+    retention_open(sm);
     LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
 }
 
@@ -177,6 +180,7 @@ static void stop(struct daemon_run *run)
         rlink_close(sm->rlink);
         out_stop(sm);
     }
+    retention_close(sm);
     journal_close(sm);
     adhoc_fini(sm);
     auth_fini(sm);
@@ -201,6 +205,7 @@ static void fini(struct daemon_run *run)
     map_each(sm->accounts, free_account, sm);
     map_free(&sm->accounts);
     journal_free(sm);
+    retention_free(sm);
     sessman_domains_free(sm);
     offline_fini(sm);
     module_index_free(&sm->modules);

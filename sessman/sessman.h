@@ -20,6 +20,7 @@ struct adhoc_sessions;
 struct auth_rates;
 struct pathfilter;
 struct journal;
+struct retention;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
 enum store_sync { STORE_SYNC_FULL, STORE_SYNC_NORMAL };
@@ -76,6 +77,9 @@ struct domain {               /* one hosted domain: a row of the store */
     bool archive;             /* messages are archived for who did not choose otherwise */
     uint32_t archive_days;    /* how long; 0: for ever */
     uint64_t archive_bytes;   /* stanzas of all its accounts; 0: no limit */
+    uint64_t archive_used;    /* bytes of them, where there is a limit: retention.c */
+    bool archive_counting, archive_counted;
+    int64_t expired;          /* positions up to here have been looked at for their age */
 };
 
 struct sessman {
@@ -102,6 +106,8 @@ struct sessman {
     struct out *out;                 /* what waits for a commit */
     struct journal *journal;
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
+    struct retention *retention;
+    bool archive_counted;            /* some domain's archive has a limit: retention_added */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
@@ -129,6 +135,8 @@ void sessman_domains_free(struct sessman *sm);
 void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_registration(struct sessman *sm, struct slice name, bool open);
+/* What its accounts archive from now on, and how long and how much of it is kept; 0: without limit. */
+void sessman_domain_archive(struct sessman *sm, struct slice name, bool on, uint32_t days, uint64_t bytes);
 void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept); /* messages for who is away */
 void sessman_domains_announce(struct sessman *sm); /* to the routers and all edges */
 
@@ -141,6 +149,7 @@ enum sessman_metric {
     M_FORGED_MARKS, M_ARCHIVE_QUERIES, M_ARCHIVE_RESULTS,
     M_AMP_MET, M_AMP_REFUSED,
     M_SM_HIBERNATING, M_SM_RESUMED, M_SM_RESUME_FAILED, M_SM_EXPIRED, M_LIMIT_SM_QUEUE,
+    M_EXPIRED,
     SESSMAN_METRICS
 };
 

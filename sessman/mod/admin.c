@@ -435,10 +435,16 @@ static void list_domains(struct adhoc *c)
     size_t at = 0;
     form_field(a, reported, "domain", "jid-single", "Domain", SLICE_NONE);
     form_field(a, reported, "registration", "boolean", "Registration open", SLICE_NONE);
+    form_field(a, reported, "archive", "boolean", "Messages are archived", SLICE_NONE);
+    form_field(a, reported, "days", "text-single", "Days that they are kept", SLICE_NONE);
+    form_field(a, reported, "bytes", "text-single", "Bytes that are kept", SLICE_NONE);
     for (const struct domain *d; (d = map_next(adhoc_sessman(c)->domains, &at)) != NULL;) {
         struct node *row = node_add(a, form, "item", NULL);
         cell(c, row, "domain", arena_copy(a, slice_cstr(d->name)));
         cell(c, row, "registration", d->registration ? SLICE("1") : SLICE("0"));
+        cell(c, row, "archive", d->archive ? SLICE("1") : SLICE("0"));
+        cell(c, row, "days", arena_fmt(a, "%u", d->archive_days));
+        cell(c, row, "bytes", arena_fmt(a, "%llu", (unsigned long long)d->archive_bytes));
     }
     adhoc_done(c, form, NULL);
 }
@@ -514,6 +520,50 @@ static void set_registration(struct adhoc *c)
     on_domain(c, RC_OK);
 }
 
+/* days and bytes: no more than this is a number to keep. */
+#define ARCHIVE_DAYS_MAX  36500
+#define ARCHIVE_BYTES_MAX (INT64_C(1) << 50)
+
+static void ask_archive(struct adhoc *c)
+{
+    struct node *form = ask_form(c, "The archive of a domain");
+    field(c, form, "domain", "jid-single", "Domain", true);
+    field(c, form, "archive", "boolean", "Messages are archived", true);
+    field(c, form, "days", "text-single", "Days that they are kept (0: for ever)", false);
+    field(c, form, "bytes", "text-single", "Bytes that are kept, the newest (0: no limit)", false);
+    adhoc_ask(c, form);
+}
+
+static bool read_number(struct adhoc *c, const char *var, int64_t most, int64_t *out)
+{
+    struct slice text = adhoc_value(c, var);
+    *out = 0;
+    if (!text.len || slice_i64(text, 0, most, out) == RC_OK)
+        return true;
+    adhoc_fail(c, COND_NOT_ACCEPTABLE, "days and bytes are numbers");
+    return false;
+}
+
+static void set_archive(struct adhoc *c)
+{
+    struct slice name;
+    int64_t days, bytes;
+    if (!adhoc_form(c)) {
+        ask_archive(c);
+        return;
+    }
+    if (!read_domain(c, &name) || !read_number(c, "days", ARCHIVE_DAYS_MAX, &days) ||
+        !read_number(c, "bytes", ARCHIVE_BYTES_MAX, &bytes))
+        return;
+    if (!sessman_domain(adhoc_sessman(c), name)) {
+        adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
+        return;
+    }
+    sessman_domain_archive(adhoc_sessman(c), name, is_true(adhoc_value(c, "archive")), (uint32_t)days,
+                           (uint64_t)bytes);
+    on_domain(c, RC_OK);
+}
+
 static void log_level(struct adhoc *c)
 {
     struct why why;
@@ -544,6 +594,7 @@ static const struct command commands[] = {
     { OURS("add-domain"),                 "Add a domain",                   ADHOC_ADMIN, add_domain },
     { OURS("remove-domain"),              "Remove a domain",                ADHOC_ADMIN, remove_domain },
     { OURS("set-registration"),           "Open or close registration",     ADHOC_ADMIN, set_registration },
+    { OURS("set-archive"),                "Archive or not, how long and how much", ADHOC_ADMIN, set_archive },
     { OURS("log-level"),                  "Set log levels",                 ADHOC_ADMIN, log_level },
     { 0 },
     /* clang-format on */

@@ -10,7 +10,7 @@
     X(META_SET, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value") \
     X(META_ADD, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO NOTHING")                         \
     /* domains */                                                                                                    \
-    X(DOMAIN_ALL, "SELECT name, registration, offline, archive, archive_days, archive_bytes FROM domain ORDER BY name")                                             \
+    X(DOMAIN_ALL, "SELECT name, registration, offline, archive, archive_days, archive_bytes, expired FROM domain ORDER BY name")                                             \
     X(DOMAIN_ADD, "INSERT INTO domain(name, registration) VALUES(?1, ?2)")                                           \
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
@@ -104,6 +104,23 @@
                     " AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)")                          \
     X(RECLAIM_ROWS, "DELETE FROM journal WHERE flags = 0 AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)") \
     X(RECLAIM_ENTRIES, "DELETE FROM entry WHERE account = ?1 AND pos <= ?2")                                         \
+    /* retention: ?1 behind ?2 before ?3 rows ?4 domain; then ?1 behind ?2 up to ?3 domain ?4 1: what is undelivered stays */ \
+    X(EXPIRE_NEXT, "SELECT max(pos), coalesce(sum(bytes), 0), count(*) FROM (SELECT j.pos AS pos, CASE WHEN (j.flags & 6) <> 0" \
+                   " AND ((SELECT domain FROM account WHERE id = j.owner) = ?4 OR (SELECT domain FROM account WHERE id = j.sender) = ?4)" \
+                   " THEN length(j.stanza) ELSE 0 END AS bytes FROM journal j WHERE j.pos > ?1 AND j.pos < ?2 ORDER BY j.pos LIMIT ?3) AS part") \
+    X(EXPIRE_OWNED, "DELETE FROM entry WHERE (account, pos) IN (SELECT j.owner, j.pos FROM journal j"                \
+                    " WHERE j.pos > ?1 AND j.pos <= ?2 AND " EXPIRE_OWNER_GOES ")")                                  \
+    X(EXPIRE_SENT, "DELETE FROM entry WHERE (account, pos) IN (SELECT j.sender, j.pos FROM journal j"                \
+                   " WHERE j.pos > ?1 AND j.pos <= ?2 AND ?4 IS NOT NULL AND " EXPIRE_SENDER_GOES ")")               \
+    X(EXPIRE_ROWS, "DELETE FROM journal AS j WHERE j.pos > ?1 AND j.pos <= ?2 AND (j.owner IS NULL OR " EXPIRE_OWNER_GOES ")" \
+                   " AND (j.sender IS NULL OR " EXPIRE_SENDER_GOES ")")                                              \
+    X(EXPIRE_OWNER, "UPDATE journal AS j SET flags = flags & 4, owner = NULL WHERE j.pos > ?1 AND j.pos <= ?2 AND " EXPIRE_OWNER_GOES) \
+    X(EXPIRE_SENDER, "UPDATE journal AS j SET flags = flags & 3, sender = NULL WHERE j.pos > ?1 AND j.pos <= ?2"     \
+                     " AND ?4 IS NOT NULL AND " EXPIRE_SENDER_GOES)                                                  \
+    X(EXPIRE_REST, "DELETE FROM journal AS j WHERE j.pos > ?1 AND j.pos <= ?2 AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND j.flags < 2" \
+                   " AND (j.flags = 0 OR j.pos <= (SELECT delivered FROM account WHERE id = j.owner))")              \
+    X(DOMAIN_EXPIRED, "UPDATE domain SET expired = ?2 WHERE name = ?1")                                              \
+    X(DOMAIN_ARCHIVE, "UPDATE domain SET archive = ?2, archive_days = ?3, archive_bytes = ?4 WHERE name = ?1")       \
     /* at open: ?1 the position before which all is in order */                                                      \
     X(REPAIR_DROP, "DELETE FROM journal WHERE pos >= ?1 AND flags < 2"                                               \
                    " AND (flags = 0 OR pos <= (SELECT delivered FROM account WHERE id = owner))")                    \
@@ -123,6 +140,10 @@
     X(LANDMARK_BEFORE, "SELECT pos FROM landmark WHERE max_ms < ?1 ORDER BY max_ms DESC, pos DESC LIMIT 1")          \
     X(LANDMARK_AFTER, "SELECT pos FROM landmark WHERE at_ms > ?1 ORDER BY at_ms, pos LIMIT 1")
 
+/* What a domain's accounts do not keep of row j; NULL: there is no such side, or its account is gone (RECLAIM_…). */
+#define EXPIRE_OWNER_GOES                                                                                            \
+    "(SELECT a.domain = ?3 AND (?4 = 0 OR (j.flags & 1) = 0 OR j.pos <= a.delivered) FROM account a WHERE a.id = j.owner)"
+#define EXPIRE_SENDER_GOES "(SELECT a.domain = ?3 FROM account a WHERE a.id = j.sender)"
 /* Rows of one archive; 2 and 4: JOURNAL_KEEP_OWNER, JOURNAL_KEEP_SENDER (sessman/journal.h). */
 #define ARCHIVE_OF "((j.owner = ?1 AND (j.flags & 2) <> 0) OR (j.sender = ?1 AND (j.flags & 4) <> 0))"
 #define ARCHIVE_COLUMNS "j.pos, j.at_ms, j.stanza"
