@@ -16,6 +16,7 @@
     X(mod_csi)                                                                                               \
     X(mod_commands)                                                                                          \
     X(mod_admin)                                                                                             \
+    X(mod_flexible)                                                                                          \
     X(mod_disco)                                                                                             \
     X(mod_ping)                                                                                              \
     X(mod_version)                                                                                           \
