@@ -110,6 +110,8 @@ static void flush(struct smqueue *q)
 
 void smqueue_committed(struct sessman *sm)
 {
+    if (!sm->smqueues) /* the last commits come after it, when the process ends */
+        return;
     LIST_EACH(&sm->smqueues->held, it)
         flush(CONTAINER(it, struct smqueue, held));
 }
