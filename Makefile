@@ -92,6 +92,7 @@ STORE_SRC := $(wildcard sessman/store/*.c)
 UNIT_test_unsent := router/unsent.c
 UNIT_test_roster := $(STORE_SRC) sessman/roster.c
 UNIT_test_deliver := $(filter-out sessman/main.c,$(SESSMAN_SRC))
+UNIT_test_push := $(UNIT_test_deliver)
 UNIT_test_csi := $(UNIT_test_deliver)
 UNIT_test_store := $(STORE_SRC)
 UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)

@@ -7,6 +7,7 @@
 #include "sessman/archive.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
+#include "sessman/push.h"
 #include "sessman/session.h"
 
 struct account_wait {
@@ -38,6 +39,7 @@ static void account_free(struct sessman *sm, struct account *a)
     archive_prefs_free(a);
     metric_set(sm->metrics, M_ACCOUNTS_LOADED, (int64_t)map_count(sm->accounts));
     carbons_trail_free(&a->carbons);
+    push_free(&a->push);
     mem_free(a->bare);
     mem_free(a);
 }
@@ -53,6 +55,7 @@ void account_free_at_end(struct sessman *sm, struct account *a)
     roster_fini(&a->roster);
     archive_prefs_free(a);
     carbons_trail_free(&a->carbons);
+    push_free(&a->push);
     mem_free(a->bare);
     mem_free(a);
 }
@@ -105,6 +108,12 @@ static void read_row(struct load *l)
               STORE_VALUES(STORE_T(account_domain(l->a)), STORE_T(account_local(l->a))), on_row, l);
 }
 
+static void on_push(void *ctx, const struct store_result *r)
+{
+    struct load *l = ctx;
+    push_load(l->sm, l->a, r);
+}
+
 static void on_row(void *ctx, const struct store_result *r)
 {
     struct load *l = ctx;
@@ -128,6 +137,8 @@ static void on_row(void *ctx, const struct store_result *r)
     journal_account_known(l->sm, a);
     journal_flush(l->sm, a->id);
     archive_prefs_load(l->sm, a, v[6].s);
+    if (v[7].i) /* rarely: most have none */
+        store_run(l->sm->store, STMT_PUSH_ALL, STORE_VALUES(STORE_I(a->id)), on_push, l);
     store_run(l->sm->store, STMT_JOURNAL_COUNT, STORE_VALUES(STORE_I(a->id), STORE_I(a->delivered)), on_count,
               l);
     store_run(l->sm->store, STMT_ROSTER_ALL, STORE_VALUES(STORE_I(a->id)), on_roster, l);

@@ -27,6 +27,7 @@ struct account {
     struct replay *replay;         /* journal: what is unsent, on its way to somebody; NULL: nothing */
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
     uint64_t offline_n;            /* rows of the journal that are unsent */
+    struct push *push;             /* services to be told: push.c; NULL: none */
     struct carbons_trail *carbons; /* what was copied lately: carbons.c; NULL: nothing */
     struct archive_prefs *archive; /* what differs from the default: archive.c; NULL: nothing */
     struct account_wait *waiting;  /* while it loads */

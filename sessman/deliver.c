@@ -6,6 +6,7 @@
 #include "sessman/account.h"
 #include "sessman/carbons.h"
 #include "sessman/journal.h"
+#include "sessman/module.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
@@ -200,8 +201,10 @@ void deliver(struct incoming *in)
     } else {
         act(in, action, match, best);
     }
-    if (in->st.kind == STANZA_MESSAGE && in->target && action != DELIVER_DROP)
-        carbons_received(in, match, action == DELIVER_BEST ? best : action == DELIVER_ALL ? 0 : INT_MAX);
+    if (in->st.kind != STANZA_MESSAGE || !in->target || action == DELIVER_DROP || in->refused)
+        return;
+    module_message_done(in, match);
+    carbons_received(in, match, action == DELIVER_BEST ? best : action == DELIVER_ALL ? 0 : INT_MAX);
 }
 
 bool deliver_to_session(struct sessman *sm, uint64_t ticket, const struct session *s, const struct node *n)

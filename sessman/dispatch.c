@@ -140,6 +140,7 @@ static void arrive(struct incoming *in)
     unsigned on = in->st.kind != STANZA_IQ ? rows_of[in->st.kind]
                   : in->st.type == IQ_GET  ? ON_IQ_GET
                   : in->st.type == IQ_SET  ? ON_IQ_SET
+                  : in->to == TO_DOMAIN    ? ON_IQ_ANSWER
                                            : 0;
     if (on && module_run(in, on) == HANDLED)
         return;

@@ -15,6 +15,7 @@
 #include "sessman/out.h"
 #include "sessman/resume.h"
 #include "sessman/retention.h"
+#include "sessman/push.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
 
@@ -60,6 +61,10 @@ static const struct metric_def metrics[] = {
     [M_SM_RESUME_FAILED] = { "bulkhead_sessman_sm_resume_failed", METRIC_COUNTER, "Resumptions refused" },
     [M_SM_EXPIRED] = { "bulkhead_sessman_sm_expired", METRIC_COUNTER, "Sessions that ended because nobody resumed them in time" },
     [M_LIMIT_SM_QUEUE] = { "bulkhead_sessman_limit_sm_queue", METRIC_COUNTER, "Sessions ended: too much was not acknowledged" },
+    [M_PUSHES] = { "bulkhead_sessman_pushes", METRIC_COUNTER, "Push notifications sent to services" },
+    [M_PUSH_FAILED] = { "bulkhead_sessman_push_failed", METRIC_COUNTER, "Push notifications answered with an error" },
+    [M_PUSH_DISABLED] = { "bulkhead_sessman_push_disabled", METRIC_COUNTER, "Push services removed because of errors" },
+    [M_LIMIT_PUSH] = { "bulkhead_sessman_limit_push", METRIC_COUNTER, "Push services refused: limit services" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */
@@ -181,6 +186,7 @@ static void stop(struct daemon_run *run)
         out_stop(sm);
     }
     retention_close(sm);
+    push_fini(sm);
     journal_close(sm);
     adhoc_fini(sm);
     auth_fini(sm);

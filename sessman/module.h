@@ -17,6 +17,7 @@ enum handler_on {
     ON_MESSAGE_IN = 8,    /* the addressee's side */
     ON_PRESENCE_OUT = 16,
     ON_PRESENCE_IN = 32,
+    ON_IQ_ANSWER = 64,    /* result or error, to a domain: ask for TO_DOMAIN */
 };
 struct handler {
     unsigned on;          /* enum handler_on */
@@ -42,6 +43,8 @@ struct module {
     /* Sessions: bound; available: presence became available (was_available: it was before), after the broadcast; ended. */
     void (*session_available)(struct sessman *sm, struct session *s, struct incoming *in, bool was_available);
     void (*session_end)(struct sessman *sm, struct session *s);
+    /* A message to in->target has been given to its resources or kept for it; match: the one it was addressed to, or NULL. */
+    void (*message_done)(struct incoming *in, const struct session *match);
 };
 extern const struct module *const modules[]; /* modules.c; NULL-terminated; in running order */
 
@@ -50,6 +53,7 @@ struct module_index *module_index_new(void);
 void module_index_free(struct module_index **ix);
 /* Runs the rows that match, in order, until one has HANDLED. */
 enum handled module_run(struct incoming *in, unsigned on);
+void module_message_done(struct incoming *in, const struct session *match);
 /* True if some row would handle this iq if the addressee were of another kind (service-unavailable either way, for logs). */
 const struct command *module_command(const struct sessman *sm, struct slice node);
 

@@ -6,6 +6,7 @@
 #define MODULES(X)                                                                                           \
     X(mod_stanzaid)                                                                                          \
     X(mod_amp)                                                                                               \
+    X(mod_push)                                                                                              \
     X(mod_register)                                                                                          \
     X(mod_mam)                                                                                               \
     X(mod_roster)                                                                                            \
@@ -35,6 +36,7 @@ const struct module *const modules[] = {
 };
 
 /* Rows of iq by namespace; rows of messages and presence as lists, since each row sees all of them. */
+enum { OTHERS = 5 };
 struct module_index {
     struct iq_row {
         struct iq_row *next; /* same namespace, running order */
@@ -44,7 +46,8 @@ struct module_index {
     size_t n_rows;
     struct map *by_ns; /* first row of each namespace */
     const struct handler *
-        *others[4]; /* MESSAGE_OUT, MESSAGE_IN, PRESENCE_OUT, PRESENCE_IN; NULL-terminated */
+        *others[OTHERS]; /* MESSAGE_OUT, MESSAGE_IN, PRESENCE_OUT, PRESENCE_IN, IQ_ANSWER; NULL-terminated */
+    const struct module **done; /* those with message_done; NULL-terminated */
 };
 
 static struct slice row_ns(const void *value)
@@ -70,19 +73,22 @@ static void index_iq(struct module_index *ix, const struct handler *h)
 struct module_index *module_index_new(void)
 {
     struct module_index *ix = mem_new(sizeof *ix);
-    size_t n = 0, k[4] = { 0 };
+    size_t n = 0, n_done = 0, k[OTHERS] = { 0 };
     for (size_t m = 0; modules[m]; m++)
         for (const struct handler *h = modules[m]->handlers; h && h->on; h++)
             n++;
     ix->rows = mem_array(n + 1, sizeof *ix->rows);
     ix->by_ns = map_new(row_ns);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OTHERS; i++)
         ix->others[i] = mem_array(n + 1, sizeof(struct handler *));
+    ix->done = mem_array(sizeof modules / sizeof *modules, sizeof *ix->done);
     for (size_t m = 0; modules[m]; m++) {
+        if (modules[m]->message_done)
+            ix->done[n_done++] = modules[m];
         for (const struct handler *h = modules[m]->handlers; h && h->on; h++) {
             if (h->on & (ON_IQ_GET | ON_IQ_SET))
                 index_iq(ix, h);
-            for (size_t i = 0; i < 4; i++)
+            for (size_t i = 0; i < OTHERS; i++)
                 if (h->on & (unsigned)(ON_MESSAGE_OUT << i))
                     ix->others[i][k[i]++] = h;
         }
@@ -96,8 +102,9 @@ void module_index_free(struct module_index **ixp)
     if (!ix)
         return;
     map_free(&ix->by_ns);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OTHERS; i++)
         mem_free(ix->others[i]);
+    mem_free(ix->done);
     mem_free(ix->rows);
     MEM_FREE(ixp);
 }
@@ -125,6 +132,12 @@ enum handled module_run(struct incoming *in, unsigned on)
         if (((*h)->to & in->to) && (*h)->fn(in) == HANDLED)
             return HANDLED;
     return PASS;
+}
+
+void module_message_done(struct incoming *in, const struct session *match)
+{
+    for (const struct module **m = in->sm->modules->done; *m; m++)
+        (*m)->message_done(in, match);
 }
 
 const struct command *module_command(const struct sessman *sm, struct slice node)

@@ -18,6 +18,7 @@ struct smqueues;
 struct module_index;
 struct adhoc_sessions;
 struct auth_rates;
+struct push_all;
 struct pathfilter;
 struct journal;
 struct retention;
@@ -62,6 +63,9 @@ struct sessman_conf {
     uint32_t hibernate_ms, hibernate_max_ms;
     uint32_t sm_queue_stanzas;
     size_t sm_queue_bytes;
+    /* [push] */
+    int push_summary; /* enum push_summary */
+    uint32_t push_ms, push_services_max, push_errors_max;
     /* [csi] */
     int csi_hold; /* enum csi_policy */
     uint32_t csi_stanzas_max, csi_ms;
@@ -112,6 +116,7 @@ struct sessman {
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
     struct adhoc_sessions *adhoc;
+    struct push_all *push;           /* notifications that are not answered: push.c */
     size_t sessions_bound;
     size_t sessions_gone;            /* since memory was last given back */
     struct timer release;
@@ -150,6 +155,7 @@ enum sessman_metric {
     M_AMP_MET, M_AMP_REFUSED,
     M_SM_HIBERNATING, M_SM_RESUMED, M_SM_RESUME_FAILED, M_SM_EXPIRED, M_LIMIT_SM_QUEUE,
     M_EXPIRED,
+    M_PUSHES, M_PUSH_FAILED, M_PUSH_DISABLED, M_LIMIT_PUSH,
     SESSMAN_METRICS
 };
 

@@ -122,6 +122,7 @@ static const char version_2[] =
     " jid TEXT NOT NULL,"
     " node TEXT NOT NULL,"
     " options TEXT,"             /* the publish-options form as it came */
+    " resource TEXT NOT NULL,"   /* that registered it: while it is connected, it needs no telling */
     " PRIMARY KEY(account, jid, node)) WITHOUT ROWID;";
 /* clang-format on */
 

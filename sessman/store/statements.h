@@ -15,7 +15,8 @@
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
     /* accounts: ?1 domain ?2 local */                                                                               \
-    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2), archive FROM account WHERE domain = ?1 AND local = ?2") \
+    X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2), archive," \
+                   " EXISTS(SELECT 1 FROM push WHERE push.account = account.id) FROM account WHERE domain = ?1 AND local = ?2") \
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
@@ -59,6 +60,12 @@
                   " groups = excluded.groups, request = excluded.request")                                           \
     X(ROSTER_DEL, "DELETE FROM roster WHERE account = ?1 AND jid = ?2")                                              \
     X(ROSTER_VERSION, "UPDATE account SET roster_version = ?2 WHERE id = ?1")                                        \
+    /* push services: ?1 account id ?2 jid ?3 node */                                                                \
+    X(PUSH_ALL, "SELECT jid, node, options, resource FROM push WHERE account = ?1")                                  \
+    X(PUSH_SET, "INSERT INTO push(account, jid, node, options, resource) VALUES(?1, ?2, ?3, ?4, ?5)"                 \
+                " ON CONFLICT(account, jid, node) DO UPDATE SET options = excluded.options,"                         \
+                " resource = excluded.resource")                                                                     \
+    X(PUSH_DEL, "DELETE FROM push WHERE account = ?1 AND jid = ?2 AND node = ?3")                                    \
     /* journal: ?1 account id */                                                                                     \
     X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
                    " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \
