@@ -76,7 +76,7 @@ class Ledger:
             self.fail("a copy that came rounds later: %s" % self.story(it))
         last = device.last_from.get(it.sender, 0)
         if uid < last and len(it.copies) == 1:
-            self.fail("order: m%d came behind m%d, at %s: %s" % (uid, last, device, self.story(it)))
+            self.fail("order: m%d came behind m%d, at %s: %s; %s" % (uid, last, device, self.story(it), self.story(self.messages[last])))
         device.last_from[it.sender] = max(last, uid)
 
     # -- the judgement --------------------------------------------------------------------------------------------
