@@ -27,6 +27,7 @@ enum { EXIT_USAGE = 2, EXIT_CONF = 3, TWICE_MS = 1000 };
 struct bulkhead_conf {
     uint32_t counts[KINDS];
     uint32_t stop_ms;
+    uint32_t pause_ms;
     size_t log_rotate_bytes;
     uint32_t log_rotate_keep;
 };
@@ -36,6 +37,7 @@ static const struct option options[] = {
     OPTION_UINT("processes", "sessman", struct bulkhead_conf, counts[KIND_SESSMAN], "1", "0", "64", RELOAD),
     OPTION_UINT("processes", "c2s", struct bulkhead_conf, counts[KIND_C2S], "1", "0", "64", RELOAD),
     OPTION_TIME("stop", "time", struct bulkhead_conf, stop_ms, "15s", "1s", "10m", RELOAD),
+    OPTION_TIME("restart", "pause", struct bulkhead_conf, pause_ms, "30s", "100ms", "1h", RELOAD),
     OPTION_BYTES("log", "rotate_size", struct bulkhead_conf, log_rotate_bytes, "10m", "0", "1g", RESTART),
     OPTION_UINT("log", "rotate_keep", struct bulkhead_conf, log_rotate_keep, "3", "0", "100", RESTART),
 };
@@ -71,7 +73,7 @@ static enum rc conf_load(const char *dir, struct bulkhead_conf *out, struct why 
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/bulkhead.conf", dir);
-    *out = (struct bulkhead_conf){ { 0 }, 0, 0, 0 };
+    *out = (struct bulkhead_conf){ { 0 }, 0, 0, 0, 0 };
     return conf_read(&table, path, true, out, why);
 }
 
@@ -112,7 +114,7 @@ static void ended(struct super *s, struct proc *proc, int status)
     enum log_level level =
         proc->stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR;
     long pid = proc->pid;
-    procs_ended(proc, clock_mono_ms());
+    procs_ended(proc, clock_mono_ms(), s->conf.pause_ms);
     if (WIFSIGNALED(status))
         SAY(s, level, "killed", F_STR("process", proc->instance), F_INT("pid", pid),
             F_INT("signal", WTERMSIG(status)), F_STR("name", strsignal(WTERMSIG(status))));

@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { FIRST_PAUSE_MS = 100, LONGEST_PAUSE_MS = 30000, LIVED_MS = 60000 };
+enum { FIRST_PAUSE_MS = 100, LIVED_MS = 60000 };
 
 const char *const daemon_names[KINDS] = {
     [KIND_ROUTER] = "router", [KIND_SESSMAN] = "sessman", [KIND_C2S] = "c2s",
@@ -152,7 +152,7 @@ struct proc *procs_by_pid(struct procs *p, pid_t pid)
     return NULL;
 }
 
-void procs_ended(struct proc *proc, uint64_t now_ms)
+void procs_ended(struct proc *proc, uint64_t now_ms, uint32_t longest_pause_ms)
 {
     if (now_ms - proc->started_ms >= LIVED_MS)
         proc->pause_ms = 0;
@@ -163,7 +163,7 @@ void procs_ended(struct proc *proc, uint64_t now_ms)
     if (proc->pause_ms == 0)
         proc->pause_ms = FIRST_PAUSE_MS;
     else
-        proc->pause_ms = proc->pause_ms > LONGEST_PAUSE_MS / 2 ? LONGEST_PAUSE_MS : proc->pause_ms * 2;
+        proc->pause_ms = proc->pause_ms > longest_pause_ms / 2 ? longest_pause_ms : proc->pause_ms * 2;
 }
 
 bool procs_all_ready(const struct procs *p)

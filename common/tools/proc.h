@@ -49,7 +49,7 @@ struct proc *procs_start(struct procs *p, uint64_t now_ms);
 uint64_t procs_next_ms(const struct procs *p); /* when procs_start has something to do; UINT64_MAX: nothing */
 struct proc *procs_by_pid(struct procs *p, pid_t pid); /* NULL: none of ours */
 /* A process ended: says by start_at_ms when it is started again. */
-void procs_ended(struct proc *proc, uint64_t now_ms);
+void procs_ended(struct proc *proc, uint64_t now_ms, uint32_t longest_pause_ms);
 bool procs_all_ready(const struct procs *p);
 void procs_signal_all(struct procs *p, int signum);
 

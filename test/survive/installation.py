@@ -28,6 +28,7 @@ DISK_BYTES = 1 << 30
 
 CONF = {
     "sessman.conf": "[auth]\niterations = 4096\n[limits]\nsessions_per_account = 20\n",
+    "bulkhead.conf": "[restart]\npause = 200ms\n",
     "c2s.conf": "[limits]\npending_per_address = 1000\n",
 }
 

@@ -82,7 +82,7 @@ static struct proc *wait_for_end(struct place *p, uint64_t now)
     pid_t pid = waitpid(-1, NULL, 0);
     struct proc *proc = procs_by_pid(p->procs, pid);
     assert_non_null(proc);
-    procs_ended(proc, now);
+    procs_ended(proc, now, 30000);
     return proc;
 }
 
@@ -98,7 +98,7 @@ static void daemons_start_in_order_router_first(void **state)
     assert_true(procs_next_ms(p->procs) == UINT64_MAX);
 }
 
-static void pauses_double_up_to_half_a_minute_and_begin_again(void **state)
+static void pauses_double_up_to_the_longest_and_begin_again(void **state)
 {
     static const uint32_t expected[] = {
         0, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000
@@ -109,12 +109,12 @@ static void pauses_double_up_to_half_a_minute_and_begin_again(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         proc.started_ms = now;
         now += 10;
-        procs_ended(&proc, now);
+        procs_ended(&proc, now, 30000);
         assert_int_equal(proc.start_at_ms - now, expected[i]);
         now = proc.start_at_ms;
     }
     proc.started_ms = now;
-    procs_ended(&proc, now + 60000);
+    procs_ended(&proc, now + 60000, 30000);
     assert_int_equal(proc.start_at_ms, now + 60000);
     assert_int_equal(proc.restarts, sizeof expected / sizeof expected[0] + 1);
 }
@@ -143,7 +143,7 @@ static void program_that_cannot_run_ends_at_once(void **state)
     struct proc *proc = procs_start(p->procs, 0);
     assert_int_equal(waitpid(proc->pid, &status, 0), proc->pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
-    procs_ended(proc, 0);
+    procs_ended(proc, 0, 30000);
 }
 
 static void counts_may_change(void **state)
@@ -197,7 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(daemons_start_in_order_router_first, setup, teardown),
-        cmocka_unit_test(pauses_double_up_to_half_a_minute_and_begin_again),
+        cmocka_unit_test(pauses_double_up_to_the_longest_and_begin_again),
         cmocka_unit_test_setup_teardown(what_ends_is_started_again_when_it_is_time, setup, teardown),
         cmocka_unit_test_setup_teardown(program_that_cannot_run_ends_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_may_change, setup, teardown),
