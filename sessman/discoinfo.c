@@ -37,7 +37,12 @@ static void feature(struct arena *a, struct node *query, const char *ns)
     node_set(a, node_add(a, query, "feature", NS_DISCO_INFO), "var", slice_cstr(ns));
 }
 
-struct node *disco_domain_info(const struct sessman *sm, struct arena *a)
+static bool has_features(const struct module *m, const struct domain *d)
+{
+    return m->features && (!m->offered || !d || m->offered(d));
+}
+
+struct node *disco_domain_info(const struct sessman *sm, const struct domain *d, struct arena *a)
 {
     struct node *query = node_new(a, "query", NS_DISCO_INFO);
     struct node *id = node_add(a, query, "identity", NS_DISCO_INFO);
@@ -45,21 +50,22 @@ struct node *disco_domain_info(const struct sessman *sm, struct arena *a)
     node_set(a, id, "type", SLICE("im"));
     node_set(a, id, "name", SLICE("Bulkhead"));
     for (size_t m = 0; modules[m]; m++)
-        for (const char *const *f = modules[m]->features; f && *f; f++)
-            feature(a, query, *f);
+        if (has_features(modules[m], d))
+            for (const char *const *f = modules[m]->features; *f; f++)
+                feature(a, query, *f);
     contacts(sm, a, query);
     return query;
 }
 
-struct slice disco_caps_ver(const struct sessman *sm, struct arena *a)
+struct slice disco_caps_ver(const struct sessman *sm, const struct domain *d, struct arena *a)
 {
     struct slice ver = SLICE_NONE;
-    if (caps_ver(a, disco_domain_info(sm, a), &ver) != RC_OK)
+    if (caps_ver(a, disco_domain_info(sm, d, a), &ver) != RC_OK)
         return SLICE_NONE;
     return ver;
 }
 
-struct slice disco_stream_features(const struct sessman *sm, struct arena *a)
+struct slice disco_stream_features(const struct sessman *sm, const struct domain *d, struct arena *a)
 {
     struct buf b = BUF_INIT(0);
     struct node *c = node_new(a, "c", NS_CAPS);
@@ -68,7 +74,7 @@ struct slice disco_stream_features(const struct sessman *sm, struct arena *a)
             buf_cstr(&b, modules[m]->stream_features);
     node_set(a, c, "hash", SLICE("sha-1"));
     node_set(a, c, "node", SLICE(DISCO_CAPS_NODE));
-    node_set(a, c, "ver", disco_caps_ver(sm, a));
+    node_set(a, c, "ver", disco_caps_ver(sm, d, a));
     xmlout_node(&b, c, NS_CLIENT);
     struct slice out = arena_copy(a, buf_get(&b));
     buf_fini(&b);

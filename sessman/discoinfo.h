@@ -7,10 +7,10 @@
 
 #define DISCO_CAPS_NODE "https://bulkhead.im/caps" /* XEP-0115 5.1: identifies the software */
 /* The <query/> of the domain, without a node attribute. */
-struct node *disco_domain_info(const struct sessman *sm, struct arena *a);
-struct slice disco_caps_ver(const struct sessman *sm, struct arena *a);
+struct node *disco_domain_info(const struct sessman *sm, const struct domain *d, struct arena *a);
+struct slice disco_caps_ver(const struct sessman *sm, const struct domain *d, struct arena *a);
 /* What stands in the stream features after login: those of the modules, and the caps element. */
-struct slice disco_stream_features(const struct sessman *sm, struct arena *a);
+struct slice disco_stream_features(const struct sessman *sm, const struct domain *d, struct arena *a);
 /* Namespaces of what may be asked for with Bind 2, space-separated, each once. */
 struct slice disco_binds(struct arena *a);
 

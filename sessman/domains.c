@@ -64,11 +64,12 @@ void sessman_domains_announce(struct sessman *sm)
     size_t n = map_count(sm->domains), at = 0, i = 0;
     struct slice *names = ARENA_ARRAY(a, n + 1, struct slice);
     struct control_domain *domains = ARENA_ARRAY(a, n + 1, struct control_domain);
-    struct slice features = disco_stream_features(sm, a), mechanisms = auth_mechanisms(sm);
+    struct slice mechanisms = auth_mechanisms(sm);
     struct slice binds = disco_binds(a);
     for (struct domain *d; (d = map_next(sm->domains, &at)) != NULL; i++) {
         names[i] = slice_cstr(d->name);
-        domains[i] = (struct control_domain){ names[i], d->registration, mechanisms, binds, features };
+        domains[i] = (struct control_domain){ names[i], d->registration, mechanisms, binds,
+                                              disco_stream_features(sm, d, a) };
     }
     struct buf b = BUF_INIT(0);
     control_write_domains(&b, domains, n);
@@ -204,6 +205,7 @@ void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept)
         return;
     d->offline = kept;
     store_run(sm->store, STMT_DOMAIN_OFFLINE, STORE_VALUES(STORE_T(name), STORE_I(kept)), NULL, NULL);
+    sessman_domains_announce(sm); /* what it offers is part of the caps */
 }
 
 void sessman_domain_archive(struct sessman *sm, struct slice name, bool on, uint32_t days, uint64_t bytes)

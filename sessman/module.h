@@ -35,6 +35,7 @@ struct bind_inline {
 struct module {
     const char *name, *spec;             /* "ping", "XEP-0199 2.0.1" */
     const char *const *features;         /* disco#info of the domain, NULL-terminated */
+    bool (*offered)(const struct domain *d); /* whether that domain has them; NULL: every one has */
     const char *const *account_features; /* disco#info of accounts */
     const char *stream_features;         /* canonical elements offered after login */
     const struct handler *handlers;      /* terminated by on 0 */

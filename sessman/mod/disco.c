@@ -7,10 +7,11 @@
 static enum handled on_domain_info(struct incoming *in)
 {
     struct slice node = node_attr(in->st.payload, "node");
-    struct node *query = disco_domain_info(in->sm, in->a);
+    const struct domain *d = sessman_domain(in->sm, in->st.to.domain);
+    struct node *query = disco_domain_info(in->sm, d, in->a);
     if (node.len) { /* only the one that our caps name (XEP-0115 6.2) */
         struct slice ours =
-            arena_fmt(in->a, DISCO_CAPS_NODE "#" SLICE_FMT, SLICE_ARG(disco_caps_ver(in->sm, in->a)));
+            arena_fmt(in->a, DISCO_CAPS_NODE "#" SLICE_FMT, SLICE_ARG(disco_caps_ver(in->sm, d, in->a)));
         if (!slice_eq(node, ours)) {
             in_error(in, COND_ITEM_NOT_FOUND, NULL);
             return HANDLED;

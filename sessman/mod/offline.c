@@ -89,11 +89,17 @@ static const struct command commands[] = {
     { SET_OFFLINE, "Keep messages for who is away, or not", ADHOC_ADMIN, set_offline },
     { 0 },
 };
+static bool offered(const struct domain *d)
+{
+    return d->offline;
+}
+
 static const char *const features[] = { NS_OFFLINE_FEATURE, NULL };
 const struct module mod_offline = {
     .name = "offline",
     .spec = "XEP-0160 1.0.1",
     .features = features,
+    .offered = offered,
     .handlers = handlers,
     .commands = commands,
 };

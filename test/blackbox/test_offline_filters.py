@@ -204,6 +204,13 @@ def test_administrator_may_keep_the_limit_to_himself(pair, conf):
     assert len(kept(juliet)) == 2
 
 
+def offered(client, domain):
+    """Whether the domain says that it keeps messages."""
+    query = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+    info = client.ask("get", query, to=domain)
+    return NS in [el.get("var") for el in info.iter("{http://jabber.org/protocol/disco#info}feature")]
+
+
 # -- domains -------------------------------------------------------------------------------------------------------
 
 def test_domain_may_keep_nothing(server, admin, person):
@@ -211,8 +218,10 @@ def test_domain_may_keep_nothing(server, admin, person):
     boss = admin.login("desk")
     romeo, juliet, nurse = person("romeo"), person("juliet", "other.example"), person("nurse")
     his = romeo.login("balcony")
+    assert offered(his, "other.example")
     run(boss, "urn:bulkhead:commands:set-offline", domain="other.example", kept="0")
     try:
+        assert offered(his, "im.example") and not offered(his, "other.example")
         his.message(juliet.jid, "lost", id="d1")
         his.message(nurse.jid, "kept")
         assert error_of(his.expect("message", id="d1", type="error"))[1] == "service-unavailable"
@@ -223,6 +232,7 @@ def test_domain_may_keep_nothing(server, admin, person):
         assert bodies(kept(nurse)) == ["kept"] and not kept(juliet)
     finally:
         run(boss, "urn:bulkhead:commands:set-offline", domain="other.example", kept="1")
+        assert offered(his, "other.example")
     his.message(juliet.jid, "kept again")
     his.settle()
     assert bodies(kept(juliet)) == ["kept again"]
