@@ -78,7 +78,7 @@ struct domain {               /* one hosted domain: a row of the store */
     char *name;
     bool registration;
     bool offline;             /* messages are kept for who is away */
-    bool archive;             /* messages are archived for who did not choose otherwise */
+    bool archive;             /* messages are archived, of users who did not choose otherwise; false: of nobody */
     uint32_t archive_days;    /* how long; 0: for ever */
     uint64_t archive_bytes;   /* stanzas of all its accounts; 0: no limit */
     uint64_t archive_used;    /* bytes of them, where there is a limit: retention.c */

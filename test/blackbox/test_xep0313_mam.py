@@ -7,9 +7,11 @@ import re
 import pytest
 
 from client import NS_DATA, NS_DISCO_INFO, befriend, body_of, error_of, q
+from forms import run
 from mam import NS_HINTS, NS_MAM, NS_RSM, NS_SID, ask, ask_all, form, is_result, prefs, query, row_of, rsm
 
-SERVER = {"components": {"bot.example": "secret"}}
+SERVER = {"domains": ("im.example", "quiet.example"), "components": {"bot.example": "secret"}}
+SET_ARCHIVE = "urn:bulkhead:commands:set-archive"
 NS_CHATSTATES = "http://jabber.org/protocol/chatstates"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
@@ -494,6 +496,30 @@ def test_preferences_that_are_none_change_nothing(pair, inner, condition):
     _, hers = pair
     assert error_of(hers.ask("set", inner % NS_MAM))[1] == condition
     assert prefs(hers) == ("always", [], [])
+
+
+def test_a_domain_that_archives_nothing_leaves_no_choice(person, admin, server):
+    """What was archived before stays; other domains go on."""
+    boss = admin.login("desk")
+    romeo, juliet = person("romeo"), person("juliet", "quiet.example")
+    his, hers = romeo.login("balcony").online(), juliet.login("chamber").online()
+    prefs(hers, "roster", always=[his.bare])
+    ids = talk(his, hers, 2)
+    run(boss, SET_ARCHIVE, domain="quiet.example", archive="0")
+    try:
+        his.message(hers.bare, "not kept")
+        assert not hers.expect("message", body="not kept").findall(q(NS_SID, "stanza-id"))
+        hers.message(his.bare, "kept by him")
+        his.expect("message", body="kept by him")
+        assert ask(hers).ids == ids and ask(his).bodies == ["0", "1", "not kept", "kept by him"]
+        assert prefs(hers) == ("never", [], []) and prefs(hers, "always") == "not-allowed"
+        server.restart()
+        boss, hers = admin.login("desk"), juliet.login("chamber")
+        assert ask(hers).ids == ids and prefs(hers) == ("never", [], [])
+    finally:
+        run(boss, SET_ARCHIVE, domain="quiet.example", archive="1")
+    assert prefs(hers) == ("roster", [romeo.jid], [])
+    assert talk(romeo.login("balcony").online(), hers.online(), 1, "again") == ask(hers).ids[2:]
 
 
 # -- and it lasts -------------------------------------------------------------------------------------------------------
