@@ -339,7 +339,7 @@ void journal_receipt(struct sessman *sm, struct session *s, uint64_t pos)
     }
     journal_flush(sm, a->id);
     store_run(sm->store, STMT_JOURNAL_CLEAR, STORE_VALUES(STORE_I(pos), STORE_I(a->id)), NULL, NULL);
-    store_run(sm->store, STMT_JOURNAL_DROP, STORE_VALUES(STORE_I(pos), STORE_I(pos)), NULL, NULL);
+    store_run(sm->store, STMT_JOURNAL_DROP_EMPTY, STORE_VALUES(STORE_I(pos), STORE_I(a->id)), NULL, NULL);
 }
 
 /* --- writing it --- */

@@ -89,6 +89,7 @@
     X(JOURNAL_HOLD, "UPDATE journal SET holder = ?2, n = ?3 WHERE pos = ?1")                                         \
     /* settled: ?1 pos ?2 owner */                                                                                   \
     X(JOURNAL_CLEAR, "UPDATE journal SET flags = flags & ~1 WHERE pos = ?1 AND owner = ?2")                          \
+    X(JOURNAL_DROP_EMPTY, "DELETE FROM journal WHERE pos = ?1 AND owner = ?2 AND flags = 0")                         \
     /* not settled after all: ?1 account ?2 pos; in this order */                                                    \
     X(JOURNAL_CLEAR_BEHIND, "UPDATE journal SET flags = flags & ~1 WHERE pos > ?2"                                   \
                             " AND pos <= (SELECT delivered FROM account WHERE id = ?1) AND owner = ?1")              \

@@ -24,6 +24,7 @@ struct world {
     struct sessman_conf conf;
     struct arena *a;
     unsigned answers; /* that have come */
+    void *user;       /* a test program's own */
 };
 
 /* All that the code under test wants of domains.c. */
