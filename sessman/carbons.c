@@ -6,6 +6,7 @@
 #include "common/xmpp/forward.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
 
@@ -192,12 +193,26 @@ void carbons_received(struct incoming *in, const struct session *match, int leas
     copy(&c, a, own ? &in->st.to : &in->st.from);
 }
 
+/* XEP-0313 5.1.1, XEP-0359 3: as it stands in the sender's archive, not in that of who got it. */
+static void change_id(struct incoming *in, const struct account *a)
+{
+    struct node *id = node_find(in->st.node, "stanza-id", NS_STANZA_ID);
+    while (id && (!in->target || !slice_eq(node_attr(id, "by"), account_bare(in->target))))
+        id = node_find_next(id, "stanza-id", NS_STANZA_ID);
+    if (id)
+        node_unlink(id);
+    if (in->kept_pos)
+        journal_id_add(in->sm, in->a, in->st.node, account_bare(a), in->kept_pos);
+}
+
 void carbons_sent(struct incoming *in)
 {
     struct account *a = in->session ? in->session->account : account_find(in->sm, jid_bare(&in->st.from));
     if (!a || in->refused || slice_eq(jid_bare(&in->st.to), account_bare(a)))
         return;
     struct copying c = { in, a, in->session, NULL, INT_MAX, CARBONS_SENT };
+    if (anybody(&c))
+        change_id(in, a);
     copy(&c, a, &in->st.to);
 }
 

@@ -142,6 +142,12 @@ static void flush(struct csi *c)
     s->csi = c;
 }
 
+void csi_flush(struct csi *c)
+{
+    if (c && c->n)
+        flush(c);
+}
+
 static void on_time(struct timer *t)
 {
     flush(CONTAINER(t, struct csi, timer));

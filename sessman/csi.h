@@ -31,6 +31,8 @@ struct csi_what {
  * edge puts " to='…'"; CSI_HAS_TO: it is in the stanza. */
 #define CSI_HAS_TO SIZE_MAX
 bool csi_hold(struct csi *c, uint64_t ticket, struct slice stanza, size_t to_at, struct csi_what *what);
+/* The same for what is important whatever it says: sends what is held, before the number of what follows (smqueue_next) is asked for. */
+void csi_flush(struct csi *c); /* NULL: nothing */
 void csi_free(struct csi **c); /* with what is held */
 
 #endif

@@ -5,6 +5,7 @@
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
 #include "sessman/carbons.h"
+#include "sessman/csi.h"
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
@@ -124,6 +125,7 @@ static void with_row(struct incoming *in, struct session *match, int best)
     struct journal_row row = { 0 };
     const struct session *holder = holder_of(in, match, best);
     if (holder) { /* XEP-0198: what of its queue is in the journal outlives a restart */
+        csi_flush(holder->csi);
         row.holder = holder->row;
         row.n = smqueue_next(holder);
     }

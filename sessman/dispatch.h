@@ -42,6 +42,7 @@ struct incoming {
     struct edge *edge;         /* to acknowledge seq to; while held only its id is kept: it may go meanwhile */
     uint64_t edge_id;
     bool is_held;
+    uint64_t kept_pos;         /* its row in the sender's archive; 0: none */
     bool copied;               /* a message of a session whose account has others: carbons.h */
 };
 

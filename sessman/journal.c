@@ -303,6 +303,8 @@ static void append(struct incoming *in, struct journal_row *row)
         count_bytes(in, row);
     in_wrote(in, journal_append(in->sm, row));
     sender_goes_on(in, row);
+    if (row->flags & JOURNAL_KEEP_SENDER)
+        in->kept_pos = row->pos;
     if (!(row->flags & JOURNAL_KEEP_OWNER))
         return;
     splice_id(in->sm, in->target, row->pos);

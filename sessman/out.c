@@ -206,6 +206,7 @@ bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_
 {
     if (!fits(sm, stanza))
         return false;
+    csi_flush(s->csi);
     if (s->sm) {
         smqueue_put(sm, s, ticket, pos, held_n, &stanza, 1);
         return true;

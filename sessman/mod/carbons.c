@@ -46,6 +46,19 @@ static enum handled on_in(struct incoming *in)
     return PASS;
 }
 
+static void on_bind(struct sessman *sm, struct session *s, struct arena *a, const struct node *request,
+                    struct buf *out)
+{
+    (void)a;
+    (void)request;
+    (void)out;
+    carbons_enable(sm, s, true);
+}
+
+static const struct bind_inline binds[] = {
+    { NS_CARBONS, "enable", on_bind },
+    { 0 },
+};
 #define ANYBODY (TO_DOMAIN | TO_OWN_ACCOUNT | TO_ACCOUNT | TO_RESOURCE | TO_ELSEWHERE)
 static const struct handler handlers[] = {
     { ON_IQ_SET, NS_CARBONS, "enable", TO_OWN_ACCOUNT, on_enable },
@@ -62,4 +75,5 @@ const struct module mod_carbons = {
     .features = features,
     .account_features = features,
     .handlers = handlers,
+    .binds = binds,
 };

@@ -108,6 +108,21 @@ def test_received_message_goes_to_those_who_did_not_get_it(scene):
         assert message.find("{jabber:client}body").text == "b" and message.find("{jabber:client}thread").text == "t"
 
 
+def ids(message, by):
+    return [el.get("id") for el in message if el.tag == q("urn:xmpp:sid:0", "stanza-id") and el.get("by") == by]
+
+
+def test_copies_carry_the_id_of_the_archive_they_are_in(scene):
+    """XEP-0313 5.1.1: a message received that of the recipient, a message sent that of the sender; nobody the other's."""
+    scene.sender.message(scene.jid, "m")
+    got = scene.drain()
+    (original,) = got["hers"]
+    ((_, received, _),), ((_, sent, _),) = copies(got["copied"]), copies(got["his"])
+    assert len(ids(original, scene.jid)) == 1 and not ids(original, scene.sender.bare)
+    assert ids(received, scene.jid) == ids(original, scene.jid) and not ids(received, scene.sender.bare)
+    assert len(ids(sent, scene.sender.bare)) == 1 and not ids(sent, scene.jid)
+
+
 def test_message_to_a_full_jid_is_copied_to_the_others(scene):
     """XEP-0280 7: also those with a higher priority."""
     carbons(scene.hers)
