@@ -120,7 +120,7 @@ static void write_success(struct client *c, struct arena *a, const struct contro
     BUF_LIT(out, "<authorization-identifier>");
     xmlout_text(out, ok->full.len ? ok->full : ok->user);
     BUF_LIT(out, "</authorization-identifier>");
-    if (ok->full.len) {
+    if (ok->full.len && !ok->resumed) {
         BUF_LIT(out, "<bound xmlns='" NS_BIND2 "'>");
         buf_slice(out, ok->bound);
         BUF_LIT(out, "</bound>");
@@ -142,14 +142,19 @@ void sasl2_authenticated(struct esession *s, const struct control_authenticated 
     struct arena *a = arena_take(c->d->arenas);
     sasl_succeeded(c, ok->user);
     METRIC_INC(c->d->metrics, M_AUTH_SASL2);
+    if (ok->resumed)
+        METRIC_INC(c->d->metrics, M_SM_RESUMED);
+    else if (ok->sm)
+        METRIC_INC(c->d->metrics, M_SM_ENABLED);
     write_success(c, a, ok);
     c->state = ok->full.len ? CLIENT_BINDING : CLIENT_AUTHED;
     c->xml.limits = &c->d->bound; /* the stream goes on: XEP-0388 2.6.1 */
-    negotiate_features(c, a, domain);
+    if (!ok->resumed)             /* XEP-0198 9.2: the stream is what it was */
+        negotiate_features(c, a, domain);
     arena_give(c->d->arenas, &a);
     if (ok->full.len) {
-        LOG_INFO(client_log(c, &log, LOG_XMPP, "bind"), "bound", F_SLICE("jid", ok->full),
-                 F_UINT("session", s->id));
+        LOG_INFO(client_log(c, &log, LOG_XMPP, "bind"), ok->resumed ? "resumed" : "bound",
+                 F_SLICE("jid", ok->full), F_UINT("session", s->id));
         client_bound(c);
     }
 }

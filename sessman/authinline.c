@@ -3,12 +3,14 @@
 
 #include "common/base/mem.h"
 #include "common/base/secret.h"
+#include "common/edge/smelement.h"
 #include "common/xmpp/delay.h"
 #include "common/xmpp/ns.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
+#include "sessman/resume.h"
 #include "sessman/tokens.h"
 #include <gnutls/crypto.h>
 
@@ -31,7 +33,11 @@ struct authinline {
     struct slice token; /* given; empty: none */
     int64_t expires_ms;
     struct waiting *waiting;
+    bool tried;          /* to resume */
+    struct slice failed; /* what came of it: <failed/>; empty: it was not asked for */
 };
+
+static void go_on(struct authinline *i);
 
 struct authinline *authinline_new(struct login *l, const struct node *n)
 {
@@ -82,28 +88,37 @@ static void write_token(struct buf *out, const struct authinline *i)
     BUF_LIT(out, "/>");
 }
 
+/* The rest of c is what the caller knows; more: what goes with it. */
+static void write_answer(struct buf *out, const struct authinline *i, struct control_authenticated *c,
+                         struct slice element)
+{
+    struct buf more = BUF_INIT(0);
+    if (i->token.len)
+        write_token(&more, i);
+    buf_slice(&more, element);
+    c->has_data = i->has_data;
+    c->data = i->data;
+    c->user = jid_bare(&i->user);
+    c->more = buf_get(&more);
+    control_write_authenticated(out, c);
+    buf_fini(&more);
+}
+
 static void answer(struct authinline *i, struct slice full, struct slice bound)
 {
     struct login *l = i->l;
-    struct buf b = BUF_INIT(0), more = BUF_INIT(0);
-    if (i->token.len)
-        write_token(&more, i);
-    const struct control_authenticated c = { .has_data = i->has_data,
-                                             .data = i->data,
-                                             .user = jid_bare(&i->user),
-                                             .full = full,
-                                             .bound = bound,
-                                             .more = buf_get(&more) };
-    control_write_authenticated(&b, &c);
+    struct buf b = BUF_INIT(0);
+    struct control_authenticated c = { .full = full, .bound = bound, .sm = l->s->sm != NULL };
+    write_answer(&b, i, &c, i->failed);
     out_control(l->sm, 0, l->s, buf_get(&b));
     buf_fini(&b);
-    buf_fini(&more);
     authinline_free(&l->asked);
 }
 
 /* --- a resource --- */
 
-/* XEP-0386 3.2.1: the client's tag and what nobody can guess. Without a tag that can be part of one, that alone. */
+/* XEP-0386 3.2.1: the client's tag and what nobody can guess. Without a tag that can be part of one, that
+ * alone. */
 static struct slice resource_of(struct authinline *i)
 {
     struct slice tag = slice_trim(i->asked.request.tag), unique = secret_token(i->a, RANDOM_BYTES), out;
@@ -157,9 +172,43 @@ void authinline_refused(struct authinline *i, enum stanza_cond cond, const char 
 
 /* --- a token --- */
 
+/* --- an earlier session (XEP-0198 9.2) --- */
+
+static void on_resumed(void *ctx, const struct control_resumed *r, struct buf *out)
+{
+    struct authinline *i = ctx;
+    struct buf element = BUF_INIT(0);
+    struct control_authenticated c = {
+        .full = r->full.full, .resumed = true, .sm = true, .in = r->in, .out = r->out
+    };
+    smelement_write_resumed(&element, r);
+    write_answer(out, i, &c, buf_get(&element));
+    buf_fini(&element);
+}
+
+static void on_resume_failed(void *ctx, const struct control_resume_failed *f)
+{
+    struct authinline *i = ctx;
+    struct buf element = BUF_INIT(0);
+    smelement_write_failed(&element, f->cond, f->has_h && !f->too_high ? &f->h : NULL);
+    i->failed = arena_copy(i->a, buf_get(&element));
+    buf_fini(&element);
+    go_on(i);
+}
+
+static void resume(struct authinline *i)
+{
+    static const struct resume_words words = { on_resumed, on_resume_failed };
+    const struct control_resume c = { i->asked.request.previd, i->asked.request.h };
+    i->tried = true;
+    resume_start_inline(i->l->sm, i->l->s, &c, &words, i);
+}
+
 static void go_on(struct authinline *i)
 {
-    if (i->asked.request.bind)
+    if (i->asked.request.resume && !i->tried)
+        resume(i);
+    else if (i->asked.request.bind)
         login_bind(i->l, resource_of(i));
     else
         answer(i, SLICE_NONE, SLICE_NONE);
@@ -202,6 +251,6 @@ void authinline_go(struct authinline *i, const struct jid *user, bool has_data, 
     }
     i->waiting = mem_new(sizeof *i->waiting);
     i->waiting->of = i;
-    tokens_give(i->l->sm, i->a, &i->user, i->asked.request.agent, binding, &i->token, &i->expires_ms, on_given,
-                i->waiting);
+    tokens_give(i->l->sm, i->a, &i->user, i->asked.request.agent, binding, &i->token, &i->expires_ms,
+                on_given, i->waiting);
 }

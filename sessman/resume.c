@@ -110,14 +110,23 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
 
 /* --- and back --- */
 
-static void failed(struct sessman *sm, const struct session *s, uint64_t ticket,
+static void failed(struct sessman *sm, const struct resumer *who, uint64_t ticket,
                    const struct control_resume_failed *c)
 {
     struct buf b = BUF_INIT(0);
     metric_add(sm->metrics, M_SM_RESUME_FAILED, 1);
+    if (who->words) {
+        who->words->failed(who->ctx, c);
+        return;
+    }
     control_write_resume_failed(&b, c);
-    out_control(sm, ticket, s, buf_get(&b));
+    out_control(sm, ticket, who->s, buf_get(&b));
     buf_fini(&b);
+}
+
+static void refused(struct sessman *sm, const struct resumer *who, enum stanza_cond cond)
+{
+    failed(sm, who, 0, &(struct control_resume_failed){ .cond = cond });
 }
 
 static struct session *find(const struct account *a, struct slice id)
@@ -130,120 +139,148 @@ static struct session *find(const struct account *a, struct slice id)
     return NULL;
 }
 
-static void unknown(struct sessman *sm, const struct session *s, struct slice id)
+static void unknown(struct sessman *sm, const struct resumer *who, struct slice id)
 {
-    const struct past_id *p = past_find(sm->smqueues, id, session_user(s));
+    const struct past_id *p = past_find(sm->smqueues, id, session_user(who->s));
     struct control_resume_failed c = { .cond = COND_ITEM_NOT_FOUND };
     if (p) {
         c.has_h = true;
         c.h = (uint32_t)p->in;
     }
-    failed(sm, s, 0, &c);
+    failed(sm, who, 0, &c);
 }
 
-/* The session has s's connection from now on; s is no more. */
-static void take_over(struct sessman *sm, struct session *old, struct session *s, uint64_t h)
+/* The session has the other's connection from now on; that one is no more. */
+static void take_over(struct sessman *sm, struct session *old, const struct resumer *who, uint64_t h)
 {
     struct smqueue *q = old->sm;
-    struct log_ctx log = resume_log(sm, s);
+    struct log_ctx log = resume_log(sm, who->s);
+    struct buf b = BUF_INIT(0);
+    struct control_resumed c = {
+        .previd = slice_cstr(q->id), .full = session_full_jid(old), .in = (uint32_t)q->in, .out = (uint32_t)h
+    };
     LOG_INFO(&log, "resumed", F_STR("jid", old->jid), F_UINT("stanzas", q->n), F_UINT("h", h));
     metric_add(sm->metrics, M_SM_RESUMED, 1);
-    session_replace(sm, old, s);
+    if (who->words)
+        who->words->resumed(who->ctx, &c, &b);
+    else
+        control_write_resumed(&b, &c);
+    session_replace(sm, old, who->s);
     timer_stop(&q->expiry);
     asleep(q, false);
     q->detached_ms = 0;
     smqueue_settle(q, h);
     smqueue_rewind(q);
-    struct control_resumed c = {
-        .previd = slice_cstr(q->id), .full = session_full_jid(old), .in = (uint32_t)q->in, .out = (uint32_t)h
-    };
-    struct buf b = BUF_INIT(0);
-    control_write_resumed(&b, &c);
     smqueue_open(q, buf_get(&b), old->ticket);
     buf_fini(&b);
-    if (old->csi) /* XEP-0352 5: a resumed stream begins active */
+    if (old->csi) /* XEP-0352 5.1: a resumed stream begins active */
         csi_set(sm, old, true);
     if (old->available && old->priority >= 0)
         journal_replay(sm, old);
 }
 
-static void try(struct sessman *sm, struct session *old, struct session *s, uint32_t wire)
+static void decide(struct sessman *sm, struct session *old, const struct resumer *who)
 {
     struct smqueue *q = old->sm;
-    uint64_t h = smqueue_number(q, wire);
+    uint64_t h = smqueue_number(q, who->h);
     struct control_resume_failed c = { .cond = COND_ITEM_NOT_FOUND, .has_h = true, .h = (uint32_t)q->in };
     if (smqueue_has_after(q, h)) {
-        take_over(sm, old, s, h);
+        take_over(sm, old, who, h);
         return;
     }
     /* Something that it does not have was lost with a restart of ours: it must begin anew. */
     smqueue_settle(q, h);
-    failed(sm, s, old->ticket, &c);
+    failed(sm, who, old->ticket, &c);
     session_end(sm, old);
 }
 
-void resume_start(struct sessman *sm, struct session *s, const struct control_resume *c)
+/* XEP-0198 6; the session goes on. */
+static void too_high(struct sessman *sm, const struct smqueue *q, const struct resumer *who)
 {
-    struct slice user = session_user(s);
+    uint64_t sent = q->unsent ? q->unsent->n - 1 : q->out;
+    failed(sm, who, 0,
+           &(struct control_resume_failed){ COND_BAD_REQUEST, .has_h = true, .too_high = true, .h = who->h,
+                                            .sent = (uint32_t)sent });
+}
+
+static void start(struct sessman *sm, const struct resumer *who, struct slice previd)
+{
+    struct slice user = session_user(who->s);
     struct account *a = user.len ? account_find(sm, user) : NULL;
-    struct session *old = a ? find(a, c->previd) : NULL;
+    struct session *old = a ? find(a, previd) : NULL;
     if (!user.len) {
-        failed(sm, s, 0, &(struct control_resume_failed){ .cond = COND_UNEXPECTED_REQUEST });
+        refused(sm, who, COND_UNEXPECTED_REQUEST);
         return;
     }
     if (!old) {
-        unknown(sm, s, c->previd);
+        unknown(sm, who, previd);
         return;
     }
     struct smqueue *q = old->sm;
-    if (!smqueue_was_sent(q, smqueue_number(q, c->h))) { /* XEP-0198 6; the session goes on */
-        uint64_t sent = q->unsent ? q->unsent->n - 1 : q->out;
-        failed(sm, s, 0,
-               &(struct control_resume_failed){ COND_BAD_REQUEST, .has_h = true, .too_high = true, .h = c->h,
-                                                .sent = (uint32_t)sent });
+    if (!smqueue_was_sent(q, smqueue_number(q, who->h))) {
+        too_high(sm, q, who);
         return;
     }
     if (old->edge) /* XEP-0198 5: its connection is half open, or given up */
         session_disconnect(sm, old, STREAM_CONFLICT, "resumed by another connection");
-    if (q->resumer)
-        failed(sm, q->resumer, 0, &(struct control_resume_failed){ .cond = COND_CONFLICT });
-    q->resumer = s;
-    q->resumer_h = c->h;
+    struct resumer before = q->resumer;
+    q->resumer = *who;
+    if (before.s)
+        refused(sm, &before, COND_CONFLICT);
     resume_go_on(sm, old);
+}
+
+void resume_start(struct sessman *sm, struct session *s, const struct control_resume *c)
+{
+    start(sm, &(struct resumer){ .s = s, .h = c->h }, c->previd);
+}
+
+void resume_start_inline(struct sessman *sm, struct session *s, const struct control_resume *c,
+                         const struct resume_words *words, void *ctx)
+{
+    start(sm, &(struct resumer){ s, c->h, words, ctx }, c->previd);
 }
 
 void resume_go_on(struct sessman *sm, struct session *s)
 {
     struct smqueue *q = s->sm;
-    if (!q || !q->resumer || !list_empty(&s->incoming))
+    if (!q || !q->resumer.s || !list_empty(&s->incoming))
         return;
-    struct session *resumer = q->resumer;
-    q->resumer = NULL;
-    try(sm, s, resumer, q->resumer_h);
+    struct resumer who = q->resumer;
+    q->resumer.s = NULL;
+    decide(sm, s, &who);
 }
 
-/* s has ended: nobody waits for it, and it waits for nobody. */
-void resume_session_end(struct sessman *sm, struct session *s)
+/* s waits for nobody any more. */
+static void give_up(struct sessman *sm, const struct session *s)
 {
-    struct smqueue *q = s->sm;
-    if (q && q->resumer) {
-        struct control_resume_failed c = { .cond = COND_ITEM_NOT_FOUND, .has_h = true, .h = (uint32_t)q->in };
-        failed(sm, q->resumer, s->ticket, &c);
-        q->resumer = NULL;
-    }
-    if (q && q->id && q->detached_ms)
-        past_keep(q);
-    if (q)
-        asleep(q, false);
-    struct slice user = s->account ? SLICE_NONE : session_user(s);
+    struct slice user = session_user(s);
     const struct account *a = user.len ? account_find(sm, user) : NULL;
     if (!a)
         return;
     LIST_EACH(&a->sessions, it) {
-        struct smqueue *other = CONTAINER(it, struct session, in_account)->sm;
-        if (other && other->resumer == s)
-            other->resumer = NULL;
+        struct smqueue *q = CONTAINER(it, struct session, in_account)->sm;
+        if (q && q->resumer.s == s)
+            q->resumer.s = NULL;
     }
+}
+
+void resume_session_end(struct sessman *sm, struct session *s)
+{
+    struct smqueue *q = s->sm;
+    if (!s->account)
+        give_up(sm, s);
+    if (!q)
+        return;
+    if (q->resumer.s) {
+        struct control_resume_failed c = { .cond = COND_ITEM_NOT_FOUND, .has_h = true, .h = (uint32_t)q->in };
+        struct resumer who = q->resumer;
+        q->resumer.s = NULL;
+        failed(sm, &who, s->ticket, &c);
+    }
+    if (q->id && q->detached_ms)
+        past_keep(q);
+    asleep(q, false);
 }
 
 void resume_fini(struct sessman *sm)

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "common/edge/sm.h"
+#include "common/edge/smelement.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
 #include "sessman/deliver.h"
@@ -260,30 +261,45 @@ uint64_t smqueue_took(struct sessman *sm, struct session *s, uint64_t number)
 
 /* --- the whole of it --- */
 
-void smqueue_enable(struct sessman *sm, struct session *s, const struct control_sm_enable *c)
+static struct smqueue *queue_new(struct sessman *sm, struct session *s, const struct control_sm_enable *c,
+                                 struct control_sm_enabled *enabled)
 {
     const struct sessman_conf *conf = sm->conf;
     uint32_t most_s = conf->hibernate_max_ms / 1000, usual_s = conf->hibernate_ms / 1000;
-    struct control_sm_enabled enabled = { 0 };
+    struct smqueue *q = s->sm = mem_new(sizeof *q);
+    *enabled = (struct control_sm_enabled){ 0 };
+    q->sm = sm;
+    q->session = s;
+    if (c->resume && conf->resume) {
+        struct arena *a = arena_take(sm->arenas);
+        q->hibernate_s = c->max_s ? (c->max_s < most_s ? c->max_s : most_s) : usual_s;
+        q->id = mem_copy(secret_token(a, ID_BYTES));
+        *enabled = (struct control_sm_enabled){ slice_cstr(q->id), q->hibernate_s };
+        arena_give(sm->arenas, &a);
+    }
+    return q;
+}
+
+void smqueue_enable(struct sessman *sm, struct session *s, const struct control_sm_enable *c)
+{
+    struct control_sm_enabled enabled;
+    struct buf b = BUF_INIT(0);
     if (s->sm || !s->account) {
         metric_add(sm->metrics, M_BAD_FRAMES, 1);
         return;
     }
-    struct smqueue *q = s->sm = mem_new(sizeof *q);
-    struct arena *a = arena_take(sm->arenas);
-    struct buf b = BUF_INIT(0);
-    q->sm = sm;
-    q->session = s;
-    if (c->resume && conf->resume) {
-        q->hibernate_s = c->max_s ? (c->max_s < most_s ? c->max_s : most_s) : usual_s;
-        q->id = mem_copy(secret_token(a, ID_BYTES));
-        enabled = (struct control_sm_enabled){ slice_cstr(q->id), q->hibernate_s };
-    }
-    /* What waits for a commit already is sent before, uncounted. */
+    struct smqueue *q = queue_new(sm, s, c, &enabled);
     control_write_sm_enabled(&b, &enabled);
-    smqueue_open(q, buf_get(&b), out_held_ticket(sm));
+    smqueue_open(q, buf_get(&b), out_held_ticket(sm)); /* what waits already is sent before, uncounted */
     buf_fini(&b);
-    arena_give(sm->arenas, &a);
+}
+
+void smqueue_enable_inline(struct sessman *sm, struct session *s, const struct control_sm_enable *c,
+                           struct buf *out)
+{
+    struct control_sm_enabled enabled;
+    queue_new(sm, s, c, &enabled);
+    smelement_write_enabled(out, &enabled, SLICE_NONE);
 }
 
 void smqueue_free(struct session *s)

@@ -16,6 +16,9 @@ void smqueues_new(struct sessman *sm); /* sm->smqueues; freed by resume_fini */
 
 /* <enable/>: from here on everything is counted. */
 void smqueue_enable(struct sessman *sm, struct session *s, const struct control_sm_enable *c);
+/* The same of a session that has just been bound and was told nothing yet (XEP-0198 9.1): what it is to be told goes behind what out
+ * holds. */
+void smqueue_enable_inline(struct sessman *sm, struct session *s, const struct control_sm_enable *c, struct buf *out);
 /* s->sm must be there. pos: the stanza's row in the journal, 0: none. held_n: the row was written with holder = s->row and this
  * number (of smqueue_next); where that is not so it is written here. The pieces are joined. */
 void smqueue_put(struct sessman *sm, const struct session *s, uint64_t ticket, uint64_t pos, uint64_t held_n,

@@ -3,6 +3,7 @@
 #define SESSMAN_SMQUEUEIN_H
 
 #include "common/net/loop.h"
+#include "sessman/resume.h"
 #include "sessman/smqueue.h"
 
 struct smitem { /* one stanza */
@@ -31,8 +32,12 @@ struct smqueue {
     uint32_t hibernate_s;
     bool waits_edge;                      /* restored, and its edge has not been heard yet: nothing is sent */
     struct timer expiry;
-    struct session *resumer;              /* who waits to take it over, until the stanzas that are being worked on are done */
-    uint32_t resumer_h;
+    struct resumer {                      /* who waits to take it over, until the stanzas that are being worked on are done */
+        struct session *s;                /* NULL: nobody */
+        uint32_t h;
+        const struct resume_words *words;
+        void *ctx;
+    } resumer;
 };
 struct past_id { /* a session that could have been resumed and has ended: its count is told (XEP-0198 5) */
     struct link link;

@@ -78,6 +78,8 @@ static enum rc on_authenticated(const struct message *m, struct why *why)
         m->session->state = ESESSION_BOUND;
         esession_jid_set(m->session, &full);
     }
+    if (c.sm)
+        esm_begin(m->edge, m->session, c.in, c.out);
     m->edge->conf.ops->on_authenticated(m->session, &c);
     return RC_OK;
 }
@@ -150,7 +152,7 @@ static enum rc on_resumed(const struct message *m, struct why *why)
         return rc;
     m->session->state = ESESSION_BOUND;
     esession_jid_set(m->session, &c.full);
-    esm_resumed(m->edge, m->session, &c);
+    esm_begin(m->edge, m->session, c.in, c.out);
     m->edge->conf.ops->on_resumed(m->session, &c);
     return RC_OK;
 }

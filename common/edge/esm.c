@@ -77,10 +77,10 @@ void esm_enabled(struct esession *s)
     s->sm->enabled = true;
 }
 
-void esm_resumed(struct edge *e, struct esession *s, const struct control_resumed *c)
+void esm_begin(struct edge *e, struct esession *s, uint32_t in, uint32_t out)
 {
     struct esession_sm *m = esm_new(e, s);
-    sm_resume(&m->n, c->in, c->out);
+    sm_resume(&m->n, in, out);
     m->enabled = true;
 }
 

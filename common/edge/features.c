@@ -116,6 +116,8 @@ static void write_sasl2(struct buf *out, const struct features *f)
     BUF_LIT(out, "<authentication xmlns='" NS_SASL2 "'>");
     write_mechanisms(out, f->mechanisms);
     BUF_LIT(out, "<inline>");
+    if (features_lists(f->binds, SLICE(NS_SM))) /* XEP-0198 9.2 */
+        BUF_LIT(out, "<sm xmlns='" NS_SM "'/>");
     write_bind2(out, f->binds);
     if (f->fast.len) {
         BUF_LIT(out, "<fast xmlns='" NS_FAST "'>");

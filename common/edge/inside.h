@@ -29,7 +29,7 @@ void esm_init(struct edge *e);
 void esm_fini(struct edge *e);
 void esm_free(struct esession *s);
 void esm_enabled(struct esession *s);
-void esm_resumed(struct edge *e, struct esession *s, const struct control_resumed *c);
+void esm_begin(struct edge *e, struct esession *s, uint32_t in, uint32_t out); /* enabled, with these counts */
 void esm_wrote(struct edge *e, struct esession *s); /* s->sm is there: a stanza was written to the client */
 void esm_acked(struct edge *e, const struct rnode *node);
 

@@ -70,6 +70,11 @@ static void put_flag(struct buf *out, const char *name, bool set)
         xmlout_attr(out, name, SLICE("1"));
 }
 
+static void put_count(struct buf *out, const char *name, uint32_t n)
+{
+    buf_fmt(out, " %s='%lu'", name, (unsigned long)n);
+}
+
 static void put_node(struct buf *out, uint64_t node)
 {
     buf_fmt(out, " node='%016llx'", (unsigned long long)node);
@@ -194,6 +199,11 @@ void control_write_authenticated(struct buf *out, const struct control_authentic
     xmlout_attr(out, "user", c->user);
     if (c->full.len)
         xmlout_attr(out, "jid", c->full);
+    put_flag(out, "resumed", c->resumed);
+    if (c->sm) {
+        put_count(out, "in", c->in);
+        put_count(out, "out", c->out);
+    }
     buf_byte(out, '>');
     if (c->has_data) {
         BUF_LIT(out, "<data>");
@@ -365,11 +375,6 @@ void control_write_settled(struct buf *out, uint64_t seq)
     BUF_LIT(out, "/>");
 }
 
-static void put_count(struct buf *out, const char *name, uint32_t n)
-{
-    buf_fmt(out, " %s='%lu'", name, (unsigned long)n);
-}
-
 void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c)
 {
     start(out, "sm-enable");
@@ -455,6 +460,15 @@ static enum rc get_flag(const struct node *n, const char *name, bool *out, struc
     if (node_has(n, name) && !slice_is(text, "1") && !slice_is(text, "0"))
         return bad(n, name, why);
     *out = slice_is(text, "1");
+    return RC_OK;
+}
+
+static enum rc get_count(const struct node *n, const char *name, uint32_t *out, struct why *why)
+{
+    uint64_t number;
+    if (slice_u64(node_attr(n, name), UINT32_MAX, &number) != RC_OK)
+        return bad(n, name, why);
+    *out = (uint32_t)number;
     return RC_OK;
 }
 
@@ -654,6 +668,12 @@ enum rc control_read_authenticated(struct arena *a, const struct node *n, struct
     }
     if (data && get_data(a, data, &c.has_data, &c.data, why) != RC_OK)
         return RC_SYNTAX;
+    c.sm = node_has(n, "in") || node_has(n, "out");
+    if (get_flag(n, "resumed", &c.resumed, why) != RC_OK ||
+        (c.sm && (get_count(n, "in", &c.in, why) != RC_OK || get_count(n, "out", &c.out, why) != RC_OK)))
+        return RC_SYNTAX;
+    if ((c.sm && !c.full.len) || (c.resumed && !c.sm))
+        return bad(n, "no session", why);
     c.bound = get_others(a, node_find(n, "bound", NS_CONTROL));
     c.more = get_others(a, n);
     *out = c;
@@ -855,15 +875,6 @@ enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *wh
 }
 
 /* --- stream management (XEP-0198) --- */
-
-static enum rc get_count(const struct node *n, const char *name, uint32_t *out, struct why *why)
-{
-    uint64_t number;
-    if (slice_u64(node_attr(n, name), UINT32_MAX, &number) != RC_OK)
-        return bad(n, name, why);
-    *out = (uint32_t)number;
-    return RC_OK;
-}
 
 enum rc control_read_sm_enable(const struct node *n, struct control_sm_enable *out, struct why *why)
 {

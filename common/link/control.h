@@ -97,6 +97,9 @@ struct control_authenticated {
     struct slice data;             /* of the mechanism, decoded */
     struct slice user;             /* bare JID that is authenticated now */
     struct slice full;             /* full JID that was bound with it (XEP-0386); empty: none */
+    bool resumed;                  /* full is that of an earlier session, which goes on here (XEP-0198 9.2): nothing was bound */
+    bool sm;                       /* stream management begins behind this, with these counts (as control_resumed) */
+    uint32_t in, out;
     struct slice bound;            /* canonical elements of its <bound/> */
     struct slice more;             /* other canonical elements for the client's <success/>: <token/> */
 };
