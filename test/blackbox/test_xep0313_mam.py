@@ -9,6 +9,7 @@ import pytest
 from client import NS_DATA, NS_DISCO_INFO, befriend, body_of, error_of, q
 from forms import run
 from mam import NS_HINTS, NS_MAM, NS_RSM, NS_SID, ask, ask_all, form, is_result, prefs, query, row_of, rsm
+from managed import authenticated, managed
 
 SERVER = {"domains": ("im.example", "quiet.example"), "components": {"bot.example": "secret"}}
 SET_ARCHIVE = "urn:bulkhead:commands:set-archive"
@@ -604,3 +605,71 @@ def test_any_combination_is_what_a_plain_list_gives(people):
         want, complete = model.page(**set, **how)
         assert (got.ids, got.complete) == (want, complete), (round, set, how)
         assert (got.first, got.last) == ((want[0], want[-1]) if want else (None, None))
+
+
+# -- beside the rest ----------------------------------------------------------------------------------------------------
+
+
+def results_in(client):
+    return [row_of(el).id for el in client.inbox if is_result(el)]
+
+
+def test_a_page_that_was_not_acknowledged_comes_again_when_the_stream_is_resumed(people):
+    """XEP-0198 5: results and the answer behind them, in order."""
+    romeo, juliet = people("romeo", "juliet")
+    his, hers = romeo.login("balcony").online(), managed(juliet.login("chamber"))
+    hers.online()
+    ids = talk(his, hers, 20)
+    hers.enable()
+    hers.send("<iq type='set' id='q1'>%s</iq>" % query())
+    hers.until("the answer", lambda: [el for el in hers.inbox if el.get("id") == "q1"])
+    assert results_in(hers) == ids
+    hers.cut()
+    again = authenticated(juliet)
+    again.resume_from(hers, 5)
+    again.until("the answer", lambda: [el for el in again.inbox if el.get("id") == "q1"])
+    assert results_in(again) == ids[5:]
+
+
+def test_results_do_not_wait_for_the_client_to_be_active(pair):
+    """XEP-0352: who asks wants to know."""
+    his, hers = pair
+    ids = talk(his, hers, 5)
+    hers.send("<inactive xmlns='urn:xmpp:csi:0'/>")
+    assert ask(hers).ids == ids
+
+
+def test_carbons_do_not_double_what_is_archived(people):
+    """XEP-0280 8, XEP-0313 5.1.1."""
+    romeo, juliet = people("romeo", "juliet")
+    his, one, other = romeo.login("balcony").online(), juliet.login("a").online(), juliet.login("b").online(-1)
+    for client in (one, other):
+        client.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+    his.message(one.jid, "1")
+    one.expect("message", body="1")
+    other.expect("message", has=q("urn:xmpp:carbons:2", "received"))
+    one.message(his.jid, "2")
+    his.expect("message", body="2")
+    other.expect("message", has=q("urn:xmpp:carbons:2", "sent"))
+    assert ask(one).bodies == ["1", "2"] == ask(other).bodies
+
+
+def test_the_carbon_of_what_was_received_has_the_id(people):
+    """XEP-0313 2.5: servers SHOULD include it in the forwarded message."""
+    romeo, juliet = people("romeo", "juliet")
+    his, one, other = romeo.login("balcony").online(), juliet.login("a").online(), juliet.login("b").online(-1)
+    other.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+    his.message(one.jid, "1")
+    copy = other.expect("message", has=q("urn:xmpp:carbons:2", "received"))
+    assert [el.get("id") for el in copy.iter(q(NS_SID, "stanza-id"))] == ask(one).ids
+
+
+def test_the_id_of_ones_own_message_is_in_its_carbon_alone(people):
+    """XEP-0313 2.5: of the sender's archive, for the sender's own resources."""
+    romeo, juliet = people("romeo", "juliet")
+    his, one, other = romeo.login("balcony").online(), juliet.login("a").online(), juliet.login("b").online(-1)
+    other.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+    one.message(his.jid, "1")
+    copy = other.expect("message", has=q("urn:xmpp:carbons:2", "sent"))
+    marks = [(el.get("by"), el.get("id")) for el in copy.iter(q(NS_SID, "stanza-id"))]
+    assert marks == [(one.bare, ask(one).ids[0])]
