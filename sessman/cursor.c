@@ -4,6 +4,7 @@
 #include "sessman/journalin.h"
 #include "sessman/retention.h"
 #include "sessman/session.h"
+#include "sessman/transit.h"
 
 struct cursor *cursor_of(struct account *a)
 {
@@ -38,7 +39,7 @@ static void cursor_free(struct cursor **cp)
 void cursor_tidy(struct sessman *sm, struct account *a)
 {
     struct cursor *c = a->cursor;
-    if (!c || c->n || c->n_holes || link_in_list(&c->dirty) || link_in_list(&c->kick))
+    if (!c || c->n || c->adrift || c->n_holes || link_in_list(&c->dirty) || link_in_list(&c->kick))
         return;
     bool held = c->held;
     c->held = false;
@@ -328,6 +329,32 @@ void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos)
     replay_page_less(a, page);
 }
 
+void journal_session_gone(struct sessman *sm, const struct session *s)
+{
+    struct cursor *c = s->account ? s->account->cursor : NULL;
+    if (!c || !c->n || !s->edge)
+        return;
+    uint32_t n = c->n; /* what is unsettled leaves the rows: they are looked at in a copy */
+    struct sent_row *rows = mem_array(n, sizeof *rows);
+    memcpy(rows, c->rows + c->head, n * sizeof *rows);
+    for (uint32_t i = 0; i < n; i++)
+        if (transit_adrift(s->edge, s->id, rows[i].pos))
+            c->adrift++;
+    mem_free(rows);
+    (void)sm;
+}
+
+void journal_landed(struct sessman *sm, int64_t account)
+{
+    struct account *a = account_by_id(sm, account);
+    struct cursor *c = a ? a->cursor : NULL;
+    if (!c || !c->adrift || --c->adrift)
+        return;
+    if (a->unsent)
+        cursor_kick(sm->journal, a);
+    cursor_dirty(sm->journal, a);
+}
+
 void journal_receipt(struct sessman *sm, struct session *s, uint64_t pos)
 {
     struct account *a = s->account;
@@ -381,7 +408,7 @@ void journal_account_gone(struct sessman *sm, struct account *a)
     journal_flush(sm, a->id);
     cursor_unsent_none(a);
     if (c) {
-        c->n = 0;
+        c->n = c->adrift = 0;
         c->n_holes = 0;
         list_unlink(&c->dirty);
         list_unlink(&c->kick);

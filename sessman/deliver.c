@@ -196,7 +196,9 @@ void deliver(struct incoming *in)
         return;
     }
     enum deliver_action action = deliver_plan(in, &match, &best);
-    if (action == DELIVER_BEST && journal_replaying(in->target) && journal_qualifies(&in->st)) {
+    bool to_receiver = action == DELIVER_BEST ||
+                       (action == DELIVER_THAT && in->target && match == journal_receiver(in->target));
+    if (to_receiver && journal_replaying(in->target) && journal_qualifies(&in->st)) {
         journal_store(in, true); /* behind those that are being delivered: order */
         match = journal_receiver(in->target);
         action = DELIVER_THAT;

@@ -77,6 +77,10 @@ void journal_settled(struct sessman *sm, int64_t account, uint64_t pos);
 /* Whoever had it has lost it, even after it was settled: another available resource of non-negative priority gets it, at the end of this
  * turn, or it waits for one. Of what is not a row of the account nothing happens. */
 void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos);
+/* s ends. What its edge has not acknowledged may yet come back: until that is known, what is new for the account waits behind it, so that
+ * order holds. s->edge and s->id are as they were. */
+void journal_session_gone(struct sessman *sm, const struct session *s);
+void journal_landed(struct sessman *sm, int64_t account); /* for transit.c: one of those is known */
 /* After a restart, before journal_replay: the edge says that this session had it. */
 void journal_receipt(struct sessman *sm, struct session *s, uint64_t pos);
 /* The undelivered rows that session row `holder` has unacknowledged, in order of n, at most max: for its queue to be made again. Each is outstanding

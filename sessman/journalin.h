@@ -28,6 +28,7 @@ struct cursor {
     struct link dirty; /* in journal->dirty: its cursor is to be written */
     struct link kick;  /* in journal->kicks: somebody may be there to have what is unsent */
     bool held;
+    uint32_t adrift;   /* of those outstanding, copies on their way to sessions that have ended */
     struct sent_row *rows; /* outstanding, by position: rows[head .. head + n) */
     uint32_t head, n, cap;
     uint64_t *holes; /* settled, where the cursor cannot go over them */

@@ -36,9 +36,15 @@ static void replay_end(struct replay *r)
     account_release(sm, a);
 }
 
+/* Something older may come back first. */
+static bool is_adrift(const struct account *a)
+{
+    return a->cursor && a->cursor->adrift;
+}
+
 bool journal_replaying(const struct account *a)
 {
-    return a && a->unsent && !a->flexible;
+    return a && !a->flexible && (a->unsent || is_adrift(a));
 }
 
 /* The available resource of the highest non-negative priority. */
@@ -104,7 +110,7 @@ static void go_on(struct replay *r)
 {
     if (r->fetching || r->pending)
         return;
-    if (r->a->unsent && r->s && !r->a->flexible)
+    if (r->a->unsent && r->s && !r->a->flexible && !is_adrift(r->a))
         fetch(r);
     else
         replay_end(r);
@@ -182,7 +188,7 @@ void replay_appended(struct account *a, uint64_t pos)
 void replay_kick(struct sessman *sm, struct account *a)
 {
     struct session *s = somebody(a, NULL);
-    if (!a->unsent || !s || a->gone || a->flexible)
+    if (!a->unsent || !s || a->gone || a->flexible || is_adrift(a))
         return;
     if (a->replay) {
         if (!a->replay->s)

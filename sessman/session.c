@@ -9,6 +9,7 @@
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
+#include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/resume.h"
 #include "sessman/smqueue.h"
@@ -508,6 +509,7 @@ void session_leave(struct sessman *sm, struct session *s)
 
 void session_end(struct sessman *sm, struct session *s)
 {
+    journal_session_gone(sm, s);
     if (s->edge)
         idmap_remove(s->edge->sessions, s->id);
     if (s->account) {

@@ -5,7 +5,7 @@
 
 struct passing {
     uint64_t seq, pos, session;
-    int64_t account;
+    int64_t account; /* below 0: adrift, its session has ended; 0: dealt with */
 };
 /* A ring: first what was acknowledged lately, then what was not. */
 struct transit {
@@ -15,6 +15,8 @@ struct transit {
     size_t acked;        /* of n */
     size_t disorder;     /* of n: those with a lower position than the one before */
     size_t aged[2];      /* of acked: those that were there one and two looks ago */
+    uint64_t looked;     /* what had been sent at the last look */
+    size_t adrift;
     struct timer look;
 };
 
@@ -58,11 +60,41 @@ static void drop_first(struct transit *t)
     t->acked--;
 }
 
+/* What has become of it is known, or will not be asked any more. */
+static void over(struct transit *t, struct passing *p, bool settled)
+{
+    bool adrift = p->account < 0;
+    int64_t account = adrift ? -p->account : p->account;
+    if (!account)
+        return;
+    if (adrift || !settled)
+        p->account = 0; /* it comes back once; an account's id is never 0 */
+    if (settled)
+        journal_settled(t->e->sm, account, p->pos);
+    else
+        journal_unsettled(t->e->sm, account, p->pos);
+    if (adrift) {
+        t->adrift--;
+        journal_landed(t->e->sm, account);
+    }
+}
+
+/* An edge that is out of reach, or has not acknowledged in all the time since the last look, is not waited
+ * for: what its former sessions have not had goes to those that are there. */
+static void give_up(struct transit *t)
+{
+    for (size_t i = t->acked; t->adrift && i < t->n; i++)
+        if (slot(t, i)->account < 0 && (!t->e->node->reachable || slot(t, i)->seq <= t->looked))
+            over(t, slot(t, i), false);
+    t->looked = rlink_sent(t->e->sm->rlink, t->e->node);
+}
+
 /* What was acknowledged two looks ago is forgotten. */
 static void on_look(struct timer *timer)
 {
     struct transit *t = CONTAINER(timer, struct transit, look);
     size_t forget = t->aged[0];
+    give_up(t);
     for (size_t i = 0; i < forget; i++)
         drop_first(t);
     t->aged[0] = t->aged[1] - forget;
@@ -95,10 +127,8 @@ void transit_acked(struct edge *e)
 {
     struct transit *t = e->transit;
     uint64_t acked = rlink_acked(e->sm->rlink, e->node);
-    while (t && t->acked < t->n && slot(t, t->acked)->seq <= acked) {
-        const struct passing *p = slot(t, t->acked++);
-        journal_settled(e->sm, p->account, p->pos);
-    }
+    while (t && t->acked < t->n && slot(t, t->acked)->seq <= acked)
+        over(t, slot(t, t->acked++), true);
 }
 
 void transit_lost(struct edge *e)
@@ -107,7 +137,7 @@ void transit_lost(struct edge *e)
     if (!t)
         return;
     for (size_t i = t->acked; i < t->n; i++)
-        journal_unsettled(e->sm, slot(t, i)->account, slot(t, i)->pos);
+        over(t, slot(t, i), false);
     transit_free(e);
 }
 
@@ -133,7 +163,21 @@ bool transit_returned(struct edge *e, uint64_t session, uint64_t pos)
     struct passing *p = e->transit && pos ? find(e->transit, session, pos) : NULL;
     if (!p || !p->account)
         return false;
-    journal_unsettled(e->sm, p->account, pos);
-    p->account = 0; /* it comes back once; an account's id is never 0 */
+    over(e->transit, p, false);
+    return true;
+}
+
+bool transit_adrift(struct edge *e, uint64_t session, uint64_t pos)
+{
+    struct transit *t = e->transit;
+    struct passing *p = t ? find(t, session, pos) : NULL;
+    if (!p || p->account <= 0 || p->seq <= rlink_acked(e->sm->rlink, e->node))
+        return false;
+    if (!e->node->reachable) {
+        over(t, p, false);
+        return false;
+    }
+    p->account = -p->account;
+    t->adrift++;
     return true;
 }

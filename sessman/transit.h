@@ -16,5 +16,9 @@ void transit_acked(struct edge *e); /* rlink_acked has grown */
 void transit_lost(struct edge *e);  /* the edge is gone; frees what there is */
 /* The edge hands a message of this session back. False: it never had it, or too long ago. */
 bool transit_returned(struct edge *e, uint64_t session, uint64_t pos);
+/* The session has ended. True: the edge has not acknowledged the message yet, so nobody knows whether the client had it: journal_landed
+ * will be called once that is known, or an edge that does not say has been waited for long enough. False: it has been acknowledged or
+ * was never there; or the edge is out of reach: it is unsettled, now. */
+bool transit_adrift(struct edge *e, uint64_t session, uint64_t pos);
 
 #endif

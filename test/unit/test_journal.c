@@ -11,6 +11,7 @@
 #include "sessman/out.h"
 #include "sessman/retention.h"
 #include "sessman/session.h"
+#include "sessman/transit.h"
 
 /* --- what the journal wants of the rest --- */
 
@@ -28,6 +29,12 @@ bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_
         return false;
     sent.pos[sent.n++] = pos;
     return true;
+}
+
+bool transit_adrift(struct edge *e, uint64_t session, uint64_t pos)
+{
+    (void)e;
+    return session == 7 && pos;
 }
 
 void account_hold(struct sessman *sm, struct account *a)
@@ -553,6 +560,30 @@ static void a_session_that_ends_leaves_the_rest_to_the_next(void **state)
     assert_int_equal(sent.pos[10], sent.pos[4]);
 }
 
+static void what_is_new_waits_for_what_may_come_back(void **state)
+{
+    struct world *w = *state;
+    struct jworld *j = w->user;
+    uint64_t old = send_row(w, JOURNAL_DELIVER);
+    j->s.id = 7; /* its edge has not said yet whether the client had it */
+    journal_session_gone(&w->sm, &j->s);
+    j->s.id = 8; /* the client is back */
+    journal_replay(&w->sm, &j->s);
+    assert_true(journal_replaying(j->a));
+    uint64_t new = append_for(w, JOURNAL_DELIVER, 1, 0);
+    cursor_unsent(j->a, new, 5);
+    journal_replay(&w->sm, &j->s);
+    settle(w);
+    assert_int_equal(sent.n, 0);
+    journal_unsettled(&w->sm, 1, old);
+    journal_landed(&w->sm, 1);
+    settle(w);
+    settle(w);
+    assert_int_equal(sent.n, 2);
+    assert_int_equal(sent.pos[0], old);
+    assert_int_equal(sent.pos[1], new);
+}
+
 static void a_message_that_no_frame_carries_is_not_tried_for_ever(void **state)
 {
     struct world *w = *state;
@@ -585,6 +616,7 @@ int main(void)
         TEST(pages_follow_one_another_as_they_are_settled),
         TEST(what_is_outstanding_or_settled_meanwhile_is_not_in_a_page),
         TEST(a_session_that_ends_leaves_the_rest_to_the_next),
+        TEST(what_is_new_waits_for_what_may_come_back),
         TEST(a_message_that_no_frame_carries_is_not_tried_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
