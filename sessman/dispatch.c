@@ -81,13 +81,23 @@ void in_hold(struct incoming *in)
 void in_done(struct incoming *in)
 {
     struct sessman *sm = in->sm;
-    struct session *s = in->session;
+    struct session *s = in->is_released ? NULL : in->session;
     assert(in->is_held);
     in->is_held = false;
     held_less(sm);
     incoming_end(in);
     if (s)
         session_unstall(sm, s);
+}
+
+void in_release(struct incoming *in)
+{
+    assert(in->is_held);
+    if (in->is_released)
+        return;
+    in->is_released = true;
+    if (in->session)
+        session_unstall(in->sm, in->session);
 }
 
 /* --- answers --- */

@@ -41,7 +41,7 @@ struct incoming {
     uint64_t seq;
     struct edge *edge;         /* to acknowledge seq to; while held only its id is kept: it may go meanwhile */
     uint64_t edge_id;
-    bool is_held;
+    bool is_held, is_released;
     uint64_t kept_pos;         /* its row in the sender's archive; 0: none */
     bool copied;               /* a message of a session whose account has others: carbons.h */
 };
@@ -61,6 +61,8 @@ static inline void in_wrote(struct incoming *in, uint64_t ticket) /* a store_run
  * then and the session's next stanzas wait. in->session becomes NULL if the session ends meanwhile. */
 void in_hold(struct incoming *in);
 void in_done(struct incoming *in);
+/* Held, and it may take long because of what the client does or does not: the session's next stanzas go on. */
+void in_release(struct incoming *in);
 
 /* Frames. seq is acknowledged when the stanza has been dealt with and committed. */
 void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, uint64_t mark, struct slice payload);

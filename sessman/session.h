@@ -44,6 +44,7 @@ struct session {
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
     bool carbons;                  /* XEP-0280 */
+    bool retrieving;               /* XEP-0013: a request for messages is being answered */
     bool flexible;                 /* XEP-0013: it retrieves by itself what waits: waiting.h */
     bool dirty;                    /* its row is to be written at the end of this turn */
 };

@@ -162,6 +162,12 @@ static void check_limits(struct smqueue *q)
 
 /* --- in --- */
 
+bool smqueue_has_room(const struct sessman *sm, const struct session *s)
+{
+    const struct smqueue *q = s->sm;
+    return !q || (q->n <= sm->conf->sm_queue_stanzas / 4 && q->bytes <= sm->conf->sm_queue_bytes / 4);
+}
+
 uint64_t smqueue_next(const struct session *s)
 {
     return s->sm->out + 1;

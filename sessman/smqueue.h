@@ -24,6 +24,8 @@ void smqueue_enable_inline(struct sessman *sm, struct session *s, const struct c
 void smqueue_put(struct sessman *sm, const struct session *s, uint64_t ticket, uint64_t pos, uint64_t held_n,
                  const struct slice *pieces, size_t n);
 uint64_t smqueue_next(const struct session *s); /* the number that the next stanza will have */
+/* A quarter of what it may hold at most: who has much to send waits while this is false. True without s->sm. */
+bool smqueue_has_room(const struct sessman *sm, const struct session *s);
 /* A copy of what is fanned out, `to` filled in at to_at. True: nothing holds it back, s is to be among the fan-out's targets. */
 bool smqueue_fanout(struct sessman *sm, const struct session *s, uint64_t ticket, struct slice stanza, size_t to_at);
 void smqueue_acked(struct sessman *sm, struct session *s, uint32_t h); /* the edge has checked it */

@@ -13,6 +13,7 @@
 #include "sessman/module.h"
 #include "sessman/offline.h"
 #include "sessman/session.h"
+#include "sessman/smqueue.h"
 #include "sessman/waiting.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
     PAGE_ROWS = 50,     /* read at a time */
     PAGE_BYTES = 65536, /* sent, after which the edge must have caught up */
     PACE_MS = 10,
+    PACES_MOST = 3000, /* without a client that acknowledges anything */
 };
 
 enum kind { LIST, VIEW, REMOVE, FETCH, PURGE };
@@ -37,18 +39,26 @@ struct job {
     unsigned nth;
     size_t listed, bytes; /* headers; bytes sent since the edge has caught up */
     uint64_t seq;         /* last frame of what was sent */
+    unsigned paces;       /* waited for the edge, or the client, since it last got on */
     bool missing;
 };
-
-static void finish(struct job *j, struct node *payload)
-{
-    in_result(j->in, payload);
-    in_done(j->in);
-}
 
 static bool is_sending(const struct job *j)
 {
     return j->kind == VIEW || j->kind == FETCH;
+}
+
+static void set_sending(struct job *j, bool on)
+{
+    if (j->in->session && is_sending(j))
+        j->in->session->retrieving = on;
+}
+
+static void finish(struct job *j, struct node *payload)
+{
+    set_sending(j, false);
+    in_result(j->in, payload);
+    in_done(j->in);
 }
 
 /* Its session has ended, or has lost the connection that it is to be sent to. */
@@ -147,18 +157,33 @@ static void on_pace(struct timer *t)
     next(CONTAINER(t, struct job, timer));
 }
 
-/* False: what was sent is still on its way; it goes on later. */
+static void give_up(struct job *j, const char *text)
+{
+    set_sending(j, false);
+    in_error(j->in, COND_RESOURCE_CONSTRAINT, text);
+    in_done(j->in);
+}
+
+/* False: what was sent is still on its way, or not acknowledged by a client that does so; it goes on later.
+ */
 static bool has_room(struct job *j)
 {
     struct sessman *sm = j->in->sm;
+    const struct session *s = j->in->session;
     if (j->bytes < PAGE_BYTES)
         return true;
-    if (rlink_acked(sm->rlink, j->in->session->edge->node) < j->seq) {
-        loop_timer(sm->loop, &j->timer, PACE_MS, on_pace);
-        return false;
+    if (rlink_acked(sm->rlink, s->edge->node) >= j->seq && smqueue_has_room(sm, s)) {
+        j->bytes = 0;
+        j->paces = 0;
+        return true;
     }
-    j->bytes = 0;
-    return true;
+    if (++j->paces > PACES_MOST) {
+        give_up(j, "the client takes nothing");
+    } else {
+        loop_timer(sm->loop, &j->timer, PACE_MS, on_pace);
+        in_release(j->in); /* its acknowledgements come behind it */
+    }
+    return false;
 }
 
 static void on_page(void *ctx, const struct journal_row *rows, size_t n, uint64_t from)
@@ -184,8 +209,7 @@ static void next(struct job *j)
 {
     struct incoming *in = j->in;
     if (is_pointless(j)) {
-        in_error(in, COND_RESOURCE_CONSTRAINT, "the connection was lost"); /* for when it is resumed */
-        in_done(in);
+        give_up(j, "the connection was lost"); /* for when it is resumed */
         return;
     }
     if (is_sending(j) && !has_room(j))
@@ -206,6 +230,7 @@ static struct job *job_new(struct incoming *in, enum kind kind)
     j->from = 1;
     j->end = journal_end(in->sm);
     waiting_park(in->sm, in->session);
+    set_sending(j, true);
     in_hold(in);
     return j;
 }
@@ -224,6 +249,7 @@ static void on_looked(void *ctx, const struct journal_row *rows, size_t n, uint6
         return;
     j->at = 0;
     if (j->missing) {
+        set_sending(j, false);
         in_error(j->in, COND_ITEM_NOT_FOUND, NULL);
         in_done(j->in);
         return;
@@ -292,6 +318,10 @@ static enum handled on_offline(struct incoming *in)
     const struct node *child = node_child(in->st.payload);
     if (!in->session)
         return HANDLED;
+    if (in->session->retrieving && get) {
+        in_error(in, COND_RESOURCE_CONSTRAINT, "others are still being sent");
+        return HANDLED;
+    }
     if (!node_is(child, get ? "fetch" : "purge", NS_FLEXIBLE))
         return some(in, get ? VIEW : REMOVE);
     if (node_sibling(child))

@@ -279,3 +279,29 @@ def test_client_that_leaves_while_it_is_served(waiting):
     got += messages(client) if len(got) == 300 else [client.expect("message", where=lambda el: el.get("id")) for _ in
                                                      range(300 - len(got))]
     assert [body.split()[0] for body in bodies(got)] == ["m%d" % n for n in range(300)]
+
+
+def test_client_with_stream_management_gets_more_than_its_queue_holds(waiting):
+    """XEP-0198 4: what it has not acknowledged is bounded; the rest waits until it has."""
+    his, juliet = waiting(0)
+    body = "x" * 20000
+    for n in range(300):
+        his.message(juliet.jid, "m%d %s" % (n, body))
+        if n % 50 == 49:
+            his.settle()
+    his.settle()
+    client = juliet.login("chamber")
+    client.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+    client.expect("enabled")
+    client.send("<iq type='get' id='all'><offline xmlns='%s'><fetch/></offline></iq>" % NS)
+    taken, got = 0, []
+    while True:
+        el = client.expect(where=lambda el: local(el) in ("r", "iq", "message"))
+        if local(el) == "r":
+            client.send("<a xmlns='urn:xmpp:sm:3' h='%d'/>" % taken)
+            continue
+        taken += 1
+        if el.get("id") == "all":
+            break
+        got.append(el)
+    assert el.get("type") == "result" and [b.split()[0] for b in bodies(got)] == ["m%d" % n for n in range(300)]
