@@ -6,7 +6,8 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 import sasl2
-from client import NS_BIND, local, q
+from client import NS_BIND, befriend, local, q
+from managed import NS_SM, managed
 from sasl2 import NS_BIND2, NS_SASL2, condition, ready
 
 SERVER = dict(conf={"sessman.conf": "[limits]\nsessions_per_account = 3\n"})
@@ -125,3 +126,197 @@ def test_client_may_begin_inactive(person):
         desk.send("<presence><show>%s</show></presence>" % show)
     desk.settle(), phone.settle()
     assert [el.findtext("{jabber:client}show") for el in phone.inbox if el.get("from") == desk.jid] == ["dnd"]
+
+
+# -- what is switched on with it ------------------------------------------------------------------------------------
+
+def inline_features(client):
+    return {el.get("var") for el in client.features.iter(q(NS_BIND2, "feature"))}
+
+
+def test_what_may_be_asked_for_is_said(person):
+    """XEP-0386 3.1."""
+    assert inline_features(ready(person("romeo"))) == {"urn:xmpp:carbons:2", "urn:xmpp:csi:0", "urn:xmpp:sm:3"}
+
+
+def test_carbons_from_the_first_moment(people):
+    """XEP-0386 3.2, XEP-0280: no answer, and copies of what another resource sends."""
+    romeo, juliet = people("romeo", "juliet")
+    phone, other = romeo.login("phone").online(), juliet.login("balcony").online()
+    client = sasl2.login(romeo, inside="<enable xmlns='urn:xmpp:carbons:2'/>")
+    without = sasl2.login(romeo)
+    assert len(client.success.find(q(NS_BIND2, "bound"))) == 0
+    phone.message(other.jid, "hello")
+    other.expect("message", body="hello")
+    client.expect("message", has=q("urn:xmpp:carbons:2", "sent"))
+    without.expect_nothing("message")
+
+
+def test_a_client_may_begin_inactive(people):
+    """XEP-0386 3.2, XEP-0352: presence waits until it is active."""
+    romeo, juliet = people("romeo", "juliet")
+    first, other = romeo.login("first").online(), juliet.login("balcony").online()
+    befriend(first, other)
+    client = sasl2.login(romeo, inside="<inactive xmlns='urn:xmpp:csi:0'/>")
+    client.online()
+    for status in ("outdated", "of today"):
+        other.send("<presence><status>%s</status></presence>" % status)
+    other.sync()
+    client.send("<active xmlns='urn:xmpp:csi:0'/>")
+    client.settle()
+    assert [el.findtext("{jabber:client}status") for el in client.inbox] == ["of today"], "the newest alone was kept"
+
+
+def test_stream_management_from_the_first_moment(person):
+    """XEP-0198 9.1: <enabled/> in <bound/>; both sides count from there, and the session may be resumed."""
+    romeo = person("romeo")
+    client = managed(ready(romeo))
+    inside = "<enable xmlns='%s' resume='true'/>" % NS_SM
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, inside=sasl2.bind("sm", inside))
+    enabled = outcome.find("%s/%s" % (q(NS_BIND2, "bound"), q(NS_SM, "enabled")))
+    client.previd, client.sent, client.received, client.counting = enabled.get("id"), 0, 0, True
+    client.features = client.expect("features")
+    client.message(client.jid, "to myself")
+    client.expect("message", body="to myself")
+    client.handled()
+    client.ack()
+    client.cut()
+    again = managed(ready(romeo))
+    assert local(again.authenticate(romeo.user, romeo.password)) == "success"
+    again.begin()
+    assert local(again.resume_from(client)) == "resumed"
+    again.handled()
+
+
+@pytest.mark.parametrize("inside", ["resume='maybe'", "max='-1'", "resume='true' max='x'"])
+def test_enable_that_is_malformed(person, inside):
+    """XEP-0198 9.1.1: the resource is bound, stream management is not enabled."""
+    client = sasl2.login(person("romeo"), "<enable xmlns='%s' %s/>" % (NS_SM, inside))
+    failed = client.success.find("%s/%s" % (q(NS_BIND2, "bound"), q(NS_SM, "failed")))
+    assert failed is not None and client.ping().get("type") == "result"
+
+
+def test_all_at_once(person):
+    """In one request, in whichever order; unknown elements are passed over."""
+    client = sasl2.login(person("romeo"), "<x xmlns='urn:x'/><active xmlns='urn:xmpp:csi:0'/><enable xmlns='%s'/>"
+                         "<enable xmlns='urn:xmpp:carbons:2'/><enable xmlns='urn:unknown'/>" % NS_SM)
+    bound = client.success.find(q(NS_BIND2, "bound"))
+    assert [el.tag for el in bound] == [q(NS_SM, "enabled")]
+    assert client.ping().get("type") == "result"
+
+
+# -- the session that was -------------------------------------------------------------------------------------------
+
+def managed_login(romeo, tag="sm"):
+    client = managed(ready(romeo))
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, inside=sasl2.bind(tag, "<enable xmlns='%s' resume='true'/>" % NS_SM))
+    client.previd = outcome.find(".//" + q(NS_SM, "enabled")).get("id")
+    client.sent = client.received = 0
+    client.counting = True
+    client.features = client.expect("features")
+    return client
+
+
+def resume(previd, h=0):
+    return "<resume xmlns='%s' previd='%s' h='%s'/>" % (NS_SM, previd, h)
+
+
+def test_resumption_is_offered_inside(person):
+    """XEP-0198 9.2."""
+    client = ready(person("romeo"))
+    inline = client.features.find("%s/%s" % (q(NS_SASL2, "authentication"), q(NS_SASL2, "inline")))
+    assert inline.find(q(NS_SM, "sm")) is not None
+
+
+def test_resuming_with_the_login(people):
+    """XEP-0198 9.2: no features, no resource of one's own; what was missed comes at once."""
+    romeo, juliet = people("romeo", "juliet")
+    old, other = managed_login(romeo), juliet.login("balcony").online()
+    old.online()
+    old.ack()
+    old.handled()
+    h, before = old.received, old.sent
+    old.cut()
+    other.message(old.jid, "while you were away")
+    other.sync()
+    client = managed(ready(romeo))
+    inside = resume(old.previd, h) + sasl2.bind("other", "<enable xmlns='%s'/>" % NS_SM)
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, inside=inside)
+    resumed = outcome.find(q(NS_SM, "resumed"))
+    assert resumed.get("previd") == old.previd and int(resumed.get("h")) == before
+    assert outcome.find(q(NS_BIND2, "bound")) is None and client.jid == old.jid
+    client.expect("message", body="while you were away")
+    assert client.ping().get("type") == "result"
+    assert not [el for el in client.inbox if local(el) == "features"]
+
+
+def test_resuming_with_a_token(person):
+    """The quickest way back: one request, no password (XEP-0484)."""
+    romeo, agent = person("romeo"), sasl2.new_agent()
+    token = sasl2.get_token(romeo, agent)
+    old = managed_login(romeo)
+    old.cut()
+    client, outcome = sasl2.use_token(romeo, token, agent, inside=resume(old.previd) + sasl2.bind("x"))
+    assert outcome.find(q(NS_SM, "resumed")) is not None and client.ping().get("type") == "result"
+
+
+def test_what_cannot_be_resumed_is_bound_anew(people):
+    """XEP-0198 9.2.1: <failed/> beside <bound/>; another's session is as unknown as none, and goes on."""
+    romeo, juliet = people("romeo", "juliet")
+    hers = managed_login(juliet)
+    for previd in ("unknown", hers.previd, "x" * 3000):
+        client = ready(romeo)
+        inside = resume(previd) + sasl2.bind("anew", "<enable xmlns='%s' resume='true'/>" % NS_SM)
+        outcome = sasl2.authenticate(client, romeo.user, romeo.password, inside=inside)
+        failed = outcome.find(q(NS_SM, "failed"))
+        assert failed is not None and failed[0].tag.endswith("}item-not-found")
+        assert outcome.find(".//" + q(NS_SM, "enabled")) is not None and client.jid.startswith(romeo.jid + "/anew/")
+        client.expect("features")
+        assert client.ping().get("type") == "result"
+        client.cut()
+    assert hers.ping().get("type") == "result"
+
+
+def test_what_cannot_be_resumed_without_asking_for_a_resource(person):
+    romeo = person("romeo")
+    client = ready(romeo)
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, inside=resume("unknown"))
+    assert outcome.find(q(NS_SM, "failed")) is not None and client.jid is None
+    client.features = client.expect("features")
+    assert client.features.find(q(NS_BIND, "bind")) is not None
+    assert client.bind("after all").get("type") == "result"
+    assert client.ping().get("type") == "result"
+
+
+def test_nothing_is_resumed_by_a_login_that_fails(person):
+    """XEP-0388 2.6.2."""
+    romeo = person("romeo")
+    old = managed_login(romeo)
+    client = ready(romeo)
+    outcome = sasl2.authenticate(client, romeo.user, "wrong", inside=resume(old.previd))
+    assert condition(outcome) == "not-authorized" and len(outcome) == 1
+    assert old.ping().get("type") == "result", "it has its connection still"
+
+
+def test_acknowledging_more_than_was_sent(person):
+    """XEP-0198 6: it is not resumed, and is there for who knows better."""
+    romeo = person("romeo")
+    old = managed_login(romeo)
+    old.cut()
+    outcome = sasl2.authenticate(ready(romeo), romeo.user, romeo.password, inside=resume(old.previd, 1000))
+    assert local(outcome) == "success" and outcome.find(q(NS_SM, "failed")) is not None
+    outcome = sasl2.authenticate(ready(romeo), romeo.user, romeo.password, inside=resume(old.previd))
+    assert outcome.find(q(NS_SM, "resumed")) is not None
+
+
+def test_binding_anew_ends_the_session_of_the_same_client_that_waits(person):
+    """XEP-0386 3.2; it is not to be resumed then."""
+    romeo, agent = person("romeo"), sasl2.new_agent()
+    client = managed(ready(romeo))
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, agent=agent,
+                                 inside=sasl2.bind("a", "<enable xmlns='%s' resume='true'/>" % NS_SM))
+    previd = outcome.find(".//" + q(NS_SM, "enabled")).get("id")
+    client.cut()
+    sasl2.login(romeo, agent=agent)
+    outcome = sasl2.authenticate(ready(romeo), romeo.user, romeo.password, inside=resume(previd))
+    assert outcome.find(q(NS_SM, "failed")) is not None
