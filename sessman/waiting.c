@@ -64,7 +64,8 @@ static void on_rows(void *ctx, const struct store_result *res)
     mem_free(r);
 }
 
-static struct reading *reading_new(struct sessman *sm, struct account *a, size_t max, waiting_fn fn, void *ctx)
+static struct reading *reading_new(struct sessman *sm, struct account *a, size_t max, waiting_fn fn,
+                                   void *ctx)
 {
     const struct cursor *c = a->cursor;
     uint32_t n = c ? c->n : 0;

@@ -22,7 +22,7 @@ enum {
     PAGE_ROWS = 50,     /* read at a time */
     PAGE_BYTES = 65536, /* sent, after which the edge must have caught up */
     PACE_MS = 10,
-    PACES_MOST = 3000, /* without a client that acknowledges anything */
+    PACES_MOST = 1000, /* without a client that acknowledges anything */
 };
 
 enum kind { LIST, VIEW, REMOVE, FETCH, PURGE };

@@ -41,8 +41,9 @@ static enum rc set(void *conf, const char *name, const char *option, const char 
 
 static const char *const names[] = { "secret", NULL };
 static const struct conf_named named[] = { { "component", names, begin, set }, { NULL, NULL, NULL, NULL } };
-static const struct conf_table table = { options, sizeof options / sizeof *options, named,
-                                         sizeof(struct values), NULL, NULL };
+static const struct conf_table table = { options, sizeof options / sizeof *options,
+                                         named,   sizeof(struct values),
+                                         NULL,    NULL };
 
 static void on_differ(void *ctx, const struct option *o)
 {
