@@ -312,22 +312,24 @@ static enum handled some(struct incoming *in, enum kind kind)
 
 /* --- requests --- */
 
+/* XEP-0013 2.6 has <fetch/> in a get; clients are about that send it in a set. */
 static enum handled on_offline(struct incoming *in)
 {
     bool get = in->st.type == IQ_GET;
     const struct node *child = node_child(in->st.payload);
+    bool fetch = node_is(child, "fetch", NS_FLEXIBLE);
     if (!in->session)
         return HANDLED;
-    if (in->session->retrieving && get) {
+    if (in->session->retrieving && (get || fetch)) {
         in_error(in, COND_RESOURCE_CONSTRAINT, "others are still being sent");
         return HANDLED;
     }
-    if (!node_is(child, get ? "fetch" : "purge", NS_FLEXIBLE))
+    if (!fetch && (get || !node_is(child, "purge", NS_FLEXIBLE)))
         return some(in, get ? VIEW : REMOVE);
     if (node_sibling(child))
         in_error(in, COND_BAD_REQUEST, NULL);
     else
-        next(job_new(in, get ? FETCH : PURGE));
+        next(job_new(in, fetch ? FETCH : PURGE));
     return HANDLED;
 }
 

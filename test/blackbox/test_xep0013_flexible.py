@@ -248,7 +248,7 @@ def test_nobody_reads_or_removes_those_of_somebody_else(waiting):
     ("get", "", "bad-request"),
     ("set", "", "bad-request"),
     ("get", "<purge/>", "bad-request"),
-    ("set", "<fetch/>", "bad-request"),
+    ("set", "<fetch/><purge/>", "bad-request"),
     ("get", "<fetch/><fetch/>", "bad-request"),
     ("set", "<purge/><item action='remove' node='x'/>", "bad-request"),
     ("get", items("remove", "0" * 16), "bad-request"),
@@ -256,7 +256,7 @@ def test_nobody_reads_or_removes_those_of_somebody_else(waiting):
     ("set", items("", "0" * 16), "bad-request"),
     ("set", "<item xmlns='urn:x' action='remove' node='0'/>", "bad-request"),
     ("get", items("view", *["%016x" % n for n in range(3000)]), "policy-violation"),
-], ids=["empty get", "empty set", "purge by get", "fetch by set", "twice", "mixed", "remove by get", "view by set",
+], ids=["empty get", "empty set", "purge by get", "both", "twice", "mixed", "remove by get", "view by set",
         "no action", "foreign", "thousands"])
 def test_requests_that_make_no_sense(waiting, kind, payload, condition):
     _, juliet = waiting(1)
