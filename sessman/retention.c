@@ -122,41 +122,68 @@ static void expire(struct retention *r, struct domain *d, int64_t last, uint64_t
         store_run(r->sm->store, steps[i], values, 4, i == 5 ? on_part_done : NULL, r);
 }
 
-/* Up to which row the next part goes, and the bytes of the domain's in it. */
-static void on_part(void *ctx, const struct store_result *res)
+/* The domain's rows up to here go, or have been counted. */
+static void take_part(struct retention *r, struct domain *d, int64_t last, uint64_t bytes, uint64_t rows)
 {
-    struct retention *r = ctx;
-    struct domain *d = sessman_domain(r->sm, slice_cstr(r->domain));
-    if (!d) {
-        next_domain(r); /* it was removed meanwhile */
-        return;
-    }
-    const struct store_value *v = store_row(res, 0);
-    if (!res->rows || v[0].type != STORE_INT || (r->job == JOB_SIZE && !over(d, 0))) {
-        if (r->job == JOB_AGE)
-            r->from = r->below - 1;
-        job_done(r, d);
-        return;
-    }
-    int64_t last = v[0].i;
-    uint64_t bytes = (uint64_t)v[1].i;
     if (r->job == JOB_COUNT) {
         d->archive_used += bytes;
         later(r, PACE_MS);
     } else {
-        metric_add(r->sm->metrics, M_EXPIRED, (uint64_t)v[2].i);
+        metric_add(r->sm->metrics, M_EXPIRED, rows);
         expire(r, d, last, bytes);
     }
     r->from = last;
 }
 
-static void on_cutoff(void *ctx, const struct store_result *res)
+/* NULL: it was removed meanwhile. */
+static struct domain *still_there(struct retention *r)
 {
-    struct retention *r = ctx;
     struct domain *d = sessman_domain(r->sm, slice_cstr(r->domain));
     if (!d)
         next_domain(r);
-    else if (res->rows && store_row(res, 0)[0].i > d->expired)
+    return d;
+}
+
+static void on_part(void *ctx, const struct store_result *res)
+{
+    struct retention *r = ctx;
+    struct domain *d = still_there(r);
+    const struct store_value *v = store_row(res, 0); /* the last row, bytes of all, how many */
+    if (!d)
+        return;
+    if (res->rows && v[0].type == STORE_INT) {
+        take_part(r, d, v[0].i, (uint64_t)v[1].i, (uint64_t)v[2].i);
+        return;
+    }
+    if (r->job == JOB_AGE)
+        r->from = r->below - 1;
+    job_done(r, d);
+}
+
+/* For the size: no more than what is too much. */
+static void on_sizes(void *ctx, const struct store_result *res)
+{
+    struct retention *r = ctx;
+    struct domain *d = still_there(r);
+    if (!d)
+        return;
+    uint64_t bytes = 0;
+    size_t n = 0;
+    while (n < res->rows && d->archive_used > d->archive_bytes + bytes)
+        bytes += (uint64_t)store_row(res, n++)[1].i;
+    if (n && over(d, 0))
+        take_part(r, d, store_row(res, n - 1)[0].i, bytes, n);
+    else
+        job_done(r, d);
+}
+
+static void on_cutoff(void *ctx, const struct store_result *res)
+{
+    struct retention *r = ctx;
+    struct domain *d = still_there(r);
+    if (!d)
+        return;
+    if (res->rows && store_row(res, 0)[0].i > d->expired)
         begin(r, JOB_AGE, d->expired, store_row(res, 0)[0].i);
     else
         job_done(r, d);
@@ -202,11 +229,11 @@ static void on_timer(struct timer *t)
     else if (r->job == JOB_GONE)
         store_run(store, STMT_GONE_ALL, NULL, 0, on_gone, r);
     else
-        store_run(store, STMT_EXPIRE_NEXT,
-                  STORE_VALUES(STORE_I(r->from), STORE_I(r->below),
-                               STORE_I(r->job == JOB_COUNT ? COUNT_ROWS : PART_ROWS),
-                               STORE_T(slice_cstr(r->domain))),
-                  on_part, r);
+        store_run(store, r->job == JOB_SIZE ? STMT_EXPIRE_SIZES : STMT_EXPIRE_NEXT,
+                  STORE_VALUES(STORE_I(r->from), STORE_I(r->below), STORE_T(slice_cstr(r->domain)),
+                               STORE_I(r->job == JOB_SIZE),
+                               STORE_I(r->job == JOB_COUNT ? COUNT_ROWS : PART_ROWS)),
+                  r->job == JOB_SIZE ? on_sizes : on_part, r);
 }
 
 /* --- from outside --- */

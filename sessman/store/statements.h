@@ -112,10 +112,9 @@
                     " AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)")                          \
     X(RECLAIM_ROWS, "DELETE FROM journal WHERE flags = 0 AND pos IN (SELECT pos FROM entry WHERE account = ?1 AND pos <= ?2)") \
     X(RECLAIM_ENTRIES, "DELETE FROM entry WHERE account = ?1 AND pos <= ?2")                                         \
-    /* retention: ?1 behind ?2 before ?3 rows ?4 domain; then ?1 behind ?2 up to ?3 domain ?4 1: what is undelivered stays */ \
-    X(EXPIRE_NEXT, "SELECT max(pos), coalesce(sum(bytes), 0), count(*) FROM (SELECT j.pos AS pos, CASE WHEN (j.flags & 6) <> 0" \
-                   " AND ((SELECT domain FROM account WHERE id = j.owner) = ?4 OR (SELECT domain FROM account WHERE id = j.sender) = ?4)" \
-                   " THEN length(j.stanza) ELSE 0 END AS bytes FROM journal j WHERE j.pos > ?1 AND j.pos < ?2 ORDER BY j.pos LIMIT ?3) AS part") \
+    /* retention: ?1 behind ?2 before (then: up to) ?3 domain ?4 1: what is undelivered stays ?5 rows */              \
+    X(EXPIRE_NEXT, "SELECT max(pos), coalesce(sum(bytes), 0), count(*) FROM (" EXPIRE_BYTES ") AS part")              \
+    X(EXPIRE_SIZES, EXPIRE_BYTES)                                                                                    \
     X(EXPIRE_OWNED, "DELETE FROM entry WHERE (account, pos) IN (SELECT j.owner, j.pos FROM journal j"                \
                     " WHERE j.pos > ?1 AND j.pos <= ?2 AND " EXPIRE_OWNER_GOES ")")                                  \
     X(EXPIRE_SENT, "DELETE FROM entry WHERE (account, pos) IN (SELECT j.sender, j.pos FROM journal j"                \
@@ -152,6 +151,10 @@
 #define EXPIRE_OWNER_GOES                                                                                            \
     "(SELECT a.domain = ?3 AND (?4 = 0 OR (j.flags & 1) = 0 OR j.pos <= a.delivered) FROM account a WHERE a.id = j.owner)"
 #define EXPIRE_SENDER_GOES "(SELECT a.domain = ?3 FROM account a WHERE a.id = j.sender)"
+#define EXPIRE_BYTES                                                                                                 \
+    "SELECT j.pos AS pos, CASE WHEN (j.flags & 6) = 0 THEN 0 WHEN " EXPIRE_OWNER_GOES " THEN length(j.stanza)"       \
+    " WHEN (SELECT a.domain = ?3 FROM account a WHERE a.id = j.owner) THEN 0 WHEN " EXPIRE_SENDER_GOES               \
+    " THEN length(j.stanza) ELSE 0 END AS bytes FROM journal j WHERE j.pos > ?1 AND j.pos < ?2 ORDER BY j.pos LIMIT ?5"
 /* Rows of one archive; 2 and 4: JOURNAL_KEEP_OWNER, JOURNAL_KEEP_SENDER (sessman/journal.h). */
 #define ARCHIVE_OF "((j.owner = ?1 AND (j.flags & 2) <> 0) OR (j.sender = ?1 AND (j.flags & 4) <> 0))"
 #define ARCHIVE_COLUMNS "j.pos, j.at_ms, j.stanza"
