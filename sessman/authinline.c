@@ -8,6 +8,7 @@
 #include "common/xmpp/ns.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/bindstate.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
 #include "sessman/resume.h"
@@ -19,9 +20,10 @@ enum {
     TAG_MAX = 256,    /* bytes of what a client may put before that */
 };
 
-/* A token is being written. What asked for it may be gone when that is done. */
+/* A token is being written, or an account looked at. What asked for it may be gone when that is done. */
 struct waiting {
-    struct authinline *of;
+    struct authinline *of; /* NULL: gone */
+    struct sessman *sm;
 };
 struct authinline {
     struct login *l;
@@ -33,8 +35,9 @@ struct authinline {
     struct slice token; /* given; empty: none */
     int64_t expires_ms;
     struct waiting *waiting;
-    bool tried;          /* to resume */
-    struct slice failed; /* what came of it: <failed/>; empty: it was not asked for */
+    struct slice metadata; /* of the archive, before binding */
+    bool tried;            /* to resume */
+    struct slice failed;   /* what came of it: <failed/>; empty: it was not asked for */
 };
 
 static void go_on(struct authinline *i);
@@ -159,9 +162,49 @@ void authinline_bound(struct authinline *i)
     struct session *s = i->l->s;
     struct buf bound = BUF_INIT(0);
     s->agent = agent_hash(i);
+    buf_slice(&bound, i->metadata);
     bind_inline(i->l->sm, s, i->a, i->asked.request.bind, &bound);
     answer(i, session_jid(s), buf_get(&bound));
     buf_fini(&bound);
+}
+
+static struct waiting *wait(struct authinline *i)
+{
+    i->waiting = mem_new(sizeof *i->waiting);
+    *i->waiting = (struct waiting){ i, i->l->sm };
+    return i->waiting;
+}
+
+/* Who waited, or NULL if he is gone. */
+static struct authinline *waited(void *ctx)
+{
+    struct waiting *w = ctx;
+    struct authinline *i = w->of;
+    mem_free(w);
+    if (i)
+        i->waiting = NULL;
+    return i;
+}
+
+static void on_state(void *ctx, struct slice metadata)
+{
+    struct authinline *i = waited(ctx);
+    if (!i)
+        return;
+    i->metadata = arena_copy(i->a, metadata);
+    login_bind(i->l, resource_of(i));
+}
+
+static void on_account(void *ctx, struct account *a)
+{
+    struct sessman *sm = ((struct waiting *)ctx)->sm;
+    struct authinline *i = waited(ctx);
+    if (i && a)
+        bindstate_start(sm, a, on_state, wait(i));
+    else if (i)
+        login_fail(i->l, SASL_NOT_AUTHORIZED, NULL); /* gone since */
+    if (a)
+        account_release(sm, a);
 }
 
 void authinline_refused(struct authinline *i, enum stanza_cond cond, const char *text)
@@ -169,8 +212,6 @@ void authinline_refused(struct authinline *i, enum stanza_cond cond, const char 
     bool gone = cond == COND_NOT_ALLOWED; /* the account, since */
     login_fail(i->l, gone ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE, text);
 }
-
-/* --- a token --- */
 
 /* --- an earlier session (XEP-0198 9.2) --- */
 
@@ -209,19 +250,18 @@ static void go_on(struct authinline *i)
     if (i->asked.request.resume && !i->tried)
         resume(i);
     else if (i->asked.request.bind)
-        login_bind(i->l, resource_of(i));
+        account_load(i->l->sm, &i->user, on_account, wait(i));
     else
         answer(i, SLICE_NONE, SLICE_NONE);
 }
 
+/* --- a token --- */
+
 static void on_given(void *ctx, enum rc rc)
 {
-    struct waiting *w = ctx;
-    struct authinline *i = w->of;
-    mem_free(w);
+    struct authinline *i = waited(ctx);
     if (!i)
         return;
-    i->waiting = NULL;
     if (rc != RC_OK)
         i->token = SLICE_NONE;
     go_on(i);
@@ -249,8 +289,6 @@ void authinline_go(struct authinline *i, const struct jid *user, bool has_data, 
         go_on(i);
         return;
     }
-    i->waiting = mem_new(sizeof *i->waiting);
-    i->waiting->of = i;
     tokens_give(i->l->sm, i->a, &i->user, i->asked.request.agent, binding, &i->token, &i->expires_ms,
-                on_given, i->waiting);
+                on_given, wait(i));
 }

@@ -6,11 +6,12 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 import sasl2
-from client import NS_BIND, befriend, local, q
+from client import NS_BIND, befriend, body_of, local, q
+from mam import NS_HINTS, NS_MAM, ask_all
 from managed import NS_SM, managed
 from sasl2 import NS_BIND2, NS_SASL2, condition, ready
 
-SERVER = dict(conf={"sessman.conf": "[limits]\nsessions_per_account = 3\n"})
+SERVER = dict(conf={"sessman.conf": "[limits]\nsessions_per_account = 3\n[offline]\nper_sender = 1000\n"})
 
 
 def test_it_is_offered_inside(person):
@@ -145,7 +146,7 @@ def test_carbons_from_the_first_moment(people):
     phone, other = romeo.login("phone").online(), juliet.login("balcony").online()
     client = sasl2.login(romeo, inside="<enable xmlns='urn:xmpp:carbons:2'/>")
     without = sasl2.login(romeo)
-    assert len(client.success.find(q(NS_BIND2, "bound"))) == 0
+    assert not [el for el in client.success.find(q(NS_BIND2, "bound")) if "carbons" in el.tag]
     phone.message(other.jid, "hello")
     other.expect("message", body="hello")
     client.expect("message", has=q("urn:xmpp:carbons:2", "sent"))
@@ -201,7 +202,7 @@ def test_all_at_once(person):
     client = sasl2.login(person("romeo"), "<x xmlns='urn:x'/><active xmlns='urn:xmpp:csi:0'/><enable xmlns='%s'/>"
                          "<enable xmlns='urn:xmpp:carbons:2'/><enable xmlns='urn:unknown'/>" % NS_SM)
     bound = client.success.find(q(NS_BIND2, "bound"))
-    assert [el.tag for el in bound] == [q(NS_SM, "enabled")]
+    assert [el.tag for el in bound] == [q(NS_MAM, "metadata"), q(NS_SM, "enabled")]
     assert client.ping().get("type") == "result"
 
 
@@ -320,3 +321,77 @@ def test_binding_anew_ends_the_session_of_the_same_client_that_waits(person):
     sasl2.login(romeo, agent=agent)
     outcome = sasl2.authenticate(ready(romeo), romeo.user, romeo.password, inside=resume(previd))
     assert outcome.find(q(NS_SM, "failed")) is not None
+
+
+# -- the archive ----------------------------------------------------------------------------------------------------
+
+def metadata(client):
+    """What the client is told of its archive: [(name, id, timestamp), ...], or None."""
+    el = client.success.find("%s/%s" % (q(NS_BIND2, "bound"), q(NS_MAM, "metadata")))
+    return None if el is None else [(local(end), end.get("id"), end.get("timestamp")) for end in el]
+
+
+def test_the_ends_of_the_archive_are_told(people):
+    """XEP-0386 3.2, XEP-0313 4: as a query would tell them now."""
+    romeo, juliet = people("romeo", "juliet")
+    assert metadata(sasl2.login(romeo)) == []
+    his = juliet.login("balcony").online()
+    mine = romeo.login("chamber").online()
+    for n in range(3):
+        his.message(romeo.jid, "message %d" % n)
+        mine.expect("message", body="message %d" % n)
+    rows = ask_all(mine)
+    assert metadata(sasl2.login(romeo)) == [("start", rows[0].id, rows[0].stamp), ("end", rows[2].id, rows[2].stamp)]
+
+
+def test_what_waited_is_left_to_the_archive(people):
+    """XEP-0386 3.2: it is not sent; what no archive keeps is."""
+    romeo, juliet = people("romeo", "juliet")
+    his = juliet.login("balcony").online()
+    his.message(romeo.jid, "in the archive")
+    his.send("<message to='%s' type='chat'><body>nowhere else</body><no-permanent-store xmlns='%s'/></message>" % (
+        romeo.jid, NS_HINTS))
+    his.sync()
+    client = sasl2.login(romeo)
+    his.message(romeo.jid, "after it was bound")
+    his.sync()
+    client.send("<presence/>")
+    client.message(romeo.jid, "flush", id="f1")
+    client.expect("message", id="f1")
+    bodies = [el.findtext("{jabber:client}body") for el in client.inbox if local(el) == "message"]
+    assert bodies == ["nowhere else", "after it was bound"]
+    assert [body_of(row.message) for row in ask_all(client)][0] == "in the archive"
+    client.end()
+    old = romeo.login("old").online()
+    assert not [el for el in old.flush() if local(el) == "message"], "nobody gets it again"
+
+
+def test_what_waited_is_delivered_to_who_binds_as_ever(people):
+    """RFC 6121 8.5.2.2.1, XEP-0160: Bind 2 alone says that the archive is looked at."""
+    romeo, juliet = people("romeo", "juliet")
+    his = juliet.login("balcony").online()
+    his.message(romeo.jid, "waiting")
+    his.sync()
+    client = ready(romeo)
+    assert local(sasl2.authenticate(client, romeo.user, romeo.password)) == "success"
+    client.expect("features")
+    client.bind("balcony")
+    client.send("<presence/>")
+    client.expect("message", body="waiting")
+
+
+def test_many_that_waited(people):
+    """More than are looked at in one turn; in order, none twice, none lost."""
+    romeo, juliet = people("romeo", "juliet")
+    his = juliet.login("balcony").online()
+    for n in range(700):
+        hint = "<no-permanent-store xmlns='%s'/>" % NS_HINTS if n % 100 == 0 else ""
+        his.send("<message to='%s' type='chat'><body>%d</body>%s</message>" % (romeo.jid, n, hint))
+    his.sync()
+    client = sasl2.login(romeo)
+    client.send("<presence/>")
+    client.message(romeo.jid, "flush", id="f1")
+    client.expect("message", id="f1")
+    got = [el.findtext("{jabber:client}body") for el in client.inbox if local(el) == "message"]
+    assert got == [str(n) for n in range(0, 700, 100)]
+    assert [body_of(row.message) for row in ask_all(client)][:693] == [str(n) for n in range(700) if n % 100]
