@@ -27,6 +27,7 @@ struct account {
     struct replay *replay;         /* journal: what is unsent, on its way to somebody; NULL: nothing */
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */
     uint64_t offline_n;            /* rows of the journal that are unsent */
+    int64_t last_ms;               /* its activity, wall clock, as far as it has not been written: mod/lastact.c; 0: it has */
     struct push *push;             /* services to be told: push.c; NULL: none */
     struct carbons_trail *carbons; /* what was copied lately: carbons.c; NULL: nothing */
     struct archive_prefs *archive; /* what differs from the default: archive.c; NULL: nothing */

@@ -43,6 +43,8 @@ static const struct option options[] = {
     OPTION_TIME("session", "hibernate_max", struct sessman_conf, hibernate_max_ms, "1h", "1s", "7d", RELOAD),
     OPTION_UINT("session", "queue_stanzas", struct sessman_conf, sm_queue_stanzas, "10000", "10", "10000000", RELOAD),
     OPTION_BYTES("session", "queue_bytes", struct sessman_conf, sm_queue_bytes, "4m", "64k", "1g", RELOAD),
+    OPTION_ENUM("last_activity", "counts", struct sessman_conf, last_counts, "presence", "presence|message|both", RELOAD),
+    OPTION_BOOL("last_activity", "write_always", struct sessman_conf, last_always, "no", RELOAD),
     OPTION_ENUM("push", "summary", struct sessman_conf, push_summary, "sender", "count|sender|body", RELOAD),
     OPTION_TIME("push", "interval", struct sessman_conf, push_ms, "30s", "1s", "1h", RELOAD),
     OPTION_UINT("push", "services", struct sessman_conf, push_services_max, "10", "0", "1000", RELOAD),

@@ -11,6 +11,7 @@
     X(mod_mam)                                                                                               \
     X(mod_roster)                                                                                            \
     X(mod_subscription)                                                                                      \
+    X(mod_lastact)                                                                                           \
     X(mod_presence)                                                                                          \
     X(mod_carbons)                                                                                           \
     X(mod_sm)                                                                                                \

@@ -314,16 +314,6 @@ static bool note(struct push *p, struct service *s, unsigned count)
     return true;
 }
 
-static struct slice cut(struct slice text)
-{
-    if (text.len <= PUSH_BODY_MAX)
-        return text;
-    size_t n = PUSH_BODY_MAX;
-    while (n && ((unsigned char)text.p[n] & 0xc0) == 0x80) /* not in the middle of a character */
-        n--;
-    return slice_to(text, n);
-}
-
 static void remember(struct push *p, const struct incoming *in)
 {
     enum push_summary summary = (enum push_summary)p->sm->conf->push_summary;
@@ -333,7 +323,7 @@ static void remember(struct push *p, const struct incoming *in)
     if (summary >= PUSH_SENDER)
         p->sender = mem_copy(in->st.from.full);
     if (summary >= PUSH_BODY && body && !node_find(in->st.node, "encrypted", NULL))
-        p->body = mem_copy(cut(node_text(in->a, body)));
+        p->body = mem_copy(slice_utf8_cut(node_text(in->a, body), PUSH_BODY_MAX));
 }
 
 void push_message(struct incoming *in, const struct session *match)

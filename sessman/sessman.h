@@ -24,6 +24,7 @@ struct journal;
 struct retention;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
+enum last_counts { LAST_PRESENCE, LAST_MESSAGE, LAST_BOTH }; /* [last_activity] counts */
 enum store_sync { STORE_SYNC_FULL, STORE_SYNC_NORMAL };
 enum offline_over { OFFLINE_OVER_ERROR, OFFLINE_OVER_DROP };
 enum auth_kind { AUTH_STORE, AUTH_SCRIPT };
@@ -63,6 +64,9 @@ struct sessman_conf {
     uint32_t hibernate_ms, hibernate_max_ms;
     uint32_t sm_queue_stanzas;
     size_t sm_queue_bytes;
+    /* [last_activity] */
+    int last_counts; /* enum last_counts */
+    bool last_always;
     /* [push] */
     int push_summary; /* enum push_summary */
     uint32_t push_ms, push_services_max, push_errors_max;

@@ -167,3 +167,12 @@ enum rc slice_to_cstr(struct slice s, char *out, size_t size)
     out[s.len] = '\0';
     return RC_OK;
 }
+
+struct slice slice_utf8_cut(struct slice s, size_t max)
+{
+    if (s.len <= max)
+        return s;
+    while (max && ((unsigned char)s.p[max] & 0xc0) == 0x80)
+        max--;
+    return slice_to(s, max);
+}

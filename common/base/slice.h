@@ -76,6 +76,8 @@ MUST_USE enum rc slice_i64(struct slice s, int64_t min, int64_t max, int64_t *ou
 
 /* True if s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing over U+10FFFF). */
 bool slice_utf8_ok(struct slice s);
+/* The first bytes of well-formed s, at most max, not ending in the middle of a character. */
+struct slice slice_utf8_cut(struct slice s, size_t max);
 
 /* Copies into a NUL-terminated array of size bytes. RC_LIMIT if it does not fit, RC_SYNTAX if s holds NUL. */
 MUST_USE enum rc slice_to_cstr(struct slice s, char *out, size_t size);

@@ -24,6 +24,9 @@
     X(ACCOUNT_COUNT, "SELECT count(*) FROM account WHERE domain = ?1")                                               \
     X(ACCOUNT_DELIVERED, "UPDATE account SET delivered = ?2 WHERE id = ?1 AND delivered < ?2")                       \
     X(ACCOUNT_OFFLINE_LIMIT, "UPDATE account SET offline_limit = ?2 WHERE id = ?1")                                  \
+    X(LAST_GET, "SELECT last_ms, last_status FROM account WHERE id = ?1")                                            \
+    X(LAST_SET, "UPDATE account SET last_ms = coalesce(?2, last_ms), last_status = ?3 WHERE id = ?1")                \
+    X(LAST_TOUCH, "UPDATE account SET last_ms = ?2 WHERE id = ?1")                                                   \
     X(DOMAIN_OFFLINE, "UPDATE domain SET offline = ?2 WHERE name = ?1")                                              \
     /* credentials: ?1 domain ?2 local */                                                                            \
     X(CREDENTIAL_GET, "SELECT c.hash, c.salt, c.iterations, c.stored, c.server FROM credential c JOIN account a"     \

@@ -51,6 +51,16 @@ static void parts_stay_inside(void **state)
     assert_int_equal(slice_find(SLICE_NONE, 'd'), -1);
 }
 
+static void cutting_leaves_characters_whole(void **state)
+{
+    (void)state;
+    struct slice s = SLICE("a\xC4\x8D\xF0\x9F\x98\x80"); /* of one, two and four bytes */
+    static const size_t want[] = { 0, 1, 1, 3, 3, 3, 3, 7, 7 };
+    for (size_t max = 0; max < sizeof want / sizeof *want; max++)
+        assert_int_equal(slice_utf8_cut(s, max).len, want[max]);
+    assert_int_equal(slice_utf8_cut(SLICE_NONE, 4).len, 0);
+}
+
 static void split_gives_empty_pieces_between_separators(void **state)
 {
     (void)state;
@@ -193,6 +203,7 @@ int main(void)
         cmocka_unit_test(case_is_folded_for_ascii_only),
         cmocka_unit_test(order_is_by_bytes_then_by_length),
         cmocka_unit_test(parts_stay_inside),
+        cmocka_unit_test(cutting_leaves_characters_whole),
         cmocka_unit_test(split_gives_empty_pieces_between_separators),
         cmocka_unit_test(trim_takes_xml_white_space),
         cmocka_unit_test(numbers_are_checked),
