@@ -14,13 +14,18 @@ OPTIONS = ("<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value
            "<field var='secret'><value>%s</value></field></x>")
 
 
+def node_of(client, node):
+    """Each account's own, so that what comes late for another test's is told apart."""
+    return "%s of %s" % (node, client.bare)
+
+
 def enable(client, node="n1", jid="push.example", inner="", **attrs):
-    named = " node='%s'" % node if node else ""
+    named = " node='%s'" % node_of(client, node) if node else ""
     return client.ask("set", "<enable xmlns='%s' jid='%s'%s>%s</enable>" % (NS_PUSH, jid, named, inner), **attrs)
 
 
 def disable(client, jid="push.example", node=None, **attrs):
-    named = " node='%s'" % node if node is not None else ""
+    named = " node='%s'" % node_of(client, node) if node is not None else ""
     return client.ask("set", "<disable xmlns='%s' jid='%s'%s/>" % (NS_PUSH, jid, named), **attrs)
 
 
@@ -34,7 +39,7 @@ class Notification:
     def __init__(self, iq):
         self.iq, self.id = iq, iq.get("id")
         publish = iq.find("%s/%s" % (q(NS_PUBSUB, "pubsub"), q(NS_PUBSUB, "publish")))
-        self.node = publish.get("node")
+        self.node = publish.get("node") and publish.get("node").partition(" of ")[0]
         (notification,) = publish.find(q(NS_PUBSUB, "item"))
         assert notification.tag == q(NS_PUSH, "notification")
         self.summary = fields(notification)
@@ -46,11 +51,15 @@ class Notification:
 class Service:
     """The push service on its component."""
 
-    def __init__(self, link, quiet):
-        self.link, self.quiet = link, quiet
+    def __init__(self, link, quiet, whose):
+        self.link, self.quiet, self.whose = link, quiet, whose
+
+    def concerns(self, iq):
+        node = iq.find(".//" + q(NS_PUBSUB, "publish"))
+        return node is not None and node.get("node", self.whose).endswith(self.whose)
 
     def notified(self):
-        iq = self.link.expect("iq", type="set")
+        iq = self.link.expect("iq", type="set", where=self.concerns)
         assert iq.get("from") == "im.example" and iq.get("to") == self.link.jid
         return Notification(iq)
 
@@ -62,12 +71,19 @@ class Service:
     def silent(self):
         """Nothing comes: a message that another account sends now for a service of its own would come behind it."""
         self.quiet()
-        bad = [el for el in self.link.inbox if el.tag.endswith("iq")]
+        bad = [el for el in self.link.inbox if self.concerns(el)]
         assert not bad, bad
 
 
 @pytest.fixture
-def service(component, people):
+def pair(people):
+    """Romeo, connected, and the account of Juliet's."""
+    romeo, juliet = people("romeo", "juliet")
+    return romeo.login("balcony"), juliet
+
+
+@pytest.fixture
+def service(component, people, pair):
     link = component("push.example")
     sender, away = people("witness", "sleeper")
     his = sender.login("w")
@@ -80,16 +96,10 @@ def service(component, people):
         """A notification for the witness, which follows a whole interval after the one before it."""
         beat["n"] += 1
         his.message(away.jid, str(beat["n"]))
-        iq = link.expect("iq", where=lambda el: el.find(".//" + q(NS_PUBSUB, "publish")).get("node") == "quiet")
+        iq = link.expect("iq", where=lambda el: (
+            el.find(".//" + q(NS_PUBSUB, "publish")).get("node") == node_of(client, "quiet")))
         link.send("<iq type='result' id='%s' from='%s' to='im.example'/>" % (iq.get("id"), link.jid))
-    return Service(link, quiet)
-
-
-@pytest.fixture
-def pair(people):
-    """Romeo, connected, and the account of Juliet's."""
-    romeo, juliet = people("romeo", "juliet")
-    return romeo.login("balcony"), juliet
+    return Service(link, quiet, pair[1].jid)
 
 
 def register(juliet, resource="phone", **how):
@@ -351,7 +361,7 @@ def test_services_survive_a_restart(server, pair, connections):
     link = Component(server, "push.example", name="push.example")
     connections.append(link)
     link.handshake(server.components["push.example"])
-    service = Service(link, None)
+    service = Service(link, None, juliet.jid)
     nurse = connections[0].__class__(server, name="nurse")
     connections.append(nurse)
     nurse.login("admin", server.admin_password, "x")
