@@ -1,7 +1,6 @@
 """Queries of a message archive, as a client writes them (XEP-0313, XEP-0059)."""
 
 import collections
-import itertools
 from xml.sax.saxutils import escape, quoteattr
 
 from client import NS_CLIENT, NS_DATA, NS_DELAY, body_of, error_of, local, next_id, q
@@ -80,11 +79,13 @@ def ask(client, set="", extra="", to=None, **fields):
 
 def ask_all(client, max=50, **fields):
     """All pages, forwards: every row."""
-    rows, after = [], None
-    for _ in itertools.count():
+    rows, seen, after = [], set(), None
+    while True:
         page = ask(client, rsm(max=max, after=after), **fields)
         assert page.error is None, page.error
+        assert not seen & set(page.ids), "a row comes twice"
         rows += page.rows
+        seen.update(page.ids)
         if page.complete:
             return rows
         assert page.rows, "a page without rows that is not the last"

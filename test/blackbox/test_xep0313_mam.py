@@ -1,5 +1,6 @@
 """An account's archive: what is in it, how it is asked for (XEP-0313, XEP-0059, XEP-0297), what the user wants in it (XEP-0441)."""
 
+import bisect
 import datetime
 import random
 import re
@@ -673,3 +674,21 @@ def test_the_id_of_ones_own_message_is_in_its_carbon_alone(people):
     copy = other.expect("message", has=q("urn:xmpp:carbons:2", "sent"))
     marks = [(el.get("by"), el.get("id")) for el in copy.iter(q(NS_SID, "stanza-id"))]
     assert marks == [(one.bare, ask(one).ids[0])]
+
+
+def test_times_find_the_same_rows_in_a_longer_archive(people):
+    """Behind the first landmarks (every 1,000 positions): both sides of each row's time."""
+    juliet, = people("juliet")
+    hers = juliet.login("chamber").online()
+    for n in range(0, 2400, 100):
+        for i in range(100):
+            hers.message(hers.bare, str(n + i))
+        hers.expect("message", body=str(n + 99))
+        hers.inbox.clear()
+    rows = ask_all(hers, 250)
+    stamps = [row.stamp for row in rows]
+    assert len(rows) == 2400 and stamps == sorted(stamps)
+    for stamp in sorted(set(stamps)):
+        first, end = bisect.bisect_left(stamps, stamp), bisect.bisect_right(stamps, stamp)
+        assert ask(hers, rsm(max=2), start=stamp).ids == [row.id for row in rows[first:first + 2]]
+        assert ask(hers, rsm(max=2, before=""), end=stamp).ids == [row.id for row in rows[max(end - 2, 0):end]]
