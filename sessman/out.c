@@ -347,15 +347,28 @@ void out_committed(struct sessman *sm)
     }
 }
 
+static void held_drop(struct sessman *sm, struct held_frame *h)
+{
+    if (h->pos)
+        journal_unsettled(sm, h->account, h->pos);
+    list_unlink(&h->link);
+    mem_free(h);
+}
+
 void out_forget(struct sessman *sm, const struct edge *e)
 {
     LIST_EACH(&sm->out->held, it) {
         struct held_frame *h = CONTAINER(it, struct held_frame, link);
-        if (h->edge != e)
-            continue;
-        if (h->pos)
-            journal_unsettled(sm, h->account, h->pos);
-        list_unlink(it);
-        mem_free(h);
+        if (h->edge == e)
+            held_drop(sm, h);
+    }
+}
+
+void out_session_gone(struct sessman *sm, const struct session *s)
+{
+    LIST_EACH(&sm->out->held, it) {
+        struct held_frame *h = CONTAINER(it, struct held_frame, link);
+        if (h->pos && h->session == s->id && h->edge == s->edge)
+            held_drop(sm, h);
     }
 }

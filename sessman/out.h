@@ -23,6 +23,7 @@ void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sess
 bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct slice stanza);
 uint64_t out_held_ticket(const struct sessman *sm);         /* the highest that something waits for here; 0: nothing does */
 void out_committed(struct sessman *sm);                     /* the store has committed more */
+void out_session_gone(struct sessman *sm, const struct session *s); /* it ends: its messages that wait here are unsettled */
 void out_forget(struct sessman *sm, const struct edge *e);  /* the edge is lost: nothing more for it */
 
 #endif

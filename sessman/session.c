@@ -511,6 +511,8 @@ void session_end(struct sessman *sm, struct session *s)
 {
     journal_session_gone(sm, s);
     if (s->edge)
+        out_session_gone(sm, s);
+    if (s->edge)
         idmap_remove(s->edge->sessions, s->id);
     if (s->account) {
         struct log_ctx log = session_log(sm, s, LOG_XMPP);
