@@ -36,6 +36,8 @@ static const struct subcommand subcommands[] = {
     { "users", "DOMAIN", "list the accounts of a domain", true, ctl_users },
     { "sessions", "[DOMAIN]", "list the sessions, of all domains or of one", true, ctl_sessions },
     { "kick", "FULLJID", "end a session", false, ctl_kick },
+    { "run", "DOMAIN COMMAND [VAR=VALUE ...]",
+      "any administrative command by its name: domains, set-archive, set-offline ...", false, ctl_run },
 };
 
 int tool_fail(int code, const char *fmt, ...)

@@ -39,6 +39,7 @@ int ctl_deluser(struct tool *t, int argc, char **argv);
 int ctl_users(struct tool *t, int argc, char **argv);
 int ctl_sessions(struct tool *t, int argc, char **argv);
 int ctl_kick(struct tool *t, int argc, char **argv);
+int ctl_run(struct tool *t, int argc, char **argv);
 
 /* Prints "bulkheadctl: TEXT" on standard error; returns code. */
 int tool_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);

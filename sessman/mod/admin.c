@@ -435,6 +435,7 @@ static void list_domains(struct adhoc *c)
     size_t at = 0;
     form_field(a, reported, "domain", "jid-single", "Domain", SLICE_NONE);
     form_field(a, reported, "registration", "boolean", "Registration open", SLICE_NONE);
+    form_field(a, reported, "kept", "boolean", "Messages are kept for who is away", SLICE_NONE);
     form_field(a, reported, "archive", "boolean", "Messages are archived", SLICE_NONE);
     form_field(a, reported, "days", "text-single", "Days that they are kept", SLICE_NONE);
     form_field(a, reported, "bytes", "text-single", "Bytes that are kept", SLICE_NONE);
@@ -442,6 +443,7 @@ static void list_domains(struct adhoc *c)
         struct node *row = node_add(a, form, "item", NULL);
         cell(c, row, "domain", arena_copy(a, slice_cstr(d->name)));
         cell(c, row, "registration", d->registration ? SLICE("1") : SLICE("0"));
+        cell(c, row, "kept", d->offline ? SLICE("1") : SLICE("0"));
         cell(c, row, "archive", d->archive ? SLICE("1") : SLICE("0"));
         cell(c, row, "days", arena_fmt(a, "%u", d->archive_days));
         cell(c, row, "bytes", arena_fmt(a, "%llu", (unsigned long long)d->archive_bytes));
@@ -557,6 +559,10 @@ static void set_archive(struct adhoc *c)
         return;
     if (!sessman_domain(adhoc_sessman(c), name)) {
         adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
+        return;
+    }
+    if (!form_has(adhoc_form(c), "archive")) {
+        adhoc_fail(c, COND_NOT_ACCEPTABLE, "the form lacks archive");
         return;
     }
     sessman_domain_archive(adhoc_sessman(c), name, is_true(adhoc_value(c, "archive")), (uint32_t)days,

@@ -56,8 +56,10 @@ static void ask(struct adhoc *c)
     struct arena *a = adhoc_arena(c);
     struct node *form = form_new(a, NULL, FORM_FORM, NS_ADMIN);
     struct node *domain = form_field(a, form, "domain", "jid-single", "Domain", SLICE_NONE);
+    struct node *kept =
+        form_field(a, form, "kept", "boolean", "Messages are kept for those who are away", SLICE("1"));
     node_add(a, domain, "required", NULL);
-    form_field(a, form, "kept", "boolean", "Messages are kept for those who are away", SLICE("1"));
+    node_add(a, kept, "required", NULL);
     adhoc_ask(c, form);
 }
 
@@ -72,6 +74,8 @@ static void set_offline(struct adhoc *c)
         adhoc_fail(c, COND_JID_MALFORMED, why.text);
     } else if (!sessman_domain(adhoc_sessman(c), name)) {
         adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
+    } else if (!form_has(adhoc_form(c), "kept")) {
+        adhoc_fail(c, COND_NOT_ACCEPTABLE, "the form lacks kept");
     } else {
         sessman_domain_offline(adhoc_sessman(c), name, slice_is(kept, "1") || slice_is(kept, "true"));
         LOG_INFO(&log, "admin", F_STR("did", "offline messages of a domain"), F_SLICE("whom", name),

@@ -236,3 +236,33 @@ def test_domain_may_keep_nothing(server, admin, person):
     his.message(juliet.jid, "kept again")
     his.settle()
     assert bodies(kept(juliet)) == ["kept again"]
+
+
+def test_domain_is_set_from_the_command_line(server, person):
+    """bulkheadctl run: the same commands without a client."""
+    def rows():
+        lines = [line.split("\t") for line in server.run("run", "im.example", "domains").stdout.splitlines()]
+        return {line[0]: dict(zip(lines[0], line)) for line in lines[1:]}
+    assert rows()["other.example"]["kept"] == "1"
+    try:
+        server.run("run", "other.example", "set-offline", "kept=0")
+        assert rows()["other.example"]["kept"] == "0" and rows()["im.example"]["kept"] == "1"
+    finally:
+        server.run("run", "im.example", "set-offline", "domain=other.example", "kept=1")
+    assert rows()["other.example"]["kept"] == "1"
+    assert "registeredusersnum: " in server.run("run", "im.example", "http://jabber.org/protocol/admin#get-registered-users-num").stdout
+
+
+@pytest.mark.parametrize("args, code, says", [
+    (["im.example", "set-offline"], 1, "the form lacks kept"),
+    (["im.example", "set-offline", "domain=far.example", "kept=0"], 1, "the domain is not hosted here"),
+    (["im.example", "no-such-thing"], 1, "no-such-thing"),
+    (["far.example", "domains"], 1, "far.example"),
+    (["im.example", "set-offline", "kept"], 2, "not VAR=VALUE"),
+    (["im.example", "set-offline", "=0"], 2, "not VAR=VALUE"),
+    (["im.example"], 2, "a DOMAIN and a COMMAND"),
+    (["not a domain", "domains"], 2, "not a domain"),
+])
+def test_command_line_that_makes_no_sense(server, args, code, says):
+    done = server.run("run", *args, check=False)
+    assert done.returncode == code and says in done.stderr and not done.stdout
