@@ -3,6 +3,7 @@
 import pytest
 
 from client import NS_DISCO_INFO, error_of, local, q
+from managed import authenticated, managed
 
 NS_CARBONS = "urn:xmpp:carbons:2"
 NS_FORWARD = "urn:xmpp:forward:0"
@@ -312,3 +313,29 @@ def test_order_holds_between_originals_and_copies(scene):
         scene.sender.message((scene.jid, scene.copied.jid)[n % 2], str(n), id=str(n))
     got = scene.drain()["copied"]
     assert [el.get("id") or copies([el])[0][1].get("id") for el in got] == [str(n) for n in range(40)]
+
+
+def test_copies_wait_for_a_client_that_comes_back(people):
+    """XEP-0198 5: they are queued and counted like everything else; on the resumed stream carbons are still on."""
+    romeo, juliet = people("romeo", "juliet")
+    his, desk = romeo.login("balcony"), juliet.login("desk").online(5)
+    phone = managed(juliet.login("phone", tls=False))
+    phone.enable()
+    carbons(phone).online(1)
+    phone.handled()
+    phone.ack()
+    phone.sync()
+    phone.cut()
+    his.message(juliet.jid, "one", id="m1")
+    desk.expect("message", id="m1")
+    desk.message(romeo.jid, "two", id="m2")
+    desk.settle()
+    again = authenticated(juliet)
+    assert local(again.resume_from(phone)) == "resumed"
+    his.message(juliet.jid, "three", id="m3")
+    desk.expect("message", id="m3")
+    again.settle()
+    assert [(way, m.get("id")) for way, m, _ in copies(again.inbox)] == [
+        ("received", "m1"), ("sent", "m2"), ("received", "m3")]
+    again.ack()
+    again.handled()

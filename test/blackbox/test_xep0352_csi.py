@@ -3,6 +3,7 @@
 import pytest
 
 from client import befriend, local, q
+from managed import authenticated, managed
 from server import poll
 
 SERVER = {"components": {"gate.example": "a secret of the gate"},
@@ -296,3 +297,69 @@ def arrives(his, hers):
         return hers.expect("presence", timeout=3)
     except AssertionError:
         return None
+
+
+# -- with stream management (XEP-0198) ---------------------------------------------------------------------------------
+
+@pytest.fixture
+def sm_pair(people):
+    romeo, juliet = people("romeo", "juliet")
+    his, hers = romeo.login("balcony"), managed(juliet.login("phone", tls=False))
+    befriend(his, hers)
+    hers.enable()
+    his.online(), hers.online()
+    hers.send(INACTIVE)
+    hers.handled()
+    hers.sync()
+    return juliet, his, hers
+
+
+def test_what_is_held_is_not_counted_until_it_is_sent(sm_pair):
+    """XEP-0198 4: the numbers are those of what was sent, in that order."""
+    juliet, his, hers = sm_pair
+    for round in range(3):
+        say(his, "away", "dnd")
+        his.message(hers.bare, "m", id="m%d" % round)
+        hers.expect("message", id="m%d" % round)
+        hers.ack()
+        hers.handled()
+    assert order(hers) == ["dnd"] * 3
+    hers.ping()
+    hers.ack()
+    hers.handled()
+
+
+def test_resumed_stream_is_active(sm_pair):
+    """XEP-0352 5: and what was held comes with it, behind what the client had not acknowledged."""
+    juliet, his, hers = sm_pair
+    his.message(hers.bare, "first", id="m1")
+    say(his, "away", "dnd")
+    hers.expect("message", id="m1")
+    h = hers.received - 1
+    hers.cut()
+    say(his, "xa")
+    again = authenticated(juliet)
+    assert local(again.resume_from(hers, h)) == "resumed"
+    again.expect("message", id="m1", where=lambda el: el is again.inbox[0])
+    again.settle()
+    assert order(again) == ["xa"]
+    say(his, "away", "chat")
+    again.settle()
+    assert order(again) == ["away", "chat"]
+    again.ack()
+    again.handled()
+
+
+def test_what_was_told_and_held_survives_a_lost_connection_in_order(sm_pair):
+    """Held presence goes into the queue in front of the message for which the client is to be woken."""
+    juliet, his, hers = sm_pair
+    hers.cut()
+    say(his, "away", "dnd")
+    his.message(hers.bare, "wake up", id="m1")
+    his.settle()
+    again = authenticated(juliet)
+    assert local(again.resume_from(hers)) == "resumed"
+    again.expect("message", id="m1", where=lambda el: el is again.inbox[-1])
+    assert order(again) == ["dnd"]
+    again.ack()
+    again.handled()

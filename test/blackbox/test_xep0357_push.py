@@ -2,7 +2,8 @@
 
 import pytest
 
-from client import NS_DATA, NS_DISCO_INFO, error_of, next_id, q
+from client import NS_DATA, NS_DISCO_INFO, error_of, local, next_id, q
+from managed import authenticated, managed
 from server import poll
 
 SERVER = {"components": {"push.example": "a secret of the service", "gate.example": "a secret of the gate"},
@@ -396,3 +397,55 @@ def test_what_is_told_is_an_option(server, pair, service, summary):
     finally:
         conf.write_text(before)
         server.run("reload")
+
+
+@pytest.fixture
+def waiting(pair):
+    """Her telephone has registered and lost its connection; the session waits for it (XEP-0198)."""
+    his, juliet = pair
+    phone = managed(juliet.login("phone", tls=False))
+    phone.enable()
+    phone.online()
+    assert enable(phone).get("type") == "result"
+    phone.handled()
+    phone.ack()
+    phone.sync()
+    phone.cut()
+    return juliet, his, phone
+
+
+def until_it_hibernates(his, phone, service):
+    """The first message that is told of: until the connection is known to be lost the phone is connected."""
+    for n in range(1000):
+        his.message(phone.jid, "lost", id="l%d" % n)
+        service.quiet()
+        found = [el for el in service.link.inbox if service.concerns(el)]
+        if found:
+            service.link.inbox.remove(found[0])
+            return n + 1, Notification(found[0])
+    raise AssertionError("nobody is told")
+
+
+def test_session_that_waits_for_its_client_is_told_of(waiting, service):
+    """XEP-0198 5: the message is in its queue; nothing shows the client that it should come but this."""
+    juliet, his, phone = waiting
+    sent, n = until_it_hibernates(his, phone, service)
+    assert n.summary["last-message-sender"] == his.jid
+    again = authenticated(juliet)
+    assert local(again.resume_from(phone)) == "resumed"
+    for i in range(sent):
+        again.expect("message", id="l%d" % i)
+    his.message(phone.jid, "live", id="m1")
+    again.expect("message", id="m1")
+    service.silent()
+
+
+def test_what_a_room_says_is_told_to_who_is_in_it(waiting, service, component):
+    """A room knows the resource; the others of the account are not in it."""
+    juliet, his, phone = waiting
+    until_it_hibernates(his, phone, service)
+    register(juliet, resource="tablet", node="tablet")
+    gate = component("gate.example")
+    gate.send("<message from='room@gate.example/x' to='%s' type='groupchat'><body>b</body></message>" % phone.jid)
+    assert service.notified().node == "n1"
+    service.silent()
