@@ -92,7 +92,7 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
 {
     struct smqueue *q = s->sm;
     int64_t now = clock_wall_ms();
-    if (!q || !q->id || link_in_list(&q->over))
+    if (!q || !q->id || !q->told || link_in_list(&q->over))
         return false;
     struct log_ctx log = resume_log(sm, s);
     LOG_INFO(&log, "hibernates", F_STR("jid", s->jid), F_UINT("unacknowledged", q->n));
@@ -203,12 +203,30 @@ static void too_high(struct sessman *sm, const struct smqueue *q, const struct r
                                             .sent = (uint32_t)sent });
 }
 
+static struct account *account_of(const struct sessman *sm, const struct session *s)
+{
+    struct slice user = session_user(s);
+    return s->account ? s->account : user.len ? account_find(sm, user) : NULL;
+}
+
+/* s waits for no session of the account any more. */
+static void give_up(const struct account *a, const struct session *s)
+{
+    if (!a)
+        return;
+    LIST_EACH(&a->sessions, it) {
+        struct smqueue *q = CONTAINER(it, struct session, in_account)->sm;
+        if (q && q->resumer.s == s)
+            q->resumer.s = NULL;
+    }
+}
+
 static void start(struct sessman *sm, const struct resumer *who, struct slice previd)
 {
-    struct slice user = session_user(who->s);
-    struct account *a = user.len ? account_find(sm, user) : NULL;
+    struct account *a = account_of(sm, who->s);
     struct session *old = a ? find(a, previd) : NULL;
-    if (!user.len) {
+    give_up(a, who->s); /* an edge that asks for two at once gets the second */
+    if (!session_may_bind(who->s)) {
         refused(sm, who, COND_UNEXPECTED_REQUEST);
         return;
     }
@@ -248,28 +266,17 @@ void resume_go_on(struct sessman *sm, struct session *s)
         return;
     struct resumer who = q->resumer;
     q->resumer.s = NULL;
-    decide(sm, s, &who);
-}
-
-/* s waits for nobody any more. */
-static void give_up(struct sessman *sm, const struct session *s)
-{
-    struct slice user = session_user(s);
-    const struct account *a = user.len ? account_find(sm, user) : NULL;
-    if (!a)
-        return;
-    LIST_EACH(&a->sessions, it) {
-        struct smqueue *q = CONTAINER(it, struct session, in_account)->sm;
-        if (q && q->resumer.s == s)
-            q->resumer.s = NULL;
-    }
+    if (session_may_bind(who.s))
+        decide(sm, s, &who);
+    else if (!who.words) /* its edge is none of ours: it has been bound meanwhile, which ends what was asked
+                            for with a login */
+        refused(sm, &who, COND_UNEXPECTED_REQUEST);
 }
 
 void resume_session_end(struct sessman *sm, struct session *s)
 {
     struct smqueue *q = s->sm;
-    if (!s->account)
-        give_up(sm, s);
+    give_up(account_of(sm, s), s);
     if (!q)
         return;
     if (q->resumer.s) {

@@ -577,5 +577,10 @@ void session_replace(struct sessman *sm, struct session *old, struct session *s)
 
 struct slice session_user(const struct session *s)
 {
-    return s->login && !s->login->binding ? slice_cstr(s->login->user) : SLICE_NONE;
+    return s->login ? slice_cstr(s->login->user) : SLICE_NONE;
+}
+
+bool session_may_bind(const struct session *s)
+{
+    return s->login && s->login->user && !s->login->binding;
 }

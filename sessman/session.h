@@ -84,6 +84,7 @@ void session_replace(struct sessman *sm, struct session *old, struct session *s)
 /* Freed without a word to anybody: the process ends. */
 void session_leave(struct sessman *sm, struct session *s);
 struct slice session_user(const struct session *s); /* bare JID that is authenticated and not bound, or empty */
+bool session_may_bind(const struct session *s);     /* and nothing is being done about that */
 /* The session's JID with all its parts. */
 struct jid session_full_jid(const struct session *s);
 /* The client's address as the edge told, while it is not bound (registration rates); "" after. */

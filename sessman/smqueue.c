@@ -94,6 +94,7 @@ static void flush(struct smqueue *q)
         struct slice element = slice_of(q->opening, q->opening_len);
         rlink_send(sm->rlink, s->edge->node, FRAME_CONTROL, s->id, &element, 1);
         MEM_FREE(&q->opening);
+        q->told = true;
     }
     while (!q->opening && q->unsent && q->unsent->ticket <= committed) {
         struct slice bytes = slice_of(q->unsent->bytes, q->unsent->len);
@@ -304,7 +305,7 @@ void smqueue_enable_inline(struct sessman *sm, struct session *s, const struct c
                            struct buf *out)
 {
     struct control_sm_enabled enabled;
-    queue_new(sm, s, c, &enabled);
+    queue_new(sm, s, c, &enabled)->told = true;
     smelement_write_enabled(out, &enabled, SLICE_NONE);
 }
 

@@ -25,6 +25,7 @@ struct smqueue {
     char *opening;                        /* what the edge is told first (sm-enabled, resumed), when opening_ticket is committed */
     uint32_t opening_len;
     uint64_t opening_ticket;
+    bool told;                            /* its client, of the id */
     struct link held;                     /* in smqueues->held: something waits for a commit */
     struct link over;                     /* in smqueues->over: a limit is reached; it ends at the end of this turn */
     struct link asleep;                   /* in smqueues->asleep: no connection */
