@@ -44,6 +44,9 @@ bool offline_admit(struct incoming *in, uint64_t kept, uint64_t kept_of_sender)
         return true;
     if (fate == OFFLINE_DROP && !offline_wanted(in->sm, &in->st))
         return false; /* not of a kind that anybody misses */
+    struct log_ctx log = sessman_log(in->sm, LOG_XMPP);
+    LOG_DEBUG(&log, "offline_refused", F_STR("account", in->target->bare), F_UINT("kept", kept),
+              F_UINT("of_sender", kept_of_sender));
     metric_add(in->sm->metrics, M_OFFLINE_REFUSED, 1);
     if (fate == OFFLINE_REFUSE)
         in_error(in, COND_SERVICE_UNAVAILABLE, "no message is kept for this account now");
