@@ -68,6 +68,7 @@ struct got {
     enum rc rc;
     uint64_t changes, ticket;
     size_t rows, cols;
+    bool cut;
     struct store_value first[8];
     char text[256];
 };
@@ -81,6 +82,7 @@ static void keep(void *ctx, const struct store_result *r)
     g->ticket = r->ticket;
     g->rows = r->rows;
     g->cols = r->cols;
+    g->cut = r->cut;
     for (size_t i = 0; r->rows && i < r->cols && i < 8; i++)
         g->first[i] = store_row(r, 0)[i];
     if (r->rows && r->cols && r->values[0].s.len)
@@ -181,6 +183,90 @@ static int64_t undelivered(struct world *w, int64_t account)
 {
     struct got g = RUN(w, STMT_JOURNAL_COUNT, STORE_I(account), STORE_I(0));
     return g.rows ? g.first[1].i : 0;
+}
+
+/* --- archives --- */
+
+static struct got page(struct world *w, enum stmt id, int64_t rows)
+{
+    return RUN(w, id, STORE_I(1), STORE_I(0), STORE_I(INT64_MAX), STORE_I(0), STORE_I(INT64_MAX),
+               STORE_I(rows));
+}
+
+static void a_page_is_of_one_archive_and_in_its_order(void **state)
+{
+    struct world *w = *state;
+    open_ok(w, NULL, NULL, NULL);
+    add_row(w, 1, 1, 1, 0); /* undelivered, archived for nobody */
+    add_row(w, 2, 2, 1, 2);
+    add_row(w, 3, 6, 1, 1); /* to itself: once */
+    add_row(w, 4, 2, 2, 1);
+    add_row(w, 5, 4, 2, 1);
+    struct got up = page(w, STMT_ARCHIVE_UP, 10), down = page(w, STMT_ARCHIVE_DOWN, 10);
+    assert_int_equal(up.rows, 3);
+    assert_int_equal(up.first[0].i, 2);
+    assert_int_equal(down.rows, 3);
+    assert_int_equal(down.first[0].i, 5);
+    assert_int_equal(page(w, STMT_ARCHIVE_UP, 2).rows, 2);
+    assert_int_equal(page(w, STMT_ARCHIVE_COUNT, 10).first[0].i, 3);
+    assert_int_equal(page(w, STMT_ARCHIVE_COUNT, 2).first[0].i, 2);
+    assert_int_equal(RUN(w, STMT_ARCHIVE_HAS, STORE_I(1), STORE_I(5)).rows, 1);
+    assert_int_equal(RUN(w, STMT_ARCHIVE_HAS, STORE_I(1), STORE_I(4)).rows, 0);
+    assert_int_equal(RUN(w, STMT_ARCHIVE_HAS, STORE_I(1), STORE_I(1)).rows, 0);
+}
+
+static void a_page_ends_at_its_bytes(void **state)
+{
+    struct world *w = *state;
+    size_t size = STORE_PAGE_BYTES / 4;
+    char *large = mem_new(2 * STORE_PAGE_BYTES);
+    open_ok(w, NULL, NULL, NULL);
+    for (int64_t pos = 1; pos <= 9; pos++) {
+        RUN(w, STMT_JOURNAL_ADD, STORE_I(pos), STORE_I(1), STORE_I(2), STORE_I(1), STORE_I(0), STORE_N,
+            STORE_N, STORE_N, STORE_N, STORE_B(slice_of(large, pos == 9 ? 2 * STORE_PAGE_BYTES : size)));
+        RUN(w, STMT_ENTRY_ADD, STORE_I(1), STORE_I(pos), STORE_I(0));
+    }
+    struct got g = page(w, STMT_ARCHIVE_UP, 10);
+    assert_true(g.cut);
+    assert_int_equal(g.rows, 4);
+    g = page(w, STMT_ARCHIVE_DOWN, 10); /* one that is larger than a page is a page */
+    assert_true(g.cut);
+    assert_int_equal(g.rows, 1);
+    assert_int_equal(g.first[0].i, 9);
+    g = page(w, STMT_ARCHIVE_UP, 3);
+    assert_false(g.cut);
+    assert_int_equal(g.rows, 3);
+    mem_free(large);
+}
+
+/* What SQLite says that it will do: found by index, in order, nothing sorted, nothing walked through. */
+static void check_plan(sqlite3 *sql, const char *name, const char *text)
+{
+    sqlite3_stmt *stmt = NULL;
+    char explain[2048];
+    snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", text);
+    assert_int_equal(sqlite3_prepare_v2(sql, explain, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(stmt, 3);
+        if (strstr(step, "TEMP B-TREE") ||
+            (strstr(step, "SCAN") && !strstr(step, "subquery") && !strstr(step, "some")))
+            fail_msg("%s: %s", name, step);
+    }
+    sqlite3_finalize(stmt);
+}
+
+static void pages_are_found_by_index(void **state)
+{
+    struct world *w = *state;
+    sqlite3 *sql = NULL;
+    open_ok(w, NULL, NULL, NULL);
+    assert_int_equal(sqlite3_open(w->path, &sql), SQLITE_OK);
+#define X(id, text)                                                                                          \
+    if (!strncmp(#id, "ARCHIVE_", 8) || !strcmp(#id, "LANDMARK_BEFORE") || !strcmp(#id, "LANDMARK_AFTER"))   \
+        check_plan(sql, #id, text);
+    STATEMENTS(X)
+#undef X
+    sqlite3_close(sql);
 }
 
 /* What an account owned in the journal, as retention.c takes it away. */
@@ -558,6 +644,9 @@ int main(void)
         TEST(every_statement_is_accepted_by_the_schema),
         TEST(values_come_back_with_their_types),
         TEST(a_second_account_of_the_same_name_exists),
+        TEST(a_page_is_of_one_archive_and_in_its_order),
+        TEST(a_page_ends_at_its_bytes),
+        TEST(pages_are_found_by_index),
         TEST(all_that_an_account_owns_goes_with_it_and_its_id_never_comes_back),
         TEST(nothing_is_written_for_an_account_that_is_gone),
         TEST(a_position_is_not_taken_twice),
