@@ -125,7 +125,8 @@ static void on_page(void *ctx, const struct store_result *res)
         replay_end(r);
         return;
     }
-    uint64_t after = res->rows == PAGE_ROWS ? (uint64_t)store_row(res, PAGE_ROWS - 1)[0].i + 1 : 0;
+    bool more = res->rows == PAGE_ROWS || res->cut;
+    uint64_t after = more ? (uint64_t)store_row(res, res->rows - 1)[0].i + 1 : 0;
     a->unsent = after && r->appended ? (after < r->appended ? after : r->appended) : after + r->appended;
     r->pending++; /* until all have been sent */
     for (size_t i = 0; i < res->rows && r->s; i++) {

@@ -58,7 +58,8 @@ static void on_rows(void *ctx, const struct store_result *res)
                                               .owner_peer = v[3].i,
                                               .stanza = v[4].s };
     }
-    uint64_t next = r->max && res->rows == r->max ? (uint64_t)store_row(res, res->rows - 1)[0].i + 1 : 0;
+    bool more = r->max && (res->rows == r->max || res->cut);
+    uint64_t next = more ? (uint64_t)store_row(res, res->rows - 1)[0].i + 1 : 0;
     r->fn(r->ctx, rows, n, next);
     arena_give(r->sm->arenas, &arena);
     mem_free(r);

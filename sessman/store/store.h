@@ -36,7 +36,7 @@ struct store_result {
     uint64_t changes;       /* rows inserted, updated or deleted */
     int64_t last_id;        /* rowid of an insert */
     size_t rows, cols;
-    bool cut;               /* a page (statements.h) that ended early, at STORE_PAGE_BYTES; it has one row at least */
+    bool cut;               /* a page (is_page of sqlite.c) that ended early, at STORE_PAGE_BYTES; it has one row at least */
     const struct store_value *values; /* rows × cols, row by row; borrowed until done returns */
 };
 static inline const struct store_value *store_row(const struct store_result *r, size_t row)

@@ -74,6 +74,16 @@ def test_kept_messages_come_in_order_and_before_what_comes_later(people):
     assert bodies(got) == [str(n) for n in range(40)] + ["last"]
 
 
+def test_large_messages_come_all_and_in_order(pair):
+    """What is read at a time is bounded in bytes, not only in messages."""
+    his, juliet = pair
+    for n in range(15):
+        his.message(juliet.jid, "%d %s" % (n, "x" * 200000))
+        his.sync()
+    client, got = arrive(juliet)
+    assert [body.split()[0] for body in bodies(got)] == [str(n) for n in range(15)]
+
+
 def test_kept_messages_come_once(pair):
     """XEP-0160 3: what was delivered is not kept any longer."""
     his, juliet = pair
