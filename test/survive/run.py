@@ -2,7 +2,7 @@
 """Kills, cuts, stops and starves a real installation under the noise of a few hundred clients, round by round, and holds every
 promise against what came of it.
 
-  run.py [--build BUILD] [--seed N] [--rounds N] [--kill PART]... [--households N] [--rate N] [--keep FOLDER] [--until-failure]
+  run.py [--build BUILD] [--seed N] [--rounds N] [--kill PART]... [--spare PART]... [--households N] [--rate N] [--keep FOLDER] [--until-failure]
 
 --kill chooses among the troubles (--list shows them) by a part of the name; without it all take turns, shuffled by the seed.
 The seed decides who is there, who does what and what goes wrong when; the machine decides the rest. Exit code 1 when a round failed:
@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1, help="number of the first round: the n-th of a seed is always the same")
     parser.add_argument("--kill", action="append", default=[], metavar="PART", help="only troubles with this in their name")
+    parser.add_argument("--spare", action="append", default=[], metavar="PART", help="no troubles with this in their name")
     parser.add_argument("--households", type=int, default=150)
     parser.add_argument("--rate", type=float, default=200, help="actions a second")
     parser.add_argument("--patience", type=float, default=20, help="seconds to wait for what must come")
@@ -89,7 +90,8 @@ def report(world, options, number, name):
     (folder / "report.txt").write_text("\n".join(lines + ledger.failures) + "\n")
     print("\n".join("  " + line for line in lines + excerpt(ledger.failures)))
     print("  kept in %s; again: test/survive/run.py --seed %d --first %d --rounds 1%s" % (
-        folder, options.seed, number, "".join(" --kill '%s'" % part for part in options.kill)), flush=True)
+        folder, options.seed, number, "".join(" --%s '%s'" % (option, part) for option in ("kill", "spare")
+                                                  for part in getattr(options, option))), flush=True)
 
 
 def excerpt(failures, each=3):
@@ -134,7 +136,8 @@ def main():
     import installation
     from troubles import catalogue
     from world import World
-    names = [name for name in catalogue() if not options.kill or any(part in name for part in options.kill)]
+    names = [name for name in catalogue() if (not options.kill or any(part in name for part in options.kill)) and
+             not any(part in name for part in options.spare)]
     if options.list:
         print("\n".join(sorted(names)))
         return 0
