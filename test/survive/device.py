@@ -84,7 +84,8 @@ class Device:
         self.interested = False
 
     def note(self, what):
-        self.history.append((time.monotonic(), what))
+        if not self.history or self.history[-1][1] != what:
+            self.history.append((time.monotonic(), what))
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -96,11 +97,19 @@ class Device:
             except (Ended, OSError, asyncio.TimeoutError) as why:
                 self.note("no login: %s" % (why or type(why).__name__))
                 if self.stream:
+                    self.stream_refused()
                     self.drop_half_login()
                 await asyncio.sleep(0.2)
                 continue
             await self.stream.ended.wait()
             self.ended()
+
+    def stream_refused(self):
+        """A resumption ends with one of its answers, and never with the stream."""
+        if self.stream.error and self.sm_id:
+            self.ledger.fail("resumption: %s: %s: %s" % (self, self.stream.error, self.ledger.tell(self)))
+            self.lose_sight(what for _, what in self.pending())
+            self.sm_id = None
 
     def drop_half_login(self):
         if not self.kind.sm:
