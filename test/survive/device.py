@@ -106,7 +106,7 @@ class Device:
 
     def stream_refused(self):
         """A resumption ends with one of its answers, and never with the stream."""
-        if self.stream.error and self.sm_id:
+        if self.sm_id and "undefined-condition" in (self.stream.error or ""):
             self.ledger.fail("resumption: %s: %s: %s" % (self, self.stream.error, self.ledger.tell(self)))
             self.lose_sight(what for _, what in self.pending())
             self.sm_id = None
