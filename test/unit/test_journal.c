@@ -12,6 +12,7 @@
 #include "sessman/retention.h"
 #include "sessman/session.h"
 #include "sessman/transit.h"
+#include "sessman/waiting.h"
 
 /* --- what the journal wants of the rest --- */
 
@@ -597,6 +598,92 @@ static void a_message_that_no_frame_carries_is_not_tried_for_ever(void **state)
     assert_int_equal(undelivered(w), 0);
 }
 
+/* --- who retrieves by himself --- */
+
+static struct {
+    struct journal_row rows[300];
+    size_t n, calls;
+    uint64_t next;
+} seen;
+
+static void on_waiting(void *ctx, const struct journal_row *rows, size_t n, uint64_t next)
+{
+    (void)ctx;
+    memcpy(seen.rows, rows, n * sizeof *rows);
+    seen.n = n;
+    seen.next = next;
+    seen.calls++;
+}
+
+static void look(struct world *w, uint64_t from, size_t max)
+{
+    struct jworld *j = w->user;
+    waiting_rows(&w->sm, j->a, from, max, on_waiting, NULL);
+    settle(w);
+}
+
+static void what_waits_is_read_and_dropped_and_the_rest_sent(void **state)
+{
+    struct world *w = *state;
+    struct jworld *j = w->user;
+    for (int i = 0; i < 10; i++)
+        append_for(w, i % 2 ? JOURNAL_DELIVER : JOURNAL_DELIVER | JOURNAL_KEEP_OWNER, 1, 0);
+    load(w);
+    waiting_park(&w->sm, &j->s);
+    journal_replay(&w->sm, &j->s);
+    settle(w);
+    assert_int_equal(sent.n, 0);
+    assert_false(journal_replaying(j->a)); /* what is new is not held up */
+    look(w, 1, 4);
+    assert_int_equal(seen.n, 4);
+    assert_true(seen.next > seen.rows[3].pos);
+    assert_true(seen.rows[0].flags & JOURNAL_KEEP_OWNER && !(seen.rows[1].flags & JOURNAL_KEEP_OWNER));
+    struct journal_row first = seen.rows[0], second = seen.rows[1];
+    assert_true(waiting_drop(&w->sm, j->a, &first) > 0);
+    assert_true(waiting_drop(&w->sm, j->a, &second) > 0);
+    assert_int_equal(j->a->offline_n, 8);
+    waiting_row(&w->sm, j->a, first.pos, on_waiting, NULL);
+    settle(w);
+    assert_int_equal(seen.n, 0);
+    look(w, 1, 100);
+    assert_int_equal(seen.n, 8);
+    assert_int_equal(seen.next, 0);
+    crash(w); /* right away: it is committed that they wait no longer */
+    j->a->flexible = 0;
+    j->s.flexible = false;
+    load(w);
+    assert_int_equal(j->a->offline_n, 8);
+    journal_replay(&w->sm, &j->s);
+    settle(w);
+    assert_int_equal(sent.n, 8);
+    transients_sweep(w->sm.journal, true);
+    assert_int_equal(sql(w, "SELECT count(*) FROM journal WHERE flags & 2"), 5); /* in the archive it stays */
+}
+
+static void what_somebody_has_does_not_wait(void **state)
+{
+    struct world *w = *state;
+    struct jworld *j = w->user;
+    uint64_t there = send_row(w, JOURNAL_DELIVER), meanwhile = send_row(w, JOURNAL_DELIVER),
+             lost = send_row(w, JOURNAL_DELIVER);
+    waiting_park(&w->sm, &j->s);
+    journal_unsettled(&w->sm, 1, lost);
+    settle(w);
+    assert_int_equal(sent.n, 0);
+    waiting_rows(&w->sm, j->a, 1, 100, on_waiting, NULL);
+    journal_settled(&w->sm, 1, meanwhile); /* the page that is being read has it */
+    settle(w);
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.rows[0].pos, lost);
+    const struct journal_row row = { .pos = there, .flags = JOURNAL_DELIVER };
+    assert_int_equal(waiting_drop(&w->sm, j->a, &row), 0);
+    waiting_unpark(&w->sm, &j->s);
+    settle(w); /* the end of a turn */
+    settle(w);
+    assert_int_equal(sent.n, 1);
+    assert_int_equal(sent.pos[0], lost);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, jsetup, jteardown)
 int main(void)
 {
@@ -618,6 +705,8 @@ int main(void)
         TEST(a_session_that_ends_leaves_the_rest_to_the_next),
         TEST(what_is_new_waits_for_what_may_come_back),
         TEST(a_message_that_no_frame_carries_is_not_tried_for_ever),
+        TEST(what_waits_is_read_and_dropped_and_the_rest_sent),
+        TEST(what_somebody_has_does_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
