@@ -17,9 +17,15 @@ struct schema_version {
 extern const struct schema_version schema_versions[]; /* ends with version 0 */
 
 struct db;
+struct sqlite3;
+struct checkpoint;
+/* checkpoint.c. NULL: it cannot be had, commits do it as ever. path: of the file that sql has open. */
+struct checkpoint *checkpoint_new(struct sqlite3 *sql, const char *path, bool sync_full);
+void checkpoint_free(struct checkpoint **c, struct sqlite3 *sql); /* before sql is closed */
 /* Errors as store_open. */
 MUST_USE enum rc db_open(const struct store_conf *conf, struct log *log, struct db **out, struct why *why);
 void db_close(struct db **db);
+void db_background(struct db *db, const struct store_conf *conf); /* commits are to be short: it may use threads of its own */
 void db_shrink(struct db *db); /* frees what it keeps of the file; it is read again when needed */
 bool db_writes(struct db *db, enum stmt id);
 /* These say RC_AGAIN where the disk or another process is in the way: roll back, and try all of it again later. */

@@ -476,6 +476,8 @@ enum rc store_open(struct loop *loop, struct log *log, const struct store_conf *
     pthread_condattr_destroy(&attr);
     enum rc rc = db_open(conf, log, &s->db, why);
     if (rc == RC_OK && loop)
+        db_background(s->db, conf);
+    if (rc == RC_OK && loop)
         rc = start_thread(s, why);
     if (rc != RC_OK)
         store_free(&s);

@@ -15,6 +15,7 @@ enum { BEGIN, COMMIT, ROLLBACK, BEGIN_READ, CONTROL_COUNT };
 struct db {
     sqlite3 *sql;
     struct log_ctx log;
+    struct checkpoint *checkpoint; /* NULL: commits do that */
     int lock_fd;
     sqlite3_stmt *control[CONTROL_COUNT];
     sqlite3_stmt *stmts[STMT_COUNT]; /* prepared on first use */
@@ -221,6 +222,13 @@ enum rc db_open(const struct store_conf *conf, struct log *log, struct db **out,
     return rc;
 }
 
+void db_background(struct db *db, const struct store_conf *conf)
+{
+    db->checkpoint = checkpoint_new(db->sql, conf->path, conf->sync_full);
+    if (!db->checkpoint)
+        LOG_WARN(&db->log, "store_checkpoint_in_commits", F_STR("file", conf->path));
+}
+
 void db_shrink(struct db *db)
 {
     sqlite3_db_release_memory(db->sql);
@@ -238,6 +246,7 @@ void db_close(struct db **at)
         sqlite3_finalize(db->control[i]);
     for (int i = 0; i < STMT_COUNT; i++)
         sqlite3_finalize(db->stmts[i]);
+    checkpoint_free(&db->checkpoint, db->sql);
     sqlite3_close(db->sql);
     if (db->lock_fd >= 0)
         close(db->lock_fd); /* the file stays: removing it would race with the next one's lock */

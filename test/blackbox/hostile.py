@@ -68,11 +68,16 @@ class Bystanders:
             self.pair.append(Person(server, name, server.domain, [], "pw").login("stand").online())
         self.count = 0
 
-    def chat(self):
-        """One message each way, once each."""
+    def chat(self, kept=True):
+        """One message each way, once each. kept=False: such as needs no room in the store (XEP-0334): what is kept is
+        committed before anybody has it."""
         for one, other in (self.pair, self.pair[::-1]):
             self.count += 1
-            one.message(other.jid, "word %d" % self.count)
+            if kept:
+                one.message(other.jid, "word %d" % self.count)
+            else:
+                one.send("<message to='%s' type='chat'><body>word %d</body><no-store xmlns='urn:xmpp:hints'/></message>" % (
+                    other.jid, self.count))
         for client in self.pair:
             client.expect("message", where=lambda el: "word" in "".join(el.itertext()))
             client.sync()

@@ -74,8 +74,8 @@ def test_45_disk_full(server, people, bystanders):
         for n in range(40):
             his.message(juliet.jid, "kept %d " % n + "x" * 20000, id="k%d" % n)
         his.send("<iq type='set' id='r'>%s</iq>" % query(item(juliet.jid)))
-        bystanders.chat()
-        bystanders.chat()
+        bystanders.chat(kept=False)
+        bystanders.chat(kept=False)
     his.expect("iq", id="r", type="result")
     assert list(items_of(fetch(his))) == [juliet.jid]
     hers = juliet.login("here")
@@ -98,7 +98,7 @@ def test_45_store_locked_and_a_component_that_pours(server, person, bystanders, 
         far.send("<iq type='get' id='end' from='x@%s' to='im.example'><ping xmlns='urn:xmpp:ping'/></iq>" % ECHO)
         refused = far.expect("message", type="error")
         assert error_of(refused)[1] in ("resource-constraint", "service-unavailable")
-        bystanders.chat()
+        bystanders.chat(kept=False)
         assert SANITIZED or memory(server) - before < 192 * 1024
     clerk.expect("iq", id="stuck", type="result")
     victim.login().settle()
@@ -115,7 +115,7 @@ def test_45_sender_gone_while_the_store_is_locked(server, people, bystanders):
         his.send("<iq type='set' id='r'>%s</iq>" % query(item(juliet.jid)))
         his.message(juliet.jid, "farewell", id="f")
         his.message("nobody@im.example", "to nobody", id="n")
-        bystanders.chat()
+        bystanders.chat(kept=False)
         victim = pid_of(server, "c2s")
         os.kill(victim, signal.SIGKILL)
         poll("a new c2s", lambda: victim not in server.daemons() and any("c2s" in name for name in server.daemons().values()))

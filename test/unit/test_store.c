@@ -532,6 +532,54 @@ static void the_queue_says_when_it_is_full(void **state)
     assert_false(store_full(w->store));
 }
 
+/* --- the write-ahead log --- */
+
+struct writer {
+    struct world *w;
+    unsigned left;
+    uint64_t most; /* bytes of the log */
+    char bytes[50000];
+};
+
+static void write_on(void *ctx, const struct store_result *r)
+{
+    struct writer *x = ctx;
+    struct stat st;
+    char wal[128];
+    assert_int_equal(r->rc, RC_OK);
+    snprintf(wal, sizeof wal, "%s-wal", x->w->path);
+    if (stat(wal, &st) == 0 && (uint64_t)st.st_size > x->most)
+        x->most = (uint64_t)st.st_size;
+    if (!x->left--) {
+        loop_stop(x->w->loop);
+        return;
+    }
+    store_run(x->w->store, STMT_META_SET,
+              STORE_VALUES(STORE_T(slice_of((const char *)&x->left, sizeof x->left)),
+                           STORE_B(slice_of(x->bytes, sizeof x->bytes))),
+              write_on, x);
+}
+
+static void the_log_does_not_grow_with_what_is_written(void **state)
+{
+    struct world *w = *state;
+    struct writer x = { .w = w, .left = 2500 };
+    struct stat st;
+    w->loop = loop_new();
+    open_ok(w, w->loop, NULL, NULL);
+    memset(x.bytes, 'x', sizeof x.bytes);
+    store_run(w->store, STMT_DOMAIN_ALL, NULL, 0, write_on, &x);
+    loop_run(w->loop);
+    assert_true(x.most <= 80u << 20); /* of 125 MB: at 64 MiB at the latest a commit stops it */
+    store_close(&w->store);
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_true(st.st_size > 120 << 20);
+    open_ok(w, NULL, NULL, NULL);
+    unsigned first = 0;
+    assert_int_equal(
+        RUN(w, STMT_META_GET, STORE_T(slice_of((const char *)&first, sizeof first))).first[0].s.len, 50000);
+}
+
 /* --- a disk that says no --- */
 
 struct full_disk {
@@ -661,6 +709,7 @@ int main(void)
         TEST(a_refused_statement_does_not_undo_its_neighbours),
         TEST(what_is_queued_is_committed_by_closing),
         TEST(the_queue_says_when_it_is_full),
+        TEST(the_log_does_not_grow_with_what_is_written),
         TEST(a_full_disk_delays_the_commit_and_loses_nothing),
         TEST(closing_on_a_full_disk_says_what_was_not_stored),
         TEST(what_was_said_to_be_committed_outlives_a_kill),
