@@ -308,8 +308,9 @@ void client_answer(struct client *c, struct arena *a, const struct stanza *s, en
     client_answer_node(c, error);
 }
 
-static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n)
+static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
+    (void)mark;
     struct client *c = CONTAINER(s, struct client, session);
     if (n == 1) {
         client_write(c, pieces[0]);

@@ -238,7 +238,7 @@ static void to_router(struct peer *p, const struct frame *f)
 static void stamp(struct peer *p, struct frame *f, struct slice raw)
 {
     char *bytes = (char *)(uintptr_t)raw.p;
-    uint8_t flags = f->kind == FRAME_SYNC ? f->flags & FRAME_F_ASK : 0;
+    uint8_t flags = f->kind == FRAME_SYNC ? f->flags & (FRAME_F_ASK | FRAME_F_REBORN) : 0;
     frame_set_src(bytes, p->id);
     if (flags != f->flags)
         frame_set_flags(bytes, flags);

@@ -13,6 +13,7 @@
 #include "sessman/out.h"
 #include "sessman/resume.h"
 #include "sessman/tokens.h"
+#include "sessman/restore.h"
 #include <gnutls/crypto.h>
 
 enum {
@@ -163,6 +164,7 @@ void authinline_bound(struct authinline *i)
     struct buf bound = BUF_INIT(0);
     s->agent = agent_hash(i);
     buf_slice(&bound, i->metadata);
+    session_dirty(i->l->sm, s);
     bind_inline(i->l->sm, s, i->a, i->asked.request.bind, &bound);
     answer(i, session_jid(s), buf_get(&bound));
     buf_fini(&bound);

@@ -9,6 +9,7 @@
 #include "sessman/journal.h"
 #include "sessman/out.h"
 #include "sessman/session.h"
+#include "sessman/restore.h"
 
 /* --- which: pure --- */
 
@@ -218,6 +219,6 @@ void carbons_sent(struct incoming *in)
 
 void carbons_enable(struct sessman *sm, struct session *s, bool on)
 {
-    (void)sm;
     s->carbons = on;
+    session_dirty(sm, s);
 }

@@ -39,8 +39,11 @@ static void incoming_end(struct incoming *in)
         *source = in->ticket;
     if (in->edge_id)
         in->edge = edge_find(sm, in->edge_id);
-    if (in->edge)
-        edge_frame_done(in->edge, in->seq, in->ticket > in->taken_ticket ? in->ticket : in->taken_ticket);
+    uint64_t ticket = in->ticket > in->taken_ticket ? in->ticket : in->taken_ticket;
+    if (in->edge && in->st.kind == STANZA_IQ)
+        edge_iq_done(in->edge, in->seq, ticket);
+    else if (in->edge)
+        edge_frame_done(in->edge, in->seq, ticket);
     list_unlink(&in->of_session);
     if (in->target)
         account_release(sm, in->target);

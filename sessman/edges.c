@@ -1,10 +1,11 @@
 #include "sessman/edges.h"
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/resume.h"
-#include "sessman/session.h"
 #include "sessman/transit.h"
 
 /* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the
@@ -12,7 +13,24 @@
 struct acks {
     uint64_t first;
     size_t head, n, cap; /* ring */
-    uint64_t *tickets;   /* UINT64_MAX: being worked on */
+    uint64_t *tickets;   /* UINT64_MAX: being worked on; with AGAIN: of an iq */
+};
+#define AGAIN (UINT64_C(1) << 63)
+
+/* What the row of an edge says: numbers of its frames that were dealt with before this process was. */
+struct range {
+    uint64_t first, last;
+};
+struct known {
+    uint64_t node, done;
+    uint32_t incarnation;
+    char *instance;
+    size_t n;
+    struct range beyond[];
+};
+struct kept {
+    struct link link;
+    struct frame f; /* its payload points behind it */
 };
 
 static uint64_t *ack_slot(struct acks *k, size_t i)
@@ -49,7 +67,7 @@ static void acks_advance(struct edge *e)
 #ifdef MUTATE_ACK_BEFORE_COMMIT /* test/survive must notice it */
     committed = UINT64_MAX - 1;
 #endif
-    while (k->n && *ack_slot(k, 0) <= committed) {
+    while (k->n && (*ack_slot(k, 0) & ~AGAIN) <= committed) {
         done = k->first++;
         k->head = (k->head + 1) % k->cap;
         k->n--;
@@ -77,22 +95,120 @@ static void ack_put(struct edge *e, uint64_t seq, uint64_t ticket)
     *ack_slot(k, (size_t)(seq - k->first)) = ticket;
 }
 
-void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket)
+static void done_with(struct edge *e, uint64_t seq, uint64_t ticket, uint64_t flag)
 {
     if (!seq)
         return;
-    if (!e->acks && ticket <= store_committed(e->sm->store)) {
+    bool waits = ticket > store_committed(e->sm->store);
+    e->wrote = e->wrote || waits;
+    if (!e->acks && !waits) {
         rlink_done(e->sm->rlink, e->node, seq);
         return;
     }
-    ack_put(e, seq, ticket);
+    ack_put(e, seq, ticket | flag);
     acks_advance(e);
+}
+
+void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket)
+{
+    done_with(e, seq, ticket, 0);
+}
+
+void edge_iq_done(struct edge *e, uint64_t seq, uint64_t ticket)
+{
+    done_with(e, seq, ticket, AGAIN);
 }
 
 void edge_frame_wait(struct edge *e, uint64_t seq)
 {
     if (seq)
         ack_put(e, seq, UINT64_MAX);
+}
+
+/* --- its row --- */
+
+static bool dealt_with(uint64_t slot, uint64_t committed)
+{
+    return slot != UINT64_MAX && (!(slot & AGAIN) || (slot & ~AGAIN) <= committed);
+}
+
+static void put_range(struct buf *out, struct range r)
+{
+    uint8_t bytes[16];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(r.first >> (56 - 8 * i));
+        bytes[8 + i] = (uint8_t)(r.last >> (56 - 8 * i));
+    }
+    buf_put(out, bytes, sizeof bytes);
+}
+
+/* Up to which number all is dealt with; runs of more past that go to out. */
+static uint64_t dealt_upto(const struct edge *e, struct buf *out)
+{
+    uint64_t committed = store_committed(e->sm->store), done = rlink_taken(e->node);
+    size_t i = 0;
+    for (struct acks *k = e->acks; k; k = NULL) {
+        while (i < k->n && dealt_with(*ack_slot(k, i), committed))
+            i++;
+        done = k->first + i - 1;
+        while (i < k->n) {
+            while (i < k->n && !dealt_with(*ack_slot(k, i), committed))
+                i++;
+            struct range r = { k->first + i, k->first + i };
+            for (; i < k->n && dealt_with(*ack_slot(k, i), committed); i++)
+                r.last = k->first + i;
+            if (r.first < k->first + k->n)
+                put_range(out, r);
+        }
+    }
+    for (size_t j = 0; e->known && j < e->known->n; j++) /* what is known of those to come */
+        if (e->known->beyond[j].first > rlink_taken(e->node))
+            put_range(out, e->known->beyond[j]);
+    return done;
+}
+
+static void mark(struct edge *e)
+{
+    struct store *store = e->sm->store;
+    struct buf beyond = BUF_INIT(0);
+    uint64_t done = dealt_upto(e, &beyond);
+    struct store_value runs = beyond.len ? STORE_B(buf_get(&beyond)) : STORE_N;
+    e->wrote = false;
+    if (e->has_row)
+        store_run(store, STMT_EDGE_MARK, STORE_VALUES(STORE_I(e->node->id), STORE_I(done), runs), NULL, NULL);
+    else
+        store_run(store, STMT_EDGE_PUT,
+                  STORE_VALUES(STORE_I(e->node->id), STORE_T(slice_cstr(e->node->instance)),
+                               STORE_I(rlink_incarnation(e->node)), STORE_I(done), runs,
+                               STORE_I(clock_wall_ms())),
+                  NULL, NULL);
+    e->has_row = true;
+    buf_fini(&beyond);
+}
+
+void edges_mark(struct sessman *sm)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
+        struct edge *e = n->user;
+        if (e && e->wrote)
+            mark(e);
+    }
+}
+
+static bool is_known(const struct edge *e, uint64_t seq)
+{
+    for (size_t i = 0; e->known && i < e->known->n; i++)
+        if (seq >= e->known->beyond[i].first && seq <= e->known->beyond[i].last)
+            return true;
+    return false;
+}
+
+static void known_free(struct known **kp)
+{
+    if (*kp)
+        mem_free((*kp)->instance);
+    MEM_FREE(kp);
 }
 
 /* --- sessions that wait for the edge --- */
@@ -168,7 +284,7 @@ void edge_check_backlog(struct edge *e)
 
 /* The session ended here, the edge does not know yet, or never heard of it (it was out of reach): now it
  * does. */
-static void stray(struct edge *e, uint64_t id)
+void edge_stray(struct edge *e, uint64_t id)
 {
     if (!id || rlink_unacked(e->sm->rlink, e->node) > e->sm->conf->edge_backlog_max)
         return; /* an edge that asks without end and does not listen */
@@ -183,27 +299,82 @@ static void stray(struct edge *e, uint64_t id)
 static void edge_free(struct edge *e)
 {
     struct sessman *sm = e->sm;
-    end_all(e);
-    transit_lost(e);
     loop_turn_drop(sm->loop, &e->end_sessions);
     acks_free(&e->acks);
+    known_free(&e->known);
+    LIST_EACH(&e->kept, it)
+        mem_free(CONTAINER(it, struct kept, link));
     idmap_free(&e->sessions);
     e->node->user = NULL;
     mem_free(e);
+}
+
+static struct edge *edge_new(struct sessman *sm)
+{
+    struct edge *e = mem_new(sizeof *e);
+    e->sm = sm;
+    e->sessions = idmap_new();
+    list_init(&e->busy);
+    list_init(&e->kept);
+    return e;
 }
 
 static struct edge *edge_of(struct sessman *sm, struct rnode *node)
 {
     struct edge *e = node->user;
     if (!e) {
-        e = mem_new(sizeof *e);
-        e->sm = sm;
+        e = edge_new(sm);
         e->node = node;
-        e->sessions = idmap_new();
-        list_init(&e->busy);
         node->user = e;
     }
     return e;
+}
+
+static uint64_t u64_at(const char *p)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++)
+        n = n << 8 | (uint8_t)p[i];
+    return n;
+}
+
+struct edge *edge_restored(struct sessman *sm, uint64_t node, struct slice instance, uint32_t incarnation,
+                           uint64_t done, struct slice beyond)
+{
+    struct edge *e = edge_new(sm);
+    size_t n = beyond.len / 16;
+    struct known *k = mem_new(sizeof *k + n * sizeof *k->beyond);
+    k->node = node;
+    k->done = done;
+    k->incarnation = incarnation;
+    k->instance = mem_copy(instance);
+    k->n = n;
+    for (size_t i = 0; i < n; i++)
+        k->beyond[i] = (struct range){ u64_at(beyond.p + 16 * i), u64_at(beyond.p + 16 * i + 8) };
+    e->known = k;
+    e->has_row = true;
+    return e;
+}
+
+void edge_expect(struct edge *e)
+{
+    struct known *k = e->known;
+    e->node = rlink_expect(e->sm->rlink, k->node, k->instance, ROLE_EDGE, k->incarnation, k->done);
+    e->node->user = e;
+    e->rejoining = true;
+    e->awaited = idmap_count(e->sessions) > 0;
+}
+
+static void edge_lost(struct sessman *sm, struct edge *e)
+{
+    uint64_t node = e->node->id;
+    bool awaited = e->awaited;
+    end_all(e);
+    transit_lost(e);
+    edge_free(e);
+    store_run(sm->store, STMT_EDGE_DEL, STORE_VALUES(STORE_I(node)), NULL, NULL);
+    if (awaited)
+        restore_edge_gone(sm);
 }
 
 struct edge *edge_find(const struct sessman *sm, uint64_t node)
@@ -229,7 +400,7 @@ static void on_node(void *owner, struct rnode *node, bool up)
         struct edge *e = node->user;
         LOG_WARN(&log, "edge_lost", F_STR("instance", node->instance), F_HEX("node", node->id),
                  F_UINT("sessions", idmap_count(e->sessions)));
-        edge_free(e);
+        edge_lost(sm, e);
     }
 }
 
@@ -238,6 +409,20 @@ static void bad_frame(struct sessman *sm, const struct rnode *from, const char *
     struct log_ctx log = sessman_log(sm, LOG_LINK);
     metric_add(sm->metrics, M_BAD_FRAMES, 1);
     LOG_WARN(&log, "bad_frame", F_STR("from", from ? from->instance : "router"), F_STR("why", what));
+}
+
+/* Clients that have gone did not get these. */
+static void undelivered(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
+{
+    const struct control_mark *marks;
+    size_t count;
+    struct why why;
+    if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
+        bad_frame(sm, e->node, why.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        transit_returned(e, marks[i].session, marks[i].pos);
 }
 
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
@@ -251,6 +436,8 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
     struct why why;
     if (xmlin_parse(sm->xml, a, f->payload, &sm->xml_limits, &n, &why) != RC_OK) {
         bad_frame(sm, e->node, why.text);
+    } else if (!f->session && control_kind_of(n) == CONTROL_UNDELIVERED) {
+        undelivered(sm, e, a, n);
     } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
         struct control_open open;
         if (control_read_open(a, n, &open, &why) == RC_OK && f->session)
@@ -264,19 +451,8 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
     return ticket;
 }
 
-static void on_frame(void *owner, struct rnode *from, const struct frame *f)
+static void frame_now(struct sessman *sm, struct edge *e, const struct frame *f)
 {
-    struct sessman *sm = owner;
-    if (!from || from->role != ROLE_EDGE) {
-        if (f->kind == FRAME_STANZA && f->session == 0)
-            dispatch_routed_frame(sm, f);
-        else
-            bad_frame(sm, from, "a session's frame from what is no edge");
-        if (from && f->seq)
-            rlink_done(sm->rlink, from, f->seq);
-        return;
-    }
-    struct edge *e = edge_of(sm, from);
     struct session *s = f->session ? idmap_get(e->sessions, f->session) : NULL;
     if (s && f->kind == FRAME_STANZA && holds_more_than(e, BEHIND_PART))
         wait_for_edge(s);
@@ -285,15 +461,114 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     } else if (f->kind == FRAME_STANZA && s) {
         dispatch_session_frame(sm, s, f->seq, f->mark, f->payload);
     } else {
-        uint64_t ticket = 0;
+        uint64_t next = store_next(sm->store), ticket = 0;
         if (f->kind == FRAME_CONTROL)
             ticket = control_frame(sm, e, f);
         else if (f->kind == FRAME_STANZA)
-            stray(e, f->session);
+            edge_stray(e, f->session);
         else
-            bad_frame(sm, from, "a frame of this kind");
-        edge_frame_done(e, f->seq, ticket);
+            bad_frame(sm, e->node, "a frame of this kind");
+        edge_iq_done(e, f->seq, restore_ticket(sm, next, ticket));
     }
+    if (e->sweep)
+        edge_sweep(e);
+}
+
+/* --- after a restart --- */
+
+/* A frame has its place in the channel, but is not looked at before the barrier is lifted. */
+static void keep(struct sessman *sm, struct edge *e, const struct frame *f)
+{
+    if (e->held_bytes > sm->conf->edge_backlog_max) { /* no window is as large */
+        bad_frame(sm, e->node, "more than a window");
+        edge_frame_done(e, f->seq, 0);
+        return;
+    }
+    struct kept *k = mem_new(sizeof *k + f->payload.len);
+    k->f = *f;
+    k->f.payload = slice_of((char *)(k + 1), f->payload.len);
+    memcpy(k + 1, f->payload.p, f->payload.len);
+    e->held_bytes += sizeof *k + f->payload.len;
+    list_append(&e->kept, &k->link);
+    edge_frame_wait(e, f->seq);
+}
+
+static void go_on_with(struct sessman *sm, struct edge *e)
+{
+    while (!list_empty(&e->kept)) {
+        struct kept *k = CONTAINER(e->kept.next, struct kept, link);
+        list_unlink(&k->link);
+        e->held_bytes -= sizeof *k + k->f.payload.len;
+        frame_now(sm, e, &k->f);
+        mem_free(k);
+    }
+    edge_sweep(e);
+}
+
+void edges_go_on(struct sessman *sm)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)
+        if (n->user)
+            go_on_with(sm, n->user);
+}
+
+void edge_sweep(struct edge *e)
+{
+    if (!e->sweep || !list_empty(&e->kept) || rlink_taken(e->node) < e->sweep_at)
+        return;
+    size_t n = 0, at = 0;
+    uint64_t *ids = mem_array(idmap_count(e->sessions) + 1, sizeof *ids);
+    for (const struct session *s; (s = idmap_next(e->sessions, &at)) != NULL;)
+        if (s->unseen && !s->stalled) /* who waits finds its end in its backlog */
+            ids[n++] = s->id;
+    e->sweep = false;
+    for (size_t i = 0; i < n; i++) {
+        struct session *s = idmap_get(e->sessions, ids[i]);
+        if (s && !resume_hibernate(e->sm, s, 0))
+            session_end(e->sm, s);
+    }
+    mem_free(ids);
+}
+
+/* Outside the channel: what an edge says of itself to one that was restarted. */
+static void outside(struct sessman *sm, struct edge *e, const struct frame *f)
+{
+    struct arena *a = arena_take(sm->arenas);
+    struct control_alive alive;
+    struct node *n;
+    struct why why = { "outside the channel" };
+    if (f->kind == FRAME_CONTROL && xmlin_parse(sm->xml, a, f->payload, &sm->xml_limits, &n, &why) == RC_OK &&
+        control_kind_of(n) == CONTROL_ALIVE && control_read_alive(a, n, &alive, &why) == RC_OK)
+        restore_alive(sm, e, &alive);
+    else
+        bad_frame(sm, e->node, why.text);
+    arena_give(sm->arenas, &a);
+}
+
+static void on_frame(void *owner, struct rnode *from, const struct frame *f)
+{
+    struct sessman *sm = owner;
+    if (!from || from->role != ROLE_EDGE) {
+        if (f->kind != FRAME_STANZA || f->session)
+            bad_frame(sm, from, "a session's frame from what is no edge");
+        else if (restore_waits(sm))
+            restore_keep(sm, f);
+        else
+            dispatch_routed_frame(sm, f);
+        if (from && f->seq)
+            rlink_done(sm->rlink, from, f->seq);
+        return;
+    }
+    struct edge *e = edge_of(sm, from);
+    if (!f->seq)
+        outside(sm, e, f);
+    else if (is_known(e, f->seq))
+        edge_frame_done(e, f->seq, 0);
+    else if (restore_waits(sm))
+        keep(sm, e, f);
+    else
+        frame_now(sm, e, f);
 }
 
 static void on_bounce(void *owner, const struct frame *f)
@@ -311,6 +586,8 @@ static void on_room(void *owner, struct rnode *node)
 static void on_link(void *owner, bool up)
 {
     struct sessman *sm = owner;
+    if (up)
+        restore_link_up(sm);
     if (up && sm->run->ready)
         sm->run->ready(sm->run);
 }
@@ -345,10 +622,20 @@ void edges_committed(struct sessman *sm)
     }
 }
 
+static void edge_leave(struct edge *e)
+{
+    size_t at = 0;
+    for (struct session *s; (s = idmap_next(e->sessions, &at)) != NULL; at = 0)
+        session_leave(e->sm, s);
+    out_forget(e->sm, e);
+    transit_free(e);
+    edge_free(e);
+}
+
 void edges_close(struct sessman *sm)
 {
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)
         if (n->user)
-            edge_free(n->user);
+            edge_leave(n->user);
 }

@@ -18,6 +18,15 @@ struct edge {
     bool overflow;              /* too much waits: its sessions are ended at the end of this turn */
     struct turn end_sessions;
     struct acks *acks;          /* frames not done with yet; NULL: none */
+    /* of its row, and of a restart (restore.h) */
+    struct known *known;        /* what the row said */
+    struct link kept;           /* head: frames that wait for the barrier */
+    bool has_row;
+    bool wrote;                 /* a frame of it has caused a statement since the row was written last */
+    bool awaited;               /* it has sessions, and has not said yet which of them are there */
+    bool rejoining;             /* it knew the run before this one, and has not told all of that */
+    bool sweep;                 /* once its frame number sweep_at has been dealt with, sessions that are unseen end */
+    uint64_t sweep_at;
 };
 extern const struct rlink_ops edges_rlink_ops;
 struct edge *edge_find(const struct sessman *sm, uint64_t node); /* NULL: it is gone */
@@ -31,7 +40,21 @@ void edge_check_backlog(struct edge *e);
 void edge_answered(struct session *s, size_t bytes);
 /* A frame will finish later. */
 void edge_frame_wait(struct edge *e, uint64_t seq);
+/* The same of an iq, and of a control element: it counts as dealt with in the store only once its answer may have left: after a crash it is worked on again rather
+ * than never answered. */
+void edge_iq_done(struct edge *e, uint64_t seq, uint64_t ticket);
+/* It sends for a session that is not: told that it has ended. */
+void edge_stray(struct edge *e, uint64_t id);
+/* After a restart, in this order: of a row, before there is a link; the link waits for its node; the barrier is lifted. beyond: as the row
+ * has it. */
+struct edge *edge_restored(struct sessman *sm, uint64_t node, struct slice instance, uint32_t incarnation, uint64_t done,
+                           struct slice beyond);
+void edge_expect(struct edge *e);
+void edges_go_on(struct sessman *sm);
+void edge_sweep(struct edge *e); /* if it is time */
+/* At the end of a batch: the rows of edges whose frames have written. */
+void edges_mark(struct sessman *sm);
 void edges_committed(struct sessman *sm);
-void edges_close(struct sessman *sm); /* frees all edges and sessions at the end */
+void edges_close(struct sessman *sm); /* frees all edges and sessions at the end; their rows stay */
 
 #endif

@@ -13,6 +13,7 @@
 #include "sessman/module.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/resume.h"
 #include "sessman/retention.h"
 #include "sessman/push.h"
@@ -94,6 +95,11 @@ static void on_commit(void *ctx)
     journal_committed(sm);
 }
 
+static void on_batch(void *ctx)
+{
+    restore_batch(ctx);
+}
+
 static enum rc open_store(struct sessman *sm, struct why *why)
 {
     char *path = daemon_path(sm->run->dir, sm->conf->store_path);
@@ -102,6 +108,7 @@ static enum rc open_store(struct sessman *sm, struct why *why)
         .sync_full = sm->conf->store_sync == STORE_SYNC_FULL,
         .queue_max = sm->conf->store_queue_max,
         .cache_bytes = sm->conf->store_cache_bytes,
+        .on_batch = on_batch,
     };
     enum rc rc = store_open(sm->loop, sm->log, &conf, on_commit, sm, &sm->store, why);
     mem_free(path);
@@ -123,7 +130,7 @@ static void on_secret(void *ctx, const struct store_result *r)
               NULL, NULL);
 }
 
-static void on_domains(struct sessman *sm)
+static void on_restored(struct sessman *sm)
 {
     struct log_ctx log = sessman_log(sm, LOG_DAEMON);
     const char *routers[LINKCONF_ROUTERS_MAX + 1];
@@ -137,10 +144,17 @@ static void on_domains(struct sessman *sm)
     conf.dir = sm->run->dir;
     conf.instance = sm->run->instance;
     conf.role = ROLE_SESSMAN;
+    conf.node = restore_node(sm);
     sm->rlink = rlink_new(sm->loop, sm->log, &conf, &edges_rlink_ops, sm);
+    restore_expect(sm);
     sessman_domains_announce(sm);
     retention_open(sm);
     LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
+}
+
+static void on_domains(struct sessman *sm)
+{
+    restore_load(sm, on_restored);
 }
 
 static enum rc start(struct daemon_run *run, struct why *why)
@@ -179,6 +193,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
 static void stop(struct daemon_run *run)
 {
     struct sessman *sm = run->ctx;
+    restore_stop(sm);
     if (sm->rlink) {
         edges_close(sm);
         resume_fini(sm);
@@ -208,6 +223,7 @@ static void fini(struct daemon_run *run)
     struct sessman *sm = run->ctx;
     rlink_free(&sm->rlink);
     out_free(&sm->out);
+    restore_free(&sm->restore);
     map_each(sm->accounts, free_account, sm);
     map_free(&sm->accounts);
     journal_free(sm);

@@ -8,6 +8,7 @@
 #include "sessman/edges.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/smqueuein.h"
 
 #define PAST_MAX 1000 /* ids of sessions that have ended, remembered */
@@ -104,6 +105,7 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
         left = (int64_t)q->hibernate_s * 1000; /* the clock was set back */
     loop_timer(sm->loop, &q->expiry, left > 0 ? (uint64_t)left : 0, on_expiry);
     asleep(q, true);
+    session_dirty_place(sm, s);
     journal_session_end(sm, s);
     return true;
 }
@@ -171,7 +173,8 @@ static void take_over(struct sessman *sm, struct session *old, const struct resu
     q->detached_ms = 0;
     smqueue_settle(q, h);
     smqueue_rewind(q);
-    smqueue_open(q, buf_get(&b), old->ticket);
+    uint64_t ticket = session_dirty_place(sm, old);
+    smqueue_open(q, buf_get(&b), ticket > old->ticket ? ticket : old->ticket);
     buf_fini(&b);
     if (old->csi) /* XEP-0352 5.1: a resumed stream begins active */
         csi_set(sm, old, true);

@@ -6,11 +6,13 @@
 #include "sessman/authinline.h"
 #include "sessman/csi.h"
 #include "sessman/deliver.h"
+#include "sessman/directed.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/module.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/resume.h"
 #include "sessman/smqueue.h"
 
@@ -174,10 +176,9 @@ static bool resource_free(struct sessman *sm, struct session *s, struct account 
     return true;
 }
 
-static void bind_now(struct sessman *sm, struct session *s, struct account *a, struct slice resource)
+/* The session is that resource of the account from here on. */
+static void attach(struct sessman *sm, struct session *s, struct account *a, struct slice resource)
 {
-    struct log_ctx log = session_log(sm, s, LOG_XMPP);
-    struct buf b = BUF_INIT(0);
     size_t len = (size_t)a->bare_len + 1 + resource.len;
     s->jid = mem_new(len + 1);
     memcpy(s->jid, a->bare, a->bare_len);
@@ -190,6 +191,28 @@ static void bind_now(struct sessman *sm, struct session *s, struct account *a, s
     list_append(&a->sessions, &s->in_account);
     a->n_sessions++;
     metric_set(sm->metrics, M_SESSIONS, (int64_t)++sm->sessions_bound);
+}
+
+struct session *session_restored(struct sessman *sm, struct edge *e, uint64_t id, struct account *a,
+                                 struct slice resource)
+{
+    struct session *s = mem_new(sizeof *s);
+    s->edge = e;
+    s->id = id;
+    s->unseen = true;
+    list_init(&s->incoming);
+    attach(sm, s, a, resource);
+    if (e)
+        idmap_put(e->sessions, id, s);
+    return s;
+}
+
+static void bind_now(struct sessman *sm, struct session *s, struct account *a, struct slice resource)
+{
+    struct log_ctx log = session_log(sm, s, LOG_XMPP);
+    struct buf b = BUF_INIT(0);
+    attach(sm, s, a, resource);
+    restore_bound(sm, s);
     LOG_INFO(&log, "bound", F_STR("jid", s->jid));
     if (s->login->asked) {
         authinline_bound(s->login->asked);
@@ -353,8 +376,10 @@ uint64_t session_control(struct sessman *sm, struct session *s, enum control_kin
             refuse(sm, s, COND_BAD_REQUEST, "no such resource");
         break;
     case CONTROL_CSI:
-        if (s->account && control_read_csi(n, &active, NULL) == RC_OK)
+        if (s->account && control_read_csi(n, &active, NULL) == RC_OK) {
             csi_set(sm, s, active);
+            session_dirty(sm, s);
+        }
         break;
     case CONTROL_GONE:
         on_gone(sm, s, n);
@@ -409,12 +434,13 @@ static bool backlog_frame(struct sessman *sm, struct session *s, const struct ba
         dispatch_session_frame(sm, s, b->seq, b->mark, payload);
     } else {
         struct arena *a = arena_take(sm->arenas);
+        uint64_t next = store_next(sm->store);
         struct node *n;
         uint64_t ticket = 0;
         if (b->kind == FRAME_CONTROL && xmlin_parse(sm->xml, a, payload, &sm->xml_limits, &n, NULL) == RC_OK)
             ticket = session_control(sm, s, control_kind_of(n), b->mark, a, n);
         arena_give(sm->arenas, &a);
-        edge_frame_done(e, b->seq, ticket);
+        edge_iq_done(e, b->seq, restore_ticket(sm, next, ticket));
     }
     return idmap_get(e->sessions, id) == s;
 }
@@ -486,6 +512,7 @@ static void session_free(struct sessman *sm, struct session *s)
     if (s->account)
         account_release(sm, s->account);
     csi_free(&s->csi);
+    directed_free(&s->directed);
     mem_free(s->presence);
     mem_free(s->jid);
     mem_free(s);
@@ -500,6 +527,8 @@ static void leave_account(struct sessman *sm, struct session *s)
 
 void session_leave(struct sessman *sm, struct session *s)
 {
+    for (struct backlog *b; (b = backlog_take(s)) != NULL;)
+        mem_free(b); /* not dealt with: they come again */
     if (s->edge)
         idmap_remove(s->edge->sessions, s->id);
     if (s->account)
@@ -525,6 +554,7 @@ void session_end(struct sessman *sm, struct session *s)
     }
     resume_session_end(sm, s);
     smqueue_reroute(sm, s);
+    restore_ended(sm, s);
     session_free(sm, s);
 }
 

@@ -46,7 +46,8 @@ struct session {
     bool carbons;                  /* XEP-0280 */
     bool retrieving;               /* XEP-0013: a request for messages is being answered */
     bool flexible;                 /* XEP-0013: it retrieves by itself what waits: waiting.h */
-    bool dirty;                    /* its row is to be written at the end of this turn */
+    bool unseen;                   /* restored, and its edge has not said yet that it is there: restore.h */
+    uint8_t dirty;                 /* what of its row is to be written at the end of this turn: restore.c */
 };
 
 static inline struct slice session_jid(const struct session *s)
@@ -65,6 +66,8 @@ static inline struct slice session_resource(const struct session *s)
 void session_backlog(struct session *s, const struct frame *f);
 /* One held stanza is done: works through the backlog. The session may be gone after it. */
 void session_unstall(struct sessman *sm, struct session *s);
+/* Of a row, after a restart: bound as it was, `unseen`; the account is held. */
+struct session *session_restored(struct sessman *sm, struct edge *e, uint64_t id, struct account *a, struct slice resource);
 struct session *session_open(struct edge *e, uint64_t id, const struct control_open *open);
 /* mark: of the frame. Returns the ticket that the frame is done with. The session may be gone after it. */
 uint64_t session_control(struct sessman *sm, struct session *s, enum control_kind kind, uint64_t mark, struct arena *a,

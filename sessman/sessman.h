@@ -19,6 +19,7 @@ struct module_index;
 struct adhoc_sessions;
 struct auth_rates;
 struct push_all;
+struct restore;
 struct pathfilter;
 struct journal;
 struct retention;
@@ -116,6 +117,7 @@ struct sessman {
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     struct retention *retention;
     bool archive_counted;            /* some domain's archive has a limit: retention_added */
+    struct restore *restore;         /* rows of sessions and edges; NULL in tests of parts */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;

@@ -10,6 +10,7 @@
 #include "sessman/edges.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/resume.h"
 #include "sessman/smqueuein.h"
 
@@ -259,11 +260,10 @@ void smqueue_acked(struct sessman *sm, struct session *s, uint32_t h)
 
 uint64_t smqueue_took(struct sessman *sm, struct session *s, uint64_t number)
 {
-    (void)sm;
     if (!s->sm || number <= s->sm->in)
         return 0;
     s->sm->in = number;
-    return 0;
+    return session_dirty_count(sm, s);
 }
 
 /* --- the whole of it --- */
@@ -297,7 +297,8 @@ void smqueue_enable(struct sessman *sm, struct session *s, const struct control_
     }
     struct smqueue *q = queue_new(sm, s, c, &enabled);
     control_write_sm_enabled(&b, &enabled);
-    smqueue_open(q, buf_get(&b), out_held_ticket(sm)); /* what waits already is sent before, uncounted */
+    uint64_t ticket = session_dirty_place(sm, s), held = out_held_ticket(sm);
+    smqueue_open(q, buf_get(&b), ticket > held ? ticket : held); /* what waits already is sent before, uncounted */
     buf_fini(&b);
 }
 
@@ -306,6 +307,7 @@ void smqueue_enable_inline(struct sessman *sm, struct session *s, const struct c
 {
     struct control_sm_enabled enabled;
     queue_new(sm, s, c, &enabled)->told = true;
+    session_dirty_place(sm, s); /* what tells of it waits for the row already */
     smelement_write_enabled(out, &enabled, SLICE_NONE);
 }
 
@@ -361,4 +363,61 @@ void smqueue_reroute(struct sessman *sm, struct session *s)
             bounce(q, q->first);
         drop_first(q);
     }
+}
+
+/* --- the row, and back --- */
+
+void smqueue_row(const struct session *s, struct smqueue_row *out)
+{
+    const struct smqueue *q = s->sm;
+    *out = (struct smqueue_row){ q->id ? slice_cstr(q->id) : SLICE_NONE, q->in, q->hibernate_s };
+}
+
+void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueue_row *row)
+{
+    struct smqueue *q = s->sm = mem_new(sizeof *q);
+    q->sm = sm;
+    q->session = s;
+    q->id = row->id.len ? mem_copy(row->id) : NULL;
+    q->in = row->in;
+    q->hibernate_s = row->hibernate_s;
+    q->waits_edge = true;
+    q->told = row->id.len > 0; /* or its edge says that it is not */
+}
+
+void smqueue_restored_stanza(struct sessman *sm, struct session *s, uint64_t pos, uint64_t n,
+                             struct slice stanza)
+{
+    struct smqueue *q = s->sm;
+    struct smitem *it = item_new(0, pos, &stanza, 1);
+    (void)sm;
+    it->n = n;
+    if (!q->first)
+        q->acked = n - 1;
+    append(q, it);
+    q->out = n;
+    q->unsent = NULL;
+}
+
+void smqueue_alive(struct sessman *sm, struct session *s, uint32_t out, uint32_t acked)
+{
+    struct smqueue *q = s->sm;
+    uint64_t upto = sm_near(q->acked, acked);
+    smqueue_settle(q, upto);
+    q->out = upto + (uint32_t)(out - acked);
+    for (struct smitem *it = q->first; it; it = it->next) {
+        if (it->n <= q->out)
+            continue;
+        if (!q->unsent)
+            q->unsent = it;
+        if (it->n == q->out + 1) {
+            q->out++;
+            continue;
+        }
+        it->n = ++q->out; /* what stood between is gone */
+        store_run(sm->store, STMT_JOURNAL_HOLD, STORE_VALUES(STORE_I(it->pos), STORE_I(s->row), STORE_I(it->n)),
+                  NULL, NULL);
+    }
+    q->waits_edge = false;
+    flush(q);
 }

@@ -43,9 +43,11 @@ static bool out_of_order(const struct transit *t, size_t i)
     return i && slot(t, i)->pos < slot(t, i - 1)->pos;
 }
 
-static void transit_free(struct edge *e)
+void transit_free(struct edge *e)
 {
     struct transit *t = e->transit;
+    if (!t)
+        return;
     timer_stop(&t->look);
     mem_free(t->ring);
     MEM_FREE(&e->transit);

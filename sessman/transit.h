@@ -13,6 +13,7 @@
 /* pos of this account went to a session in the last frame that was sent to the edge. */
 void transit_sent(struct edge *e, int64_t account, uint64_t pos, uint64_t session);
 void transit_acked(struct edge *e); /* rlink_acked has grown */
+void transit_free(struct edge *e);  /* the process ends: the store knows what is not settled */
 void transit_lost(struct edge *e);  /* the edge is gone; frees what there is */
 /* The edge hands a message of this session back. False: it never had it, or too long ago. */
 bool transit_returned(struct edge *e, uint64_t session, uint64_t pos);

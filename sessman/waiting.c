@@ -3,14 +3,15 @@
 #include "common/base/mem.h"
 #include "sessman/journalin.h"
 #include "sessman/session.h"
+#include "sessman/restore.h"
 
 void waiting_park(struct sessman *sm, struct session *s)
 {
-    (void)sm;
     if (s->flexible)
         return;
     s->flexible = true;
     s->account->flexible++;
+    session_dirty(sm, s);
 }
 
 void waiting_unpark(struct sessman *sm, struct session *s)

@@ -1,6 +1,7 @@
 /* common/edge/edge.c - what comes from the session managers, by a table of control messages */
 #include "common/base/mem.h"
 #include "common/edge/inside.h"
+#include "common/edge/marks.h"
 #include "common/xmpp/xmlout.h"
 
 /* What may be sent to a session, in which states, and who takes it. */
@@ -218,13 +219,41 @@ static bool alive(void *ctx, uint64_t id)
     return false;
 }
 
+/* What its session manager is to be told after a restart hangs from the node. */
+static void note(struct rnode *from, const struct frame *f)
+{
+    struct marks *m = from->user;
+    marks_add(&m, f->seq, f->session, f->mark);
+    from->user = m;
+}
+
+static void settled(struct rnode *from, uint64_t seq)
+{
+    struct marks *m = from->user;
+    marks_settled(&m, seq);
+    from->user = m;
+}
+
+static void forget_marks(struct rnode *node)
+{
+    struct marks *m = node->user;
+    marks_free(&m);
+    node->user = NULL;
+}
+
 static void node_control(struct edge *e, struct arena *a, struct rnode *from, const struct frame *f,
                          const struct node *node)
 {
     struct control_domain *list;
     size_t n;
     struct why why = { "" };
-    if (control_kind_of(node) != CONTROL_DOMAINS) {
+    uint64_t seq;
+    if (control_kind_of(node) == CONTROL_SETTLED) {
+        if (control_read_settled(node, &seq, &why) == RC_OK)
+            settled(from, seq);
+        else
+            stray(e, from, f, "malformed", &why);
+    } else if (control_kind_of(node) != CONTROL_DOMAINS) {
         stray(e, from, f, "unknown", NULL);
     } else if (control_read_domains(a, node, &list, &n, &why) != RC_OK) {
         stray(e, from, f, "malformed", &why);
@@ -249,9 +278,9 @@ static void take_control(struct edge *e, struct rnode *from, const struct frame 
     arena_give(e->conf.arenas, &a);
 }
 
-static void to_client(struct edge *e, struct esession *s, const struct slice *pieces, size_t n)
+static void to_client(struct edge *e, struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
-    e->conf.ops->on_stanza(s, pieces, n);
+    e->conf.ops->on_stanza(s, pieces, n, mark);
     if (s->sm)
         esm_wrote(e, s);
 }
@@ -276,7 +305,37 @@ static void take_fanout(struct edge *e, struct rnode *from, const struct frame *
             xmlout_value(&e->scratch, pieces[2]);
             pieces[2] = buf_get(&e->scratch);
         }
-        to_client(e, s, pieces, 5);
+        to_client(e, s, pieces, 5, 0);
+    }
+}
+
+static void hand_back(struct edge *e, struct rnode *to, const struct control_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i += CONTROL_LIST_MAX) {
+        buf_reset(&e->scratch);
+        control_write_undelivered(&e->scratch, marks + i, n - i < CONTROL_LIST_MAX ? n - i : CONTROL_LIST_MAX);
+        struct slice piece = buf_get(&e->scratch);
+        rlink_send(e->link, to, FRAME_CONTROL, 0, &piece, 1);
+    }
+}
+
+void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
+{
+    size_t at = 0;
+    for (struct rnode *to; (to = rlink_next_node(e->link, &at)) != NULL;)
+        if (to->id == node)
+            hand_back(e, to, marks, n);
+}
+
+static void take_stanza(struct edge *e, struct rnode *from, const struct frame *f)
+{
+    struct esession *s = session_of(e, from, f->session);
+    if (s) {
+        if (f->mark)
+            note(from, f);
+        to_client(e, s, &f->payload, 1, f->mark);
+    } else if (f->mark) {
+        hand_back(e, from, &(struct control_mark){ f->session, f->mark }, 1);
     }
 }
 
@@ -288,9 +347,7 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     if (from->role != ROLE_SESSMAN) {
         stray(e, from, f, "not a session manager", NULL);
     } else if (f->kind == FRAME_STANZA) {
-        struct esession *s = session_of(e, from, f->session);
-        if (s)
-            to_client(e, s, &f->payload, 1);
+        take_stanza(e, from, f);
     } else if (f->kind == FRAME_FANOUT) {
         take_fanout(e, from, f);
     } else if (f->kind == FRAME_CONTROL) {
@@ -302,35 +359,131 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
 
 /* --- nodes --- */
 
-/* Ends every session of a session manager that is gone: nobody is there to be told. */
-static void lose_sessions(struct edge *e, const struct rnode *node)
+/* fn may end sessions. Returns how many there were. */
+static size_t for_sessions(struct edge *e, const struct rnode *node, bool (*which)(const struct esession *s),
+                           void (*fn)(struct edge *e, struct esession *s))
 {
     size_t n = 0, at = 0;
     uint64_t *ids = mem_array(idmap_count(e->sessions) + 1, sizeof *ids);
     const struct esession *each;
     while ((each = idmap_next(e->sessions, &at))) {
-        if (each->node == node)
+        if (each->node == node && (!which || which(each)))
             ids[n++] = each->id;
-    }
-    if (n) {
-        struct log_ctx log = { .log = e->conf.log, .sub = LOG_LINK };
-        LOG_WARN(&log, "sessions_lost", F_STR("sessman", node->instance), F_UINT("sessions", n));
     }
     for (size_t i = 0; i < n; i++) {
         struct esession *s = idmap_get(e->sessions, ids[i]);
-        if (!s)
-            continue;
-        esession_forget(e, s);
-        e->conf.ops->on_close(s, STREAM_RESET, SLICE("session manager restarted"));
+        if (s)
+            fn(e, s);
     }
     mem_free(ids);
+    return n;
+}
+
+static void lose(struct edge *e, struct esession *s)
+{
+    esession_forget(e, s);
+    e->conf.ops->on_close(s, STREAM_RESET, SLICE("session manager restarted"));
+}
+
+/* Ends every session of a session manager that is gone: nobody is there to be told. */
+static void lose_sessions(struct edge *e, const struct rnode *node)
+{
+    struct log_ctx log = { .log = e->conf.log, .sub = LOG_LINK };
+    size_t n = for_sessions(e, node, NULL, lose);
+    if (n)
+        LOG_WARN(&log, "sessions_lost", F_STR("sessman", node->instance), F_UINT("sessions", n));
 }
 
 static void on_node(void *owner, struct rnode *node, bool up)
 {
     struct edge *e = owner;
-    if (!up && node->role == ROLE_SESSMAN)
+    if (up)
+        return;
+    if (node->role == ROLE_SESSMAN)
         lose_sessions(e, node);
+    forget_marks(node);
+}
+
+/* --- a session manager was restarted --- */
+
+enum { ALIVE_PART = 1000 }; /* sessions, or marks, of one element */
+
+static void tell_alive(struct edge *e, struct rnode *node, const struct control_alive *c)
+{
+    buf_reset(&e->scratch);
+    control_write_alive(&e->scratch, c);
+    rlink_tell(e->link, node, buf_get(&e->scratch));
+}
+
+static void tell_sessions(struct edge *e, struct rnode *node, uint64_t upto)
+{
+    struct control_alive_session part[ALIVE_PART];
+    struct control_alive c = { .sessions = part, .upto = upto };
+    size_t at = 0;
+    for (const struct esession *s; (s = idmap_next(e->sessions, &at)) != NULL;) {
+        if (s->node != node || s->state != ESESSION_BOUND)
+            continue;
+        part[c.n_sessions] = (struct control_alive_session){ .id = s->id };
+        if (s->sm && s->sm->enabled) {
+            part[c.n_sessions].sm = true;
+            part[c.n_sessions].out = (uint32_t)s->sm->n.out;
+            part[c.n_sessions].acked = (uint32_t)s->sm->n.acked;
+        }
+        c.n_sessions++;
+        if (c.n_sessions < ALIVE_PART)
+            continue;
+        tell_alive(e, node, &c);
+        c.n_sessions = 0;
+    }
+    tell_alive(e, node, &c);
+}
+
+static void tell_marks(struct edge *e, struct rnode *node, uint64_t upto)
+{
+    const struct marks *marks = node->user;
+    struct control_mark part[ALIVE_PART];
+    struct control_alive c = { .marks = part, .upto = upto };
+    for (size_t i = 0; i < marks_count(marks); i++) {
+        part[c.n_marks++] = marks_get(marks, i);
+        if (c.n_marks < ALIVE_PART)
+            continue;
+        tell_alive(e, node, &c);
+        c.n_marks = 0;
+    }
+    c.end = true;
+    tell_alive(e, node, &c);
+}
+
+/* It knows nothing of a login that is under way. */
+static void end_login(struct edge *e, struct esession *s)
+{
+    static const struct control_failure failure = { SASL_TEMPORARY_AUTH_FAILURE,
+                                                    { "session manager restarted", 25 } };
+    bool asked = s->state == ESESSION_ASKED;
+    buf_reset(&e->scratch);
+    control_write_gone(&e->scratch, false);
+    struct slice piece = buf_get(&e->scratch);
+    rlink_send(e->link, s->node, FRAME_CONTROL, s->id, &piece, 1);
+    esession_forget(e, s);
+    if (asked)
+        e->conf.ops->on_failure(s, &failure);
+    else
+        e->conf.ops->on_close(s, STREAM_RESET, failure.text);
+}
+
+static bool is_login(const struct esession *s)
+{
+    return s->state != ESESSION_BOUND;
+}
+
+static void on_reborn(void *owner, struct rnode *node)
+{
+    struct edge *e = owner;
+    uint64_t upto = rlink_sent(e->link, node);
+    tell_sessions(e, node, upto);
+    tell_marks(e, node, upto);
+    marks_reborn(node->user);
+    for_sessions(e, node, is_login, end_login);
 }
 
 static void on_room(void *owner, struct rnode *node)
@@ -379,6 +532,7 @@ static const struct rlink_ops link_ops = {
     .on_room = on_room,
     .on_link = on_link,
     .on_acked = on_acked,
+    .on_reborn = on_reborn,
 };
 
 /* --- the edge --- */
@@ -402,8 +556,11 @@ void edge_close(struct edge *e)
 
 void edge_free(struct edge **e)
 {
+    size_t at = 0;
     if (!*e)
         return;
+    for (struct rnode *n; (n = rlink_next_node((*e)->link, &at)) != NULL;)
+        forget_marks(n);
     rlink_free(&(*e)->link);
     idmap_free(&(*e)->sessions);
     domains_free(&(*e)->domains);

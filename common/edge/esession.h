@@ -7,7 +7,10 @@
  *
  * Callbacks come from the loop, never out of a call of this header. The owner may end the session inside; it
  * must not free the esession before the callback has returned. What the session manager sends out of turn is
- * dropped and counted. */
+ * dropped and counted.
+ *
+ * A session manager that was restarted is told which sessions are bound, and they carry on; those that are not end, with
+ * on_failure where a SASL step was under way, with on_close (reset) else. */
 #ifndef EDGE_ESESSION_H
 #define EDGE_ESESSION_H
 
@@ -66,8 +69,9 @@ struct edge_ops {
     void (*on_failure)(struct esession *s, const struct control_failure *c);
     void (*on_bound)(struct esession *s);
     void (*on_bind_refused)(struct esession *s, const struct control_bind_refused *c);
-    /* One stanza for the client, canonical, in n pieces to be joined; in every state from OPEN. */
-    void (*on_stanza)(struct esession *s, const struct slice *pieces, size_t n);
+    /* One stanza for the client, canonical, in n pieces to be joined; in every state from OPEN. mark (frame.h) is not 0: if the
+     * client does not get it, edge_undelivered. */
+    void (*on_stanza)(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark);
     /* The session is over (state NONE, no id): end the stream with this error. */
     void (*on_close)(struct esession *s, enum stream_cond cond, struct slice text);
     void (*on_room)(struct esession *s);   /* after esession_full: go on reading */
@@ -138,6 +142,9 @@ bool esession_full(struct edge *e, struct esession *s);
 /* The client has gone: tells the session manager, forgets the session, frees what the esession owns. Harmless
  * twice. lost: there was no </stream:stream>. */
 void esession_gone(struct edge *e, struct esession *s, bool lost);
+
+/* Stanzas with these marks that came from the session manager `node` for a session that has ended did not reach their client. */
+void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n);
 
 /* The name whose owner is to be asked: the user of the first SASL step, prepared; the domain where none can
  * be told. Pure but for the arena. cert_jid: the client certificate's address for EXTERNAL, or empty. */

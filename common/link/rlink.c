@@ -36,11 +36,11 @@ struct rnode_link {
     uint32_t on;         /* bit i: router i has it */
     uint32_t own, other; /* incarnations of this channel; other 0: not heard yet */
     bool synced;         /* the other end's SYNC has come over the present way: frames flow */
-    bool met;            /* it has named our incarnation in a SYNC: what it says is meant for us, not for what we were */
-    bool gap_told;       /* SYNC was sent for a gap, and nothing has come since */
+    bool met; /* it has named our incarnation in a SYNC: what it says is meant for us, not for what we were */
+    bool gap_told; /* SYNC was sent for a gap, and nothing has come since */
     bool was_full, again;
-    bool reborn; /* we were restarted, and it has not told all yet: rlink_expect, rlink_rejoined */
-    bool told;   /* the owner was told, over the present way, that the node was restarted */
+    bool reborn;     /* we were restarted, and it has not told all yet: rlink_expect, rlink_rejoined */
+    bool told;       /* the owner was told, over the present way, that the node was restarted */
     bool replay_due; /* what was sent from number replay_had on is to be sent again, when there is room */
     uint64_t replay_had;
     struct timer ack, grace;
@@ -134,9 +134,6 @@ static void rnode_fresh(struct rnode_link *l)
 {
     channel_free(&l->ch);
     l->ch = channel_new(l->rl->conf.window_bytes);
-    do
-        secret_random(&l->own, sizeof l->own);
-    while (!l->own);
     l->other = 0;
     l->synced = l->met = l->gap_told = l->was_full = l->again = l->replay_due = l->reborn = l->told = false;
     l->node.user = NULL;
@@ -148,6 +145,9 @@ static struct rnode_link *rnode_new(struct rlink *rl, uint64_t id)
     l->rl = rl;
     l->node.id = id;
     l->node.link = l;
+    do
+        secret_random(&l->own, sizeof l->own);
+    while (!l->own);
     rnode_fresh(l);
     idmap_put(rl->nodes, id, l);
     return l;
@@ -242,7 +242,8 @@ static void rnode_up(struct rlink *rl, struct rconn *rc, const struct control_no
     rl->ops->on_node(rl->owner, &l->node, true);
 }
 
-/* The other end knows nothing of our channel any more: it had declared us lost. */
+/* The other end knows nothing of our channel any more: it had declared us lost. Our incarnation stays: it has had nothing
+ * of it, and takes nothing before our SYNC names its own. */
 static void rnode_forgot(struct rnode_link *l)
 {
     struct rlink *rl = l->rl;
@@ -292,8 +293,8 @@ static void replay(struct rnode_link *l)
         rconn_send(l->via, frame);
 }
 
-/* It was restarted and remembers our side of the channel: what has not been acknowledged is sent again, under the
- * numbers it had; from it everything is new. */
+/* It was restarted and remembers our side of the channel: what has not been acknowledged is sent again, under
+ * the numbers it had; from it everything is new. */
 static void rnode_reborn(struct rnode_link *l)
 {
     struct rlink *rl = l->rl;
@@ -319,6 +320,7 @@ static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *
 {
     struct rlink *rl = l->rl;
     uint32_t theirs = (uint32_t)(f->session >> 32), ours = (uint32_t)f->session;
+    uint64_t had = f->ack;
     bool ask = f->flags & FRAME_F_ASK, reborn = f->flags & FRAME_F_REBORN && ours == l->own;
     if (reborn && l->other != theirs) {
         rnode_reborn(l);
@@ -326,6 +328,7 @@ static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *
     } else if (l->other && l->other != theirs) {
         rnode_forgot(l);
         ask = true;
+        had = 0;
     } else if (ours && ours != l->own) { /* it still talks to what we were before; our answer tells it */
         send_sync(l, rc, false);
         return;
@@ -340,9 +343,10 @@ static void on_sync(struct rnode_link *l, struct rconn *rc, const struct frame *
         return;
     if (reborn && !l->told && rl->ops->on_reborn) {
         l->told = true;
+        l->synced = false; /* what is sent in there has its turn in the replay */
         rl->ops->on_reborn(rl->owner, &l->node);
     }
-    l->replay_had = f->ack;
+    l->replay_had = had;
     replay(l);
 }
 

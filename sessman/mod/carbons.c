@@ -4,6 +4,7 @@
  * The copies themselves are made by the core (carbons.h), where it is known who got the original. */
 #include "sessman/carbons.h"
 #include "sessman/module.h"
+#include "sessman/restore.h"
 #include "sessman/session.h"
 
 static enum handled on_enable(struct incoming *in)
@@ -12,6 +13,7 @@ static enum handled on_enable(struct incoming *in)
         return HANDLED;
     carbons_enable(in->sm, in->session, slice_is(in->st.payload->name, "enable"));
     in_result(in, NULL);
+    in_wrote(in, session_dirty(in->sm, in->session));
     return HANDLED;
 }
 

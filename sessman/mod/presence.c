@@ -3,62 +3,14 @@
 #include "common/xmpp/xmlout.h"
 #include "common/base/limits.h"
 #include "sessman/account.h"
+#include "sessman/directed.h"
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/presence.h"
+#include "sessman/restore.h"
 #include "sessman/session.h"
 
 #define PRESENCE_MAX 16384 /* bytes of a presence that is kept and shown to contacts */
-
-/* Whom a session has sent directed presence that they would not get by subscription (RFC 6121 4.6.2). */
-struct directed {
-    size_t n, cap;
-    char **jids;
-};
-
-static void directed_free(struct directed **dp)
-{
-    if (!*dp)
-        return;
-    for (size_t i = 0; i < (*dp)->n; i++)
-        mem_free((*dp)->jids[i]);
-    mem_free((*dp)->jids);
-    MEM_FREE(dp);
-}
-
-static ptrdiff_t directed_find(const struct directed *d, struct slice jid)
-{
-    for (size_t i = 0; d && i < d->n; i++)
-        if (slice_is(jid, d->jids[i]))
-            return (ptrdiff_t)i;
-    return -1;
-}
-
-/* False: the limit is reached. */
-static bool directed_note(struct session *s, struct slice jid, bool available, size_t max)
-{
-    struct directed *d = s->directed;
-    ptrdiff_t at = directed_find(d, jid);
-    if (!available) {
-        if (at >= 0) {
-            mem_free(d->jids[at]);
-            d->jids[at] = d->jids[--d->n];
-        }
-        return true;
-    }
-    if (at >= 0)
-        return true;
-    if (d && d->n >= max)
-        return false;
-    if (!d)
-        d = s->directed = mem_new(sizeof *d);
-    if (d->n == d->cap) {
-        d->cap = d->cap ? d->cap * 2 : 4;
-        d->jids = mem_resize(d->jids, d->cap * sizeof *d->jids);
-    }
-    d->jids[d->n++] = mem_copy(jid);
-    return true;
-}
 
 /* Unavailable to all of them: the session's presence has ended. */
 static void directed_end(struct sessman *sm, uint64_t ticket, struct session *s)
@@ -118,6 +70,7 @@ static void become_available(struct incoming *in, struct session *s)
     if (!was)
         presence_probe_all(in->sm, in->ticket, s);
     presence_broadcast(in->sm, in->ticket, s, in->st.node);
+    in_wrote(in, session_dirty(in->sm, s)); /* behind the broadcast, which need not wait for it */
     for (size_t i = 0; modules[i]; i++)
         if (modules[i]->session_available)
             modules[i]->session_available(in->sm, s, in, was);
@@ -140,10 +93,12 @@ static enum handled on_broadcast(struct incoming *in)
     struct session *s = in->session;
     if (!s)
         return HANDLED;
-    if (in->st.type == PRESENCE_AVAILABLE)
+    if (in->st.type == PRESENCE_AVAILABLE) {
         become_available(in, s);
-    else if (in->st.type == PRESENCE_UNAVAILABLE)
+    } else if (in->st.type == PRESENCE_UNAVAILABLE) {
         become_unavailable(in->sm, in->ticket, s, in->st.node);
+        in_wrote(in, session_dirty(in->sm, s));
+    }
     return HANDLED; /* any other type without `to` means nothing */
 }
 
@@ -151,13 +106,16 @@ static enum handled on_broadcast(struct incoming *in)
 static enum handled on_directed(struct incoming *in)
 {
     struct session *s = in->session;
-    bool available = in->st.type == PRESENCE_AVAILABLE;
+    bool available = in->st.type == PRESENCE_AVAILABLE, changed;
     if (!s || (!available && in->st.type != PRESENCE_UNAVAILABLE))
         return PASS;
     if (s->available && (roster_state(&s->account->roster, jid_bare(&in->st.to)) & SUB_FROM))
         return PASS; /* they hear of the end by subscription */
-    if (directed_note(s, in->st.to.full, available, in->sm->conf->directed_max))
+    if (directed_note(&s->directed, in->st.to.full, available, in->sm->conf->directed_max, &changed)) {
+        if (changed)
+            in_wrote(in, session_dirty(in->sm, s));
         return PASS;
+    }
     metric_add(in->sm->metrics, M_LIMIT_DIRECTED, 1);
     in_error(in, COND_RESOURCE_CONSTRAINT, "too many directed presences");
     return HANDLED;

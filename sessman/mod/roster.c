@@ -2,6 +2,7 @@
 #include "sessman/account.h"
 #include "sessman/module.h"
 #include "sessman/presence.h"
+#include "sessman/restore.h"
 #include "sessman/rosterpush.h"
 #include "sessman/session.h"
 
@@ -10,18 +11,13 @@
 #define ROSTER_GROUPS_N_MAX 256   /* groups of an item: each is compared with all before it */
 #define ROSTER_GROUPS_MAX   16384 /* bytes of all groups of an item */
 
-static enum handled on_get(struct incoming *in)
+static void answer_get(struct incoming *in)
 {
-    struct account *acc = in->target;
-    if (!in->session || node_child(in->st.payload)) { /* RFC 6121 2.1.3: no item in a get */
-        in_error(in, COND_BAD_REQUEST, NULL);
-        return HANDLED;
-    }
-    in->session->interested = true;
+    const struct account *acc = in->target;
     struct slice ver = arena_fmt(in->a, "%llu", (unsigned long long)acc->roster.version);
     if (node_has(in->st.payload, "ver") && slice_eq(node_attr(in->st.payload, "ver"), ver)) {
         in_result(in, NULL); /* RFC 6121 2.6.3: nothing has changed */
-        return HANDLED;
+        return;
     }
     struct node *query = node_new(in->a, "query", NS_ROSTER);
     node_set(in->a, query, "ver", ver);
@@ -29,6 +25,20 @@ static enum handled on_get(struct incoming *in)
         if (acc->roster.items[i]->state & SUB_LISTED)
             roster_item_write(in->a, query, acc->roster.items[i]);
     in_result(in, query);
+}
+
+static enum handled on_get(struct incoming *in)
+{
+    struct session *s = in->session;
+    if (!s || node_child(in->st.payload)) { /* RFC 6121 2.1.3: no item in a get */
+        in_error(in, COND_BAD_REQUEST, NULL);
+        return HANDLED;
+    }
+    answer_get(in);
+    if (!s->interested) {
+        s->interested = true;
+        in_wrote(in, session_dirty(in->sm, s)); /* behind the answer, which need not wait for it */
+    }
     return HANDLED;
 }
 

@@ -32,6 +32,7 @@ struct batch {
     struct buf ops;
     size_t count;
     uint64_t last_ticket;
+    bool writes;
 };
 struct outcome {
     struct outcome *next;
@@ -54,6 +55,7 @@ struct store {
     struct log_ctx log;
     struct db *db; /* the thread's, while there is one */
     void (*on_commit)(void *ctx);
+    void (*on_batch)(void *ctx);
     void *ctx;
     size_t queue_max;
     /* the loop's */
@@ -287,6 +289,7 @@ static void batch_done(struct store *s, struct batch *b)
     }
     buf_reset(&b->ops);
     b->count = 0;
+    b->writes = false;
     s->spare = b;
 }
 
@@ -323,6 +326,8 @@ static void hand_over(struct store *s)
     struct batch *b = s->filling;
     if (!b)
         return;
+    if (b->writes && s->on_batch)
+        s->on_batch(s->ctx);
     s->filling = NULL;
     b->next = NULL;
     b->last_ticket = s->tickets;
@@ -372,6 +377,13 @@ static uint64_t run_now(struct store *s, enum stmt id, const struct store_value 
     return s->tickets;
 }
 
+/* By how the statement begins. */
+static const bool writes[] = {
+#define X(id, sql) [STMT_##id] = (sql)[0] != 'S',
+    STATEMENTS(X)
+#undef X
+};
+
 uint64_t store_run(struct store *s, enum stmt id, const struct store_value *values, size_t n, store_done done,
                    void *ctx)
 {
@@ -398,7 +410,13 @@ uint64_t store_run(struct store *s, enum stmt id, const struct store_value *valu
         buf_slice(&b->ops, values[i].s);
     buf_put(&b->ops, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", padded - bytes);
     b->count++;
+    b->writes = b->writes || writes[id];
     return ++s->tickets;
+}
+
+uint64_t store_next(const struct store *s)
+{
+    return s->tickets + 1;
 }
 
 uint64_t store_committed(const struct store *s)
@@ -465,6 +483,7 @@ enum rc store_open(struct loop *loop, struct log *log, const struct store_conf *
     s->loop = loop;
     s->log = (struct log_ctx){ .log = log, .sub = LOG_STORE };
     s->on_commit = on_commit;
+    s->on_batch = conf->on_batch;
     s->ctx = ctx;
     s->queue_max = conf->queue_max;
     s->queued_end = &s->queued;

@@ -103,8 +103,9 @@ static const char version_2[] =
     "CREATE TABLE edge("
     " node INTEGER PRIMARY KEY,"
     " instance TEXT NOT NULL,"
+    " incarnation INTEGER NOT NULL," /* of its side of the channel */
     " done INTEGER NOT NULL,"
-    " beyond BLOB,"              /* numbers past done that are dealt with, too: big-endian u64 each */
+    " beyond BLOB,"              /* what is dealt with past done: first and last number of each run, big-endian u64 */
     " seen_ms INTEGER NOT NULL);"
     /* XEP-0484: of each client the token in use and the one that it was given last, until it uses that: sessman/tokens.h */
     "CREATE TABLE token("

@@ -69,6 +69,23 @@
                 " ON CONFLICT(account, jid, node) DO UPDATE SET options = excluded.options,"                         \
                 " resource = excluded.resource")                                                                     \
     X(PUSH_DEL, "DELETE FROM push WHERE account = ?1 AND jid = ?2 AND node = ?3")                                    \
+    /* sessions: ?1 row */                                                                                           \
+    X(SESSION_ADD, "INSERT INTO session(id, account, resource, edge, edge_session) VALUES(?1, ?2, ?3, ?4, ?5)")      \
+    X(SESSION_STATE, "UPDATE session SET state = ?2 WHERE id = ?1")                                                  \
+    X(SESSION_PLACE, "UPDATE session SET edge = ?2, edge_session = ?3, sm = ?4, hibernate_s = ?5, detached_ms = ?6"  \
+                     " WHERE id = ?1")                                                                               \
+    X(SESSION_COUNT, "UPDATE session SET sm_in = ?2 WHERE id = ?1")                                                  \
+    X(SESSION_DEL, "DELETE FROM session WHERE id = ?1")                                                              \
+    X(SESSION_AFTER, "SELECT s.id, a.domain, a.local, s.resource, s.edge, s.edge_session, s.sm, s.sm_in, s.hibernate_s," \
+                     " s.detached_ms, s.state FROM session s JOIN account a ON a.id = s.account WHERE s.id > ?1"     \
+                     " ORDER BY s.id LIMIT ?2")                                                                      \
+    /* edges: ?1 node */                                                                                             \
+    X(EDGE_ALL, "SELECT node, instance, incarnation, done, beyond FROM edge")                                        \
+    X(EDGE_PUT, "INSERT INTO edge(node, instance, incarnation, done, beyond, seen_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" \
+                " ON CONFLICT(node) DO UPDATE SET instance = excluded.instance, incarnation = excluded.incarnation," \
+                " done = excluded.done, beyond = excluded.beyond, seen_ms = excluded.seen_ms")                       \
+    X(EDGE_MARK, "UPDATE edge SET done = ?2, beyond = ?3 WHERE node = ?1")                                           \
+    X(EDGE_DEL, "DELETE FROM edge WHERE node = ?1")                                                                  \
     /* journal: ?1 account id */                                                                                     \
     X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
                    " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \

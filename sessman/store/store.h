@@ -53,6 +53,9 @@ struct store_conf {
     bool sync_full;         /* synchronous=FULL: survives power loss; else NORMAL: survives every crash of a process */
     size_t queue_max;       /* statements waiting; past it store_full */
     size_t cache_bytes;
+    /* At the end of a turn in which something was given that writes, before its transaction is closed: may give more, which is in it then.
+     * NULL: not wanted. */
+    void (*on_batch)(void *ctx);
 };
 /* Opens, checks that it is ours and sound, migrates the schema by version in one transaction. A store that is newer than this
  * program, corrupt or read-only is refused with why and left as it was. on_commit: on the loop, whenever store_committed has grown,
@@ -66,6 +69,8 @@ uint64_t store_run(struct store *s, enum stmt id, const struct store_value *valu
 #define STORE_VALUES(...) (const struct store_value[]){ __VA_ARGS__ }, sizeof((const struct store_value[]){ __VA_ARGS__ }) / sizeof(struct store_value)
 /* store_run(s, STMT_X, STORE_VALUES(STORE_I(1), STORE_T(name)), done, ctx) */
 
+/* The ticket that the next statement gets; whatever is given after it in this turn is committed when it is. */
+uint64_t store_next(const struct store *s);
 uint64_t store_committed(const struct store *s);
 bool store_full(const struct store *s);
 /* Gives back the engine's page cache, and then free heap pages to the system (mem_release), when the thread has nothing to do: for

@@ -149,8 +149,9 @@ static void on_bind_refused(struct esession *s, const struct control_bind_refuse
     buf_fmt(&bench_of(s)->seen, "refused %s;", stanza_cond_name(c->cond));
 }
 
-static void on_stanza(struct esession *s, const struct slice *pieces, size_t n)
+static void on_stanza(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
+    (void)mark;
     for (size_t i = 0; i < n; i++)
         buf_slice(&bench_of(s)->seen, pieces[i]);
     buf_byte(&bench_of(s)->seen, ';');
