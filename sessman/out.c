@@ -168,9 +168,17 @@ static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_
     return true;
 }
 
+/* Nothing overtakes what tells the edge that the session is bound, which waits for its row. */
+static uint64_t ticket_for(const struct sessman *sm, const struct session *s, uint64_t ticket)
+{
+    return s->bound_ticket > ticket && s->bound_ticket > store_committed(sm->store) ? s->bound_ticket
+                                                                                    : ticket;
+}
+
 static void to_session(struct sessman *sm, uint64_t ticket, const struct session *s, enum frame_kind kind,
                        struct slice bytes)
 {
+    ticket = ticket_for(sm, s, ticket);
     if (s->sm && kind == FRAME_STANZA) {
         smqueue_put(sm, s, ticket, 0, 0, &bytes, 1);
         return;

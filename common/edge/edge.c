@@ -313,7 +313,8 @@ static void hand_back(struct edge *e, struct rnode *to, const struct control_mar
 {
     for (size_t i = 0; i < n; i += CONTROL_LIST_MAX) {
         buf_reset(&e->scratch);
-        control_write_undelivered(&e->scratch, marks + i, n - i < CONTROL_LIST_MAX ? n - i : CONTROL_LIST_MAX);
+        control_write_undelivered(&e->scratch, marks + i,
+                                  n - i < CONTROL_LIST_MAX ? n - i : CONTROL_LIST_MAX);
         struct slice piece = buf_get(&e->scratch);
         rlink_send(e->link, to, FRAME_CONTROL, 0, &piece, 1);
     }

@@ -242,8 +242,8 @@ static void rnode_up(struct rlink *rl, struct rconn *rc, const struct control_no
     rl->ops->on_node(rl->owner, &l->node, true);
 }
 
-/* The other end knows nothing of our channel any more: it had declared us lost. Our incarnation stays: it has had nothing
- * of it, and takes nothing before our SYNC names its own. */
+/* The other end knows nothing of our channel any more: it had declared us lost. Our incarnation stays: it has
+ * had nothing of it, and takes nothing before our SYNC names its own. */
 static void rnode_forgot(struct rnode_link *l)
 {
     struct rlink *rl = l->rl;

@@ -13,7 +13,7 @@ HEAD = struct.Struct(">IBBHQQQQQQ")
 NS_FRAMES = "urn:bulkhead:frames:0"
 NS_CONTROL = "urn:bulkhead:session:0"
 STANZA, FANOUT, CONTROL, ACK, SYNC, BOUNCE = range(1, 7)
-ASK = 0x10
+ASK, REBORN = 0x10, 0x20
 
 
 class Frame:
@@ -44,7 +44,7 @@ class Edge:
         it.begin()
         self.node = node or int.from_bytes(os.urandom(8), "big")
         self.data, self.inbox, self.nodes = b"", [], {}
-        self.seq, self.taken, self.incarnation, self.peer = 0, 0, 1, None
+        self.seq, self.taken, self.incarnation, self.peer, self.theirs = 0, 0, 1, None, 0
         it.send("<frames xmlns='%s' node='%016x' version='%s' role='%s' instance='%s'/>" % (
             NS_FRAMES, self.node, version, role, instance))
 
@@ -81,9 +81,11 @@ class Edge:
             self.nodes[int(el.get("node"), 16)] = el
         if frame.kind == SYNC:
             self.peer = frame.src
+            if frame.flags & REBORN and self.theirs != frame.session >> 32:
+                self.taken = 0
             self.theirs = frame.session >> 32
             if frame.flags & ASK:
-                self.raw(SYNC, dst=frame.src, session=self.incarnation << 32 | self.theirs, ack=self.taken)
+                self.raw(SYNC, dst=frame.src, session=self.incarnation << 32 | self.theirs, ack=self.taken, mark=self.seq)
         if frame.seq == self.taken + 1:
             self.taken = frame.seq
 
@@ -131,6 +133,12 @@ class Edge:
     def control(self, name, session, inner="", **attrs):
         text = "".join(" %s='%s'" % pair for pair in attrs.items())
         self.send(CONTROL, "<%s xmlns='%s'%s>%s</%s>" % (name, NS_CONTROL, text, inner, name), session)
+
+    def alive(self, sessions, marks=(), end=True):
+        """What an edge says to a session manager that was restarted."""
+        self.raw(CONTROL, "<alive xmlns='%s' upto='%d'%s>%s%s</alive>" % (
+            NS_CONTROL, self.seq, " end='1'" if end else "", "".join("<s id='%d'/>" % n for n in sessions),
+            "".join("<m id='%d' pos='%d'/>" % pair for pair in marks)), dst=self.peer)
 
     def open(self, session, domain, **attrs):
         self.control("open", session, domain=domain, ip="192.0.2.1", **{"secure": "1", "mechanisms": "PLAIN", **attrs})

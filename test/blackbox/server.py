@@ -227,6 +227,15 @@ class Server:
              lambda: self.run("users", self.domain, check=False).returncode == 0 and self.answers())
         self.pids = self.daemons()
 
+    @contextlib.contextmanager
+    def without(self, name):
+        """A daemon takes nothing any more; after that it is killed with -9, and replaced."""
+        pids = [pid for pid, daemon in self.daemons().items() if name in daemon]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+        self.kill_daemon(name)
+
     def log_files(self):
         return [path for pattern in ("*.out", "**/*.log", "**/asan*") for path in self.dir.glob(pattern)]
 

@@ -358,8 +358,8 @@ def test_34_second_instance_does_not_take_over_what_the_first_has(component, per
 
 # -- 35: a session manager that was started again (last: it kills one) ---------------------------------------------
 
-def test_35_session_ids_replayed_after_a_restart_of_sessman(edge, server, person, bystanders):
-    """The new run knows none of them: told so, never given to somebody else."""
+def test_35_sessions_announced_after_a_restart_of_sessman(edge, server, person, bystanders):
+    """An edge gets back what it had, by the session manager's own rows: not what it says that it has."""
     alice = person("alice")
     evil = edge()
     evil.open(7, "im.example")
@@ -367,14 +367,46 @@ def test_35_session_ids_replayed_after_a_restart_of_sessman(edge, server, person
     evil.expect_control("success", 7)
     evil.control("bind", 7, resource="x")
     evil.expect_control("bound", 7)
-    old = evil.peer
-    server.kill_daemon("sessman")
-    evil.expect(lambda f: f.kind == SYNC and f.src != old)
-    bystanders.__init__(server)
-    hers = bystanders.pair[0]
-    evil.seq, evil.taken = 0, 0
-    evil.incarnation += 1
-    evil.raw(SYNC, dst=evil.peer, session=evil.incarnation << 32 | evil.theirs, ack=0, flags=0x10)
-    evil.send(STANZA, "<message to='%s'><body>of the old run</body></message>" % hers.jid, 7)
-    evil.expect_control("close", 7)
-    hers.expect_nothing("message", body="of the old run")
+    evil.settle()
+    server.replace_daemon("sessman")
+    evil.expect(lambda f: f.kind == SYNC and f.flags & 0x20)
+    evil.alive(range(1, 7), [(n, n) for n in range(1, 2000)], end=False)
+    evil.alive([7, 7, 2 ** 64 - 1])
+    evil.alive(range(1, 5000))      # nobody asks any more
+    for session in [*range(1, 7), 2 ** 64 - 1]:
+        evil.expect_control("close", session)
+    evil.send(STANZA, "<message to='%s'><body>of a session that is none</body></message>" % bystanders.pair[0].jid, 3)
+    evil.send(STANZA, "<message to='%s'><body>of its own</body></message>" % bystanders.pair[0].jid, 7)
+    bystanders.pair[0].expect("message", body="of its own")
+    bystanders.pair[0].expect_nothing("message", body="of a session that is none")
+    bystanders.chat()
+
+
+def test_35_announced_without_a_restart(edge, bystanders):
+    """Nobody has asked: nothing happens."""
+    evil = edge()
+    evil.alive(range(1, 1000), [(n, n) for n in range(1, 1000)])
+    evil.raw(CONTROL, "<undelivered xmlns='urn:bulkhead:session:0'><m id='1' pos='1'/></undelivered>", dst=evil.peer)
+    evil.control("undelivered", 0, "".join("<m id='%d' pos='%d'/>" % (n, n) for n in range(1, 1000)))
+    evil.settle()
+    bystanders.chat()
+
+
+def test_35_edge_that_has_lost_its_sessions(edge, server, person, bystanders):
+    """Who is not announced has ended: their contacts hear of it."""
+    alice, bob = person("alice"), person("bob")
+    his = bob.login("there").online()
+    evil = edge()
+    evil.open(7, "im.example")
+    evil.control("auth", 7, sasl.encode(b"\0%s\0%s" % (alice.user.encode(), alice.password.encode())), mechanism="PLAIN")
+    evil.expect_control("success", 7)
+    evil.control("bind", 7, resource="x")
+    evil.expect_control("bound", 7)
+    evil.send(STANZA, "<presence to='%s'/>" % his.jid, 7)
+    his.expect("presence", from_=alice.jid + "/x")
+    evil.settle()
+    server.replace_daemon("sessman")
+    evil.expect(lambda f: f.kind == SYNC and f.flags & 0x20)
+    evil.alive([])
+    his.expect("presence", from_=alice.jid + "/x", type="unavailable")
+    bystanders.chat()

@@ -450,7 +450,8 @@ static void lies_are_refused(void **state)
 static void the_living_and_their_marks_come_back(void **state)
 {
     struct fixture *f = *state;
-    const struct control_alive_session sessions[2] = { { 1, false, 0, 0 }, { UINT64_MAX, true, UINT32_MAX, 5 } };
+    const struct control_alive_session sessions[2] = { { 1, false, 0, 0 },
+                                                       { UINT64_MAX, true, UINT32_MAX, 5 } };
     const struct control_mark marks[2] = { { 1, 77 }, { UINT64_MAX, INT64_MAX } }, *read;
     struct control_alive in = { sessions, 2, marks, 2, 12345678901, true }, out;
     uint64_t seq;

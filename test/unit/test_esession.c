@@ -83,6 +83,11 @@ void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind,
     rlink_send(rl, to, kind, session, pieces, n);
 }
 
+void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element)
+{
+    buf_fmt(&rl->sent, "outside>%llu " SLICE_FMT "\n", (unsigned long long)to->id, SLICE_ARG(element));
+}
+
 uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
 {
     (void)rl, (void)node;
@@ -216,12 +221,20 @@ static int teardown(void **state)
     return 0;
 }
 
-static void says(struct bench *b, unsigned node, enum frame_kind kind, uint64_t session, struct slice payload)
+static void says_marked(struct bench *b, unsigned node, enum frame_kind kind, uint64_t session, uint64_t mark,
+                        struct slice payload)
 {
-    struct frame f = { .kind = (uint8_t)kind, .session = session, .seq = ++b->seq, .payload = payload };
+    struct frame f = {
+        .kind = (uint8_t)kind, .session = session, .seq = ++b->seq, .mark = mark, .payload = payload
+    };
     f.src = the_link->nodes[node].id;
     the_link->ops->on_frame(the_link->owner, &the_link->nodes[node], &f);
     assert_int_equal(the_link->done, b->seq); /* every numbered frame is done with, whatever became of it */
+}
+
+static void says(struct bench *b, unsigned node, enum frame_kind kind, uint64_t session, struct slice payload)
+{
+    says_marked(b, node, kind, session, 0, payload);
 }
 
 static void saw(struct bench *b, const char *want)
@@ -493,6 +506,82 @@ static void the_owner_is_found_by_the_first_step(void **state)
     }
 }
 
+static void reborn(unsigned node)
+{
+    the_link->ops->on_reborn(the_link->owner, &the_link->nodes[node]);
+}
+
+#define NOBODY        "outside>100 <alive " X " upto='0'></alive>\n"
+#define END_OF(marks) "outside>100 <alive " X " upto='0' end='1'>" marks "</alive>\n"
+
+static void a_bound_session_outlives_its_session_manager(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    reborn(0);
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF(""));
+    saw(b, "");
+    assert_int_equal(b->s.state, ESESSION_BOUND);
+    reborn(1); /* another one's affair */
+    sent("outside>200 <alive " X " upto='0'></alive>\noutside>200 <alive " X " upto='0' end='1'></alive>\n");
+}
+
+static void marks_are_told_until_they_are_settled(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    b->seq = 0;
+    for (uint64_t pos = 71; pos <= 73; pos++)
+        says_marked(b, 0, FRAME_STANZA, 1, pos, SLICE("<message/>"));
+    says(b, 0, FRAME_CONTROL, 0, SLICE("<settled " X " seq='2'/>"));
+    reborn(0);
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='73'/>"));
+    b->seq = 0;
+    says_marked(b, 0, FRAME_STANZA, 1, 74, SLICE("<message/>"));
+    reborn(0); /* again, before it has settled anything */
+    sent("outside>100 <alive " X
+         " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='73'/><m id='1' pos='74'/>"));
+    b->seq = 0;
+    says(b, 0, FRAME_CONTROL, 0, SLICE("<settled " X " seq='1'/>"));
+    reborn(0);
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF(""));
+}
+
+static void a_mark_for_a_session_that_is_gone_comes_back(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    says_marked(b, 0, FRAME_STANZA, 7, 99, SLICE("<message/>"));
+    says_marked(b, 1, FRAME_STANZA, 1, 98, SLICE("<message/>")); /* not its session manager */
+    sent("0>100 control <undelivered " X "><m id='7' pos='99'/></undelivered>\n"
+         "0>200 control <undelivered " X "><m id='1' pos='98'/></undelivered>\n");
+    edge_undelivered(b->edge, 100, &(struct control_mark){ 1, 5 }, 1);
+    edge_undelivered(b->edge, 12345, &(struct control_mark){ 1, 5 }, 1); /* nobody */
+    sent("0>100 control <undelivered " X "><m id='1' pos='5'/></undelivered>\n");
+    saw(b, "");
+}
+
+static void a_login_ends_with_its_session_manager(void **state)
+{
+    struct bench *b = *state;
+    struct control_auth auth = { SLICE("PLAIN"), true, SLICE("x") };
+    assert_int_equal(esession_open(b->edge, &b->s, SLICE("a"), &from_somewhere), RC_OK);
+    esession_auth(b->edge, &b->s, &auth);
+    buf_reset(&the_link->sent);
+    reborn(0);
+    sent(NOBODY END_OF("") "1>100 control <gone " X "/>\n");
+    saw(b, "failure temporary-auth-failure;");
+    assert_int_equal(esession_open(b->edge, &b->s, SLICE("a"), &from_somewhere), RC_OK);
+    esession_auth(b->edge, &b->s, &auth);
+    says(b, 0, FRAME_CONTROL, 2, SLICE("<success " X " user='a@im.example'/>"));
+    buf_reset(&b->seen);
+    buf_reset(&the_link->sent);
+    reborn(0); /* between login and bind there is nothing that a failure could be said of */
+    sent(NOBODY END_OF("") "2>100 control <gone " X "/>\n");
+    saw(b, "close reset session manager restarted;");
+    assert_int_equal(b->s.state, ESESSION_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +596,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_ended_session_meets_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_close_is_answered_with_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_session_manager_ends_its_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_bound_session_outlives_its_session_manager, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_login_ends_with_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_stops_the_source_until_there_is_room, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_stay_while_somebody_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(the_owner_is_found_by_the_first_step, setup, teardown),

@@ -162,6 +162,11 @@ void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind,
     rlink_send(rl, to, kind, session, pieces, n);
 }
 
+void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element)
+{
+    (void)rl, (void)to, (void)element;
+}
+
 uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
 {
     (void)node;
