@@ -40,8 +40,8 @@ static void incoming_end(struct incoming *in)
     if (in->edge_id)
         in->edge = edge_find(sm, in->edge_id);
     uint64_t ticket = in->ticket > in->taken_ticket ? in->ticket : in->taken_ticket;
-    if (in->edge && in->st.kind == STANZA_IQ)
-        edge_iq_done(in->edge, in->seq, ticket);
+    if (in->edge && in->st.kind != STANZA_MESSAGE)
+        edge_answer_done(in->edge, in->seq, ticket);
     else if (in->edge)
         edge_frame_done(in->edge, in->seq, ticket);
     list_unlink(&in->of_session);

@@ -17,6 +17,17 @@ struct acks {
 };
 #define AGAIN (UINT64_C(1) << 63)
 
+/* Frames that are done with, but whose answers (or other output) the edge may not have had yet: were this
+ * process to die now they would be worked on again. In order of both numbers. */
+struct answer {
+    uint64_t seq;  /* of the frame */
+    uint64_t upto; /* of the last frame that had been sent to the edge then */
+};
+struct answers {
+    size_t head, n, cap; /* ring */
+    struct answer *ring;
+};
+
 /* What the row of an edge says: numbers of its frames that were dealt with before this process was. */
 struct range {
     uint64_t first, last;
@@ -58,6 +69,48 @@ static void acks_free(struct acks **kp)
     MEM_FREE(kp);
 }
 
+static struct answer *answer_slot(const struct answers *w, size_t i)
+{
+    return &w->ring[(w->head + i) % w->cap];
+}
+
+static void answers_free(struct answers **wp)
+{
+    if (!*wp)
+        return;
+    mem_free((*wp)->ring);
+    MEM_FREE(wp);
+}
+
+static void answers_add(struct edge *e, uint64_t seq)
+{
+    uint64_t sent = rlink_sent(e->sm->rlink, e->node);
+    if (sent <= rlink_acked(e->sm->rlink, e->node))
+        return; /* it has had all */
+    struct answers *w = e->answers ? e->answers : (e->answers = mem_new(sizeof *w));
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? w->cap * 2 : 16;
+        struct answer *grown = mem_array(cap, sizeof *grown);
+        for (size_t i = 0; i < w->n; i++)
+            grown[i] = *answer_slot(w, i);
+        mem_free(w->ring);
+        *w = (struct answers){ .n = w->n, .cap = cap, .ring = grown };
+    }
+    *answer_slot(w, w->n++) = (struct answer){ seq, sent };
+}
+
+static void answers_acked(struct edge *e)
+{
+    struct answers *w = e->answers;
+    uint64_t acked = rlink_acked(e->sm->rlink, e->node);
+    while (w && w->n && answer_slot(w, 0)->upto <= acked) {
+        w->head = (w->head + 1) % w->cap;
+        w->n--;
+    }
+    if (w && !w->n)
+        answers_free(&e->answers);
+}
+
 /* Acknowledges the longest run from the front that is done and committed. */
 static void acks_advance(struct edge *e)
 {
@@ -69,6 +122,8 @@ static void acks_advance(struct edge *e)
 #endif
     while (k->n && (*ack_slot(k, 0) & ~AGAIN) <= committed) {
         done = k->first++;
+        if (*ack_slot(k, 0) & AGAIN)
+            answers_add(e, done);
         k->head = (k->head + 1) % k->cap;
         k->n--;
     }
@@ -102,6 +157,8 @@ static void done_with(struct edge *e, uint64_t seq, uint64_t ticket, uint64_t fl
     bool waits = ticket > store_committed(e->sm->store);
     e->wrote = e->wrote || waits;
     if (!e->acks && !waits) {
+        if (flag)
+            answers_add(e, seq);
         rlink_done(e->sm->rlink, e->node, seq);
         return;
     }
@@ -114,7 +171,7 @@ void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket)
     done_with(e, seq, ticket, 0);
 }
 
-void edge_iq_done(struct edge *e, uint64_t seq, uint64_t ticket)
+void edge_answer_done(struct edge *e, uint64_t seq, uint64_t ticket)
 {
     done_with(e, seq, ticket, AGAIN);
 }
@@ -127,11 +184,6 @@ void edge_frame_wait(struct edge *e, uint64_t seq)
 
 /* --- its row --- */
 
-static bool dealt_with(uint64_t slot, uint64_t committed)
-{
-    return slot != UINT64_MAX && (!(slot & AGAIN) || (slot & ~AGAIN) <= committed);
-}
-
 static void put_range(struct buf *out, struct range r)
 {
     uint8_t bytes[16];
@@ -142,29 +194,49 @@ static void put_range(struct buf *out, struct range r)
     buf_put(out, bytes, sizeof bytes);
 }
 
-/* Up to which number all is dealt with; runs of more past that go to out. */
-static uint64_t dealt_upto(const struct edge *e, struct buf *out)
+/* What is dealt with, as it is found: a first run, and more past that. */
+struct runs {
+    struct buf *beyond;
+    uint64_t done; /* end of the first run */
+    struct range last;
+};
+
+static void dealt(struct runs *r, uint64_t first, uint64_t last)
 {
-    uint64_t committed = store_committed(e->sm->store), done = rlink_taken(e->node);
-    size_t i = 0;
-    for (struct acks *k = e->acks; k; k = NULL) {
-        while (i < k->n && dealt_with(*ack_slot(k, i), committed))
-            i++;
-        done = k->first + i - 1;
-        while (i < k->n) {
-            while (i < k->n && !dealt_with(*ack_slot(k, i), committed))
-                i++;
-            struct range r = { k->first + i, k->first + i };
-            for (; i < k->n && dealt_with(*ack_slot(k, i), committed); i++)
-                r.last = k->first + i;
-            if (r.first < k->first + k->n)
-                put_range(out, r);
-        }
+    if (first > last)
+        return;
+    if (first == r->done + 1) {
+        r->done = last;
+    } else if (r->last.last && first == r->last.last + 1) {
+        r->last.last = last;
+    } else {
+        if (r->last.last)
+            put_range(r->beyond, r->last);
+        r->last = (struct range){ first, last };
     }
-    for (size_t j = 0; e->known && j < e->known->n; j++) /* what is known of those to come */
-        if (e->known->beyond[j].first > rlink_taken(e->node))
-            put_range(out, e->known->beyond[j]);
-    return done;
+}
+
+/* Up to which number all is dealt with; runs of more past that go to beyond. */
+static uint64_t dealt_upto(const struct edge *e, struct buf *beyond)
+{
+    uint64_t taken = rlink_taken(e->node), at = 1;
+    const struct answers *w = e->answers;
+    struct acks *k = e->acks;
+    struct runs r = { .beyond = beyond };
+    for (size_t i = 0; w && i < w->n; i++) {
+        dealt(&r, at, answer_slot(w, i)->seq - 1);
+        at = answer_slot(w, i)->seq + 1;
+    }
+    dealt(&r, at, k ? k->first - 1 : taken);
+    for (size_t i = 0; k && i < k->n; i++)
+        if (!(*ack_slot(k, i) & AGAIN)) /* nor those that are being worked on */
+            dealt(&r, k->first + i, k->first + i);
+    for (size_t i = 0; e->known && i < e->known->n; i++) /* what is known of those to come */
+        if (e->known->beyond[i].first > taken)
+            dealt(&r, e->known->beyond[i].first, e->known->beyond[i].last);
+    if (r.last.last)
+        put_range(beyond, r.last);
+    return r.done;
 }
 
 static void mark(struct edge *e)
@@ -301,6 +373,7 @@ static void edge_free(struct edge *e)
     struct sessman *sm = e->sm;
     loop_turn_drop(sm->loop, &e->end_sessions);
     acks_free(&e->acks);
+    answers_free(&e->answers);
     known_free(&e->known);
     LIST_EACH(&e->kept, it)
         mem_free(CONTAINER(it, struct kept, link));
@@ -468,7 +541,7 @@ static void frame_now(struct sessman *sm, struct edge *e, const struct frame *f)
             edge_stray(e, f->session);
         else
             bad_frame(sm, e->node, "a frame of this kind");
-        edge_iq_done(e, f->seq, restore_ticket(sm, next, ticket));
+        edge_answer_done(e, f->seq, restore_ticket(sm, next, ticket));
     }
     if (e->sweep)
         edge_sweep(e);
@@ -597,6 +670,7 @@ static void on_acked(void *owner, struct rnode *node)
     (void)owner;
     if (!node->user)
         return;
+    answers_acked(node->user);
     transit_acked(node->user);
     go_on(node->user);
 }

@@ -18,6 +18,7 @@ struct edge {
     bool overflow;              /* too much waits: its sessions are ended at the end of this turn */
     struct turn end_sessions;
     struct acks *acks;          /* frames not done with yet; NULL: none */
+    struct answers *answers;    /* frames whose answers it may not have had; NULL: none */
     /* of its row, and of a restart (restore.h) */
     struct known *known;        /* what the row said */
     struct link kept;           /* head: frames that wait for the barrier */
@@ -40,9 +41,9 @@ void edge_check_backlog(struct edge *e);
 void edge_answered(struct session *s, size_t bytes);
 /* A frame will finish later. */
 void edge_frame_wait(struct edge *e, uint64_t seq);
-/* The same of an iq, and of a control element: it counts as dealt with in the store only once its answer may have left: after a crash it is worked on again rather
- * than never answered. */
-void edge_iq_done(struct edge *e, uint64_t seq, uint64_t ticket);
+/* The same of what has an answer, or makes presence: it counts as dealt with in the store only once the edge has acknowledged what it was
+ * sent; after a crash it is worked on again rather than never answered. */
+void edge_answer_done(struct edge *e, uint64_t seq, uint64_t ticket);
 /* It sends for a session that is not: told that it has ended. */
 void edge_stray(struct edge *e, uint64_t id);
 /* After a restart, in this order: of a row, before there is a link; the link waits for its node; the barrier is lifted. beyond: as the row

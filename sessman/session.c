@@ -440,7 +440,7 @@ static bool backlog_frame(struct sessman *sm, struct session *s, const struct ba
         if (b->kind == FRAME_CONTROL && xmlin_parse(sm->xml, a, payload, &sm->xml_limits, &n, NULL) == RC_OK)
             ticket = session_control(sm, s, control_kind_of(n), b->mark, a, n);
         arena_give(sm->arenas, &a);
-        edge_iq_done(e, b->seq, restore_ticket(sm, next, ticket));
+        edge_answer_done(e, b->seq, restore_ticket(sm, next, ticket));
     }
     return idmap_get(e->sessions, id) == s;
 }
