@@ -108,6 +108,15 @@ static const struct {
       "</initial-response><bind xmlns='" NS_BIND2 "'>",
       "<authenticated xmlns='" NS_CONTROL
       "' user='a@im.example' jid='a@im.example/t/1'><bound><x xmlns='urn:x'/></bound></authenticated>" },
+    { "mechanism='PLAIN'><initial-response>c20=",
+      "<authenticated xmlns='" NS_CONTROL
+      "' user='a@im.example' jid='a@im.example/t/1' in='0' out='0'><bound>"
+      "<enabled xmlns='" NS_SM "' id='ID'/></bound></authenticated>" },
+    { "mechanism='PLAIN'><initial-response>cmVzdW1l",
+      "<authenticated xmlns='" NS_CONTROL
+      "' user='a@im.example' jid='a@im.example/old' resumed='1' in='7' out='9'>"
+      "<data>dj0x</data><token xmlns='" NS_FAST "'/><resumed xmlns='" NS_SM
+      "' h='7' previd='mine'/></authenticated>" },
     { "mechanism='PLAIN'><initial-response>AGEAZ29vZA==",
       "<authenticated xmlns='" NS_CONTROL "' user='a@im.example'/>" },
     { "mechanism='PLAIN'><initial-response>d3Jvbmc=",
@@ -355,7 +364,7 @@ static int teardown(void **state)
 #define DOMAINS                                                                                              \
     "<domains xmlns='" NS_CONTROL "'>"                                                                       \
     "<domain name='im.example' registration='1' mechanisms='SCRAM-SHA-1 PLAIN HT-SHA-256' "                  \
-    "binds='urn:xmpp:csi:0'/>"                                                                               \
+    "binds='urn:xmpp:csi:0 urn:xmpp:sm:3'/>"                                                                 \
     "<domain name='shut.example' mechanisms='SCRAM-SHA-1 PLAIN'/></domains>"
 
 static void play(struct bench *b, const char *conf, bool away, const struct step *steps, size_t n)
@@ -530,13 +539,45 @@ static void sasl2_may_bind_at_once(void **state) /* XEP-0386 3.2 */
 {
     static const struct step steps[] = {
         { HEADER,
-          "<bind xmlns='" NS_BIND2 "'><inline><feature var='urn:xmpp:csi:0'/></inline></bind></inline>",
+          "<bind xmlns='" NS_BIND2
+          "'><inline><feature var='urn:xmpp:csi:0'/><feature var='urn:xmpp:sm:3'/></inline></bind></inline>",
           NULL },
         { BIND2,
-          "<authorization-identifier>a@im.example/t/1</authorization-identifier><bound xmlns='" NS_BIND2 "'><x xmlns='urn:x'/></bound></success><stream:features><limits",
+          "<authorization-identifier>a@im.example/t/1</authorization-identifier><bound xmlns='" NS_BIND2
+          "'><x xmlns='urn:x'/></bound></success><stream:features><limits",
           NULL },
         { "<message to='b@im.example'/>", NULL, "<message to='b@im.example'/>" },
         { GOOD2, "<unsupported-stanza-type", "<gone" }, /* XEP-0388 5.6 */
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void sasl2_may_enable_stream_management(void **state) /* XEP-0198 9.1 */
+{
+    static const struct step steps[] = {
+        { HEADER, "<sm xmlns='" NS_SM "'/><bind xmlns='" NS_BIND2 "'>", NULL },
+        { AUTH2("PLAIN", INITIAL("c20=") "<bind xmlns='" NS_BIND2 "'><enable xmlns='" NS_SM "'/></bind>"),
+          "<bound xmlns='" NS_BIND2 "'><enabled xmlns='" NS_SM
+          "' id='ID'/></bound></success><stream:features><limits",
+          "<enable xmlns='" NS_SM "'/></bind></authenticate></authenticate>" },
+        { "<message to='b@im.example'/>", NULL, "1:<message to='b@im.example'/>" },
+        { "<message to='b@im.example'/>", NULL, "2:<message to='b@im.example'/>" },
+        { "<enable xmlns='" NS_SM "'/>", "<policy-violation", NULL }, /* once */
+    };
+    PLAY(*state, TEST_SERVER, steps);
+}
+
+static void sasl2_may_resume(void **state) /* XEP-0198 9.2: and the counts go on */
+{
+    static const struct step steps[] = {
+        { HEADER, "</stream:features>", NULL },
+        { AUTH2("PLAIN", INITIAL("cmVzdW1l") "<resume xmlns='" NS_SM "' previd='mine' h='9'/>"),
+          "<success xmlns='" NS_SASL2 "'><additional-data>dj0x</additional-data><authorization-identifier>"
+          "a@im.example/old</authorization-identifier><token xmlns='" NS_FAST "'/>"
+          "<resumed xmlns='" NS_SM "' h='7' previd='mine'/></success>",
+          NULL },
+        { "<message to='b@im.example'/>", NULL, "8:<message to='b@im.example'/>" },
+        { "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>", NULL, "9:<iq" },
     };
     PLAY(*state, TEST_SERVER, steps);
 }
@@ -804,6 +845,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tls_is_required, setup, teardown),
         cmocka_unit_test_setup_teardown(sasl2_goes_on_in_the_same_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(sasl2_may_bind_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_may_enable_stream_management, setup, teardown),
+        cmocka_unit_test_setup_teardown(sasl2_may_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_may_wait_for_its_initial_response, setup, teardown),
         cmocka_unit_test_setup_teardown(sasl2_that_is_wrong_in_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(who_knows_other_features_is_sent_back, setup, teardown),
