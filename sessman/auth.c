@@ -1,4 +1,5 @@
 /* sessman/auth.c */
+#include "sessman/auth.h"
 #include "sessman/auth_inside.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"

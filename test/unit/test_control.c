@@ -253,7 +253,8 @@ static void what_was_done_with_a_login_comes_back(void **state)
     assert_int_equal(control_read_authenticated(f->a, written(f, CONTROL_AUTHENTICATED), &out, &f->why),
                      RC_OK);
     assert_true(!out.has_data && !out.full.len && !out.bound.len && !out.more.len && !out.sm && !out.resumed);
-    in = (struct control_authenticated){ .user = SLICE("romeo@im.example"), .full = SLICE("romeo@im.example/x") };
+    in = (struct control_authenticated){ .user = SLICE("romeo@im.example"),
+                                         .full = SLICE("romeo@im.example/x") };
     in.sm = in.resumed = true; /* XEP-0198 9.2 */
     in.in = UINT32_MAX;
     control_write_authenticated(&f->b, &in);
