@@ -1,6 +1,6 @@
 /* sessman/journalin.h - what the files of the journal share; nobody else includes it
  *
- * journal.c: positions, ids, appending, entries. cursor.c: what is outstanding, settled, and how the store hears of it. replay.c: what
+ * journal.c: positions, appending, entries. journalid.c: ids. cursor.c: what is outstanding, settled, and how the store hears of it. replay.c: what
  * nobody has yet, a page at a time. transient.c: rows that go away. */
 #ifndef SESSMAN_JOURNALIN_H
 #define SESSMAN_JOURNALIN_H
@@ -67,6 +67,9 @@ static inline bool journal_transient(unsigned flags) /* it goes away once it is 
 
 enum { TICK_MS = 200, TICKS_A_SECOND = 1000 / TICK_MS };
 void journal_tick_on(struct journal *j); /* there is something to do */
+
+/* journalid.c */
+void journal_make_keys(struct journal *j); /* from sm->secret */
 
 /* cursor.c */
 struct cursor *cursor_of(struct account *a);                   /* makes it */
