@@ -1,11 +1,12 @@
 #include "sessman/archivepage.h"
 
 #include "common/xmpp/xmlin.h"
+#include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
 #include "sessman/journal.h"
 #include <stdlib.h>
 
-#define SCAN_ROWS 100 /* read at a time where stanzas are looked into */
+#define SCAN_ROWS 250 /* read at a time where stanzas are looked into */
 #define IDS_ROWS  10  /* rows named by id that are read at a time: each may be large */
 
 /* --- what is asked for --- */
@@ -60,6 +61,20 @@ static bool ids_init(struct archive_page *p)
     return true;
 }
 
+/* ='a@b/c', escaped as the canonical writer does it. */
+static struct slice needle_of(struct arena *a, struct slice jid)
+{
+    struct buf b = BUF_INIT(0);
+    struct node *n = node_new(a, "x", NS_CLIENT);
+    node_set(a, n, "a", jid);
+    xmlout_node(&b, n, NS_CLIENT);
+    struct slice text = buf_get(&b);
+    ptrdiff_t at = slice_find(text, '=');
+    struct slice needle = arena_copy(a, slice_to(slice_from(text, (size_t)at), text.len - (size_t)at - 2));
+    buf_fini(&b);
+    return needle;
+}
+
 enum rc archive_page_init(struct archive_page *p, struct sessman *sm, struct arena *a,
                           const struct account *account, const struct mam_query *q)
 {
@@ -67,6 +82,8 @@ enum rc archive_page_init(struct archive_page *p, struct sessman *sm, struct are
     *p = (struct archive_page){ .sm = sm, .a = a, .account = account->id, .q = q, .high = INT64_MAX };
     p->backwards = rsm->has_before;
     p->in_stanza = q->has_with && q->with.resource.len;
+    if (p->in_stanza)
+        p->needle = needle_of(a, q->with.full);
     /* A resource of the account itself is a side of messages with anybody; its bare address means those to
      * itself (3.1.1). */
     p->by_peer = q->has_with && !(p->in_stanza && slice_eq(jid_bare(&q->with), account_bare(account)));
@@ -111,10 +128,13 @@ static bool is_party(const struct archive_page *p, struct arena *a, const struct
            jid_eq(&jid, &p->q->with);
 }
 
-/* XEP-0313 3.1.1: `with` has a resource. The index has only bare addresses. */
+/* XEP-0313 3.1.1: `with` has a resource. The index has only bare addresses. Few stanzas have to be parsed to
+ * be passed over. */
 static bool is_with(const struct archive_page *p, struct slice stanza)
 {
     struct node *n;
+    if (!memmem(stanza.p, stanza.len, p->needle.p, p->needle.len))
+        return false;
     struct arena *a = arena_take(p->sm->arenas);
     bool found = xmlin_parse(p->sm->xml, a, stanza, &p->sm->xml_limits, &n, NULL) == RC_OK &&
                  (is_party(p, a, n, "from") || is_party(p, a, n, "to"));

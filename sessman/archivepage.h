@@ -46,6 +46,7 @@ struct archive_page {
     bool backwards;
     bool by_peer;         /* through the index of the other side's addresses */
     bool in_stanza;       /* `with` is a full JID: to be compared in the stanza */
+    struct slice needle;  /* what stands in the bytes of every stanza that has it as an attribute */
     bool full, cut;
 };
 /* Prepares a page for q, which lives in a. RC_NOTFOUND: an id is none of ours. */

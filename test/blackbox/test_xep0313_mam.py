@@ -275,6 +275,17 @@ def test_with_a_full_address_that_is_rare(pair, people):
     assert page.bodies == [str(i) for i in range(223, 230)] and not page.complete
 
 
+@pytest.mark.parametrize("resource", ["a'b", 'a"b', "a&amp;b", "a&lt;b>c", "\u00e9 \U0001f600", "='x'", "/", "a/b@c"])
+def test_with_a_resource_of_any_characters(people, resource):
+    romeo, juliet = people("romeo", "juliet")
+    his, hers = romeo.login(resource), juliet.login("chamber").online()
+    romeo.login("other").message(hers.bare, "a body with %s" % his.jid.replace("&", "&amp;").replace("<", "&lt;"))
+    hers.expect("message")
+    his.message(hers.bare, "x")
+    hers.expect("message", body="x")
+    assert ask(hers, with_=his.jid).bodies == ["x"]
+
+
 def test_times_are_inclusive(pair):
     """XEP-0313 3.1.2."""
     his, hers = pair
