@@ -9,6 +9,7 @@
 #include "sessman/journalin.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/retention.h"
 #include "sessman/session.h"
 #include "sessman/transit.h"
@@ -92,9 +93,10 @@ void retention_kick(struct sessman *sm)
     (void)sm;
 }
 
-void session_dirty(struct sessman *sm, struct session *s)
+uint64_t session_dirty(struct sessman *sm, struct session *s)
 {
     (void)sm, (void)s;
+    return 0;
 }
 
 void in_error(struct incoming *in, enum stanza_cond cond, const char *text)
