@@ -305,3 +305,19 @@ def test_client_with_stream_management_gets_more_than_its_queue_holds(waiting):
             break
         got.append(el)
     assert el.get("type") == "result" and [b.split()[0] for b in bodies(got)] == ["m%d" % n for n in range(300)]
+
+
+def test_restart_of_the_session_manager_floods_nobody(server, waiting):
+    """XEP-0013 2.2: it is the same session after it."""
+    his, juliet = waiting(3)
+    client = juliet.login("chamber")
+    which = nodes(client)
+    client.send("<presence/>")
+    client.sync()
+    server.kill_daemon("sessman")
+    client.settle()
+    assert not messages(client) and [n[-16:] for n in nodes(client)] == [n[-16:] for n in which]
+    his.message(juliet.jid, "now")
+    assert client.expect("message", body="now").find(q(NS_DELAY, "delay")) is None
+    client.end()
+    assert bodies(arrive(juliet)[1]) == ["m0", "m1", "m2"]
