@@ -244,6 +244,20 @@ struct held {
     void *ctx;
 };
 
+/* As it was sent: with its id in the archive of its owner. */
+static struct slice held_stanza(struct held *h, struct arena *arena, const struct journal_row *row)
+{
+    struct sessman *sm = h->sm;
+    struct node *n;
+    if (!(row->flags & JOURNAL_KEEP_OWNER) ||
+        xmlin_parse(sm->xml, arena, row->stanza, &sm->xml_limits, &n, NULL) != RC_OK)
+        return row->stanza;
+    journal_id_add(sm, arena, n, account_bare(h->a), row->pos);
+    buf_reset(&sm->scratch);
+    xmlout_node(&sm->scratch, n, NS_CLIENT);
+    return arena_copy(arena, buf_get(&sm->scratch));
+}
+
 static void on_held(void *ctx, const struct store_result *r)
 {
     struct held *h = ctx;
@@ -257,6 +271,7 @@ static void on_held(void *ctx, const struct store_result *r)
             continue;
         row.n = (uint64_t)v[3].i;
         row.stanza = v[4].s;
+        row.stanza = held_stanza(h, arena, &row);
         rows[n++] = row;
         cursor_unsent_less(h->a, v[5].i);
         cursor_sent_row(h->sm->journal, h->a, row.pos, row.flags, 0);

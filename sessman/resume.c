@@ -187,7 +187,7 @@ static void decide(struct sessman *sm, struct session *old, const struct resumer
     struct smqueue *q = old->sm;
     uint64_t h = smqueue_number(q, who->h);
     struct control_resume_failed c = { .cond = COND_ITEM_NOT_FOUND, .has_h = true, .h = (uint32_t)q->in };
-    if (smqueue_has_after(q, h)) {
+    if (!q->gaps && smqueue_has_after(q, h)) {
         take_over(sm, old, who, h);
         return;
     }
@@ -238,7 +238,7 @@ static void start(struct sessman *sm, const struct resumer *who, struct slice pr
         return;
     }
     struct smqueue *q = old->sm;
-    if (!smqueue_was_sent(q, smqueue_number(q, who->h))) {
+    if (!q->gaps && !smqueue_was_sent(q, smqueue_number(q, who->h))) {
         too_high(sm, q, who);
         return;
     }

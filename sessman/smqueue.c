@@ -298,7 +298,8 @@ void smqueue_enable(struct sessman *sm, struct session *s, const struct control_
     struct smqueue *q = queue_new(sm, s, c, &enabled);
     control_write_sm_enabled(&b, &enabled);
     uint64_t ticket = session_dirty_place(sm, s), held = out_held_ticket(sm);
-    smqueue_open(q, buf_get(&b), ticket > held ? ticket : held); /* what waits already is sent before, uncounted */
+    smqueue_open(q, buf_get(&b),
+                 ticket > held ? ticket : held); /* what waits already is sent before, uncounted */
     buf_fini(&b);
 }
 
@@ -373,6 +374,10 @@ void smqueue_row(const struct session *s, struct smqueue_row *out)
     *out = (struct smqueue_row){ q->id ? slice_cstr(q->id) : SLICE_NONE, q->in, q->hibernate_s };
 }
 
+/* Until an edge says what was sent, what is new has numbers that nothing can have had before: a client that
+ * comes back acknowledges none of it. */
+#define GAP (UINT64_C(1) << 28)
+
 void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueue_row *row)
 {
     struct smqueue *q = s->sm = mem_new(sizeof *q);
@@ -381,7 +386,8 @@ void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueu
     q->id = row->id.len ? mem_copy(row->id) : NULL;
     q->in = row->in;
     q->hibernate_s = row->hibernate_s;
-    q->waits_edge = true;
+    q->out = GAP;
+    q->told = q->waits_edge = q->gaps = true;
     q->told = row->id.len > 0; /* or its edge says that it is not */
 }
 
@@ -395,7 +401,7 @@ void smqueue_restored_stanza(struct sessman *sm, struct session *s, uint64_t pos
     if (!q->first)
         q->acked = n - 1;
     append(q, it);
-    q->out = n;
+    q->out = n + GAP;
     q->unsent = NULL;
 }
 
@@ -415,9 +421,9 @@ void smqueue_alive(struct sessman *sm, struct session *s, uint32_t out, uint32_t
             continue;
         }
         it->n = ++q->out; /* what stood between is gone */
-        store_run(sm->store, STMT_JOURNAL_HOLD, STORE_VALUES(STORE_I(it->pos), STORE_I(s->row), STORE_I(it->n)),
-                  NULL, NULL);
+        store_run(sm->store, STMT_JOURNAL_HOLD,
+                  STORE_VALUES(STORE_I(it->pos), STORE_I(s->row), STORE_I(it->n)), NULL, NULL);
     }
-    q->waits_edge = false;
+    q->waits_edge = q->gaps = false;
     flush(q);
 }

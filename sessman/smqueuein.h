@@ -32,6 +32,7 @@ struct smqueue {
     int64_t detached_ms;                  /* wall clock; 0: it has a connection */
     uint32_t hibernate_s;
     bool waits_edge;                      /* restored, and its edge has not been heard yet: nothing is sent */
+    bool gaps;                            /* restored: what was no row of the journal is not here, nor are its numbers known */
     struct timer expiry;
     struct resumer {                      /* who waits to take it over, until the stanzas that are being worked on are done */
         struct session *s;                /* NULL: nobody */
