@@ -387,8 +387,8 @@ void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueu
     q->in = row->in;
     q->hibernate_s = row->hibernate_s;
     q->out = GAP;
-    q->told = q->waits_edge = q->gaps = true;
-    q->told = row->id.len > 0; /* or its edge says that it is not */
+    q->waits_edge = q->gaps = true;
+    q->told = row->id.len > 0;
 }
 
 void smqueue_restored_stanza(struct sessman *sm, struct session *s, uint64_t pos, uint64_t n,
@@ -411,6 +411,7 @@ void smqueue_alive(struct sessman *sm, struct session *s, uint32_t out, uint32_t
     uint64_t upto = sm_near(q->acked, acked);
     smqueue_settle(q, upto);
     q->out = upto + (uint32_t)(out - acked);
+    q->unsent = NULL;
     for (struct smitem *it = q->first; it; it = it->next) {
         if (it->n <= q->out)
             continue;
