@@ -12,7 +12,8 @@ from roster import fetch, item, items_of, put
 from server import poll
 
 ECHO = "echo.im.example"
-SERVER = {"components": {ECHO: "secret of echo"}, "conf": {"sessman.conf": "[offline]\nper_sender = 100000\n"}}
+SERVER = {"components": {ECHO: "secret of echo"}, "conf": {
+    "sessman.conf": "[offline]\nper_sender = 100000\n", "bulkhead.conf": "[restart]\npause = 100ms\n"}}
 
 
 def numbers_in(stanzas):

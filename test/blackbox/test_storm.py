@@ -1,4 +1,5 @@
-"""A thousand clients lose the server in one moment and come back in one moment (the load generator's scene `storm`)."""
+"""A thousand clients lose the server in one moment and come back in one moment (the load generator's scene `storm`); when it is the session
+manager that dies they notice nothing (DESIGN 5)."""
 
 import json
 import subprocess
@@ -24,8 +25,8 @@ def accounts(server):
     assert json.loads(done.stdout)["logins"] == CLIENTS
 
 
-@pytest.mark.parametrize("daemon", ["c2s", "sessman"])
-def test_nobody_fails_in_a_storm(server, accounts, daemon):
+@pytest.mark.parametrize("daemon, kept", [("c2s", 0), ("sessman", CLIENTS)], ids=["c2s", "sessman"])
+def test_nobody_fails_in_a_storm(server, accounts, daemon, kept):
     """Handshakes and logins queue; none is refused, none is closed, none takes more than a minute."""
     it = subprocess.Popen(loadgen(server, "storm", "--tls", "start", "--phases"), stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True)
@@ -43,4 +44,4 @@ def test_nobody_fails_in_a_storm(server, accounts, daemon):
         finally:
             it.kill()
     assert (result["first_logins"], result["first_failed"]) == (CLIENTS, 0)
-    assert (result["kept"], result["logins"], result["failed"], result["dropped"]) == (0, CLIENTS, 0, 0)
+    assert (result["kept"], result["logins"], result["failed"], result["dropped"]) == (kept, CLIENTS, 0, 0)
