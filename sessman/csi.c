@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/xmpp/stanza.h"
 #include "sessman/out.h"
+#include "sessman/presence.h"
 
 /* --- which: pure --- */
 
@@ -106,6 +107,7 @@ struct csi {
     struct timer timer; /* since the oldest */
     struct slot *slots; /* in order */
     size_t n, cap, bytes;
+    bool stale; /* it has not heard of everything */
 };
 
 static void forget(struct csi *c)
@@ -206,11 +208,20 @@ bool csi_hold(struct csi *c, uint64_t ticket, struct slice stanza, size_t to_at,
 void csi_set(struct sessman *sm, struct session *s, bool active)
 {
     if (active && s->csi) {
+        bool stale = s->csi->stale;
         flush(s->csi);
         csi_free(&s->csi);
+        if (stale && s->available)
+            presence_tell_all(sm, s->ticket, s);
     } else if (!active && !s->csi) {
         s->csi = mem_new(sizeof *s->csi);
         s->csi->sm = sm;
         s->csi->s = s;
     }
+}
+
+void csi_restored(struct sessman *sm, struct session *s)
+{
+    csi_set(sm, s, false);
+    s->csi->stale = true;
 }

@@ -4,7 +4,8 @@
  * full JID is kept, and messages that say nothing but a chat state (XEP-0085), the newest of each sender; which of them is an option.
  * Everything else goes at once, and before it, in order, what is held: so a client never sees anything out of order. What is held is also
  * sent when the client is active again, and at the limits [csi] stanzas, bytes and time. A session that ends takes it along. It has not
- * been numbered (XEP-0198) yet: that happens when it is sent.
+ * been numbered (XEP-0198) yet: that happens when it is sent. A restart of ours takes it along, too: the client is then told the presence of
+ * all its contacts anew when it is active again (presence_tell_all).
  *
  * An active session owns nothing here (session->csi is NULL). */
 #ifndef SESSMAN_CSI_H
@@ -20,6 +21,9 @@ enum csi_class csi_class_of(const struct node *stanza);
 
 /* The client says so (a control message of its edge). Sends what is held when active. */
 void csi_set(struct sessman *sm, struct session *s, bool active);
+
+/* The same after a restart: it was inactive, and what was held for it is lost. */
+void csi_restored(struct sessman *sm, struct session *s);
 
 /* What one stanza is, found out once for all the sessions it goes to; zeroed before the first. */
 struct csi_what {

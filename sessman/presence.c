@@ -97,22 +97,57 @@ static void probe_elsewhere(struct sessman *sm, uint64_t ticket, const struct se
     buf_fini(&b);
 }
 
-void presence_probe_all(struct sessman *sm, uint64_t ticket, struct session *s)
+static bool is_there(const struct account *a)
+{
+    LIST_EACH(&a->sessions, it)
+        if (CONTAINER(it, struct session, in_account)->available)
+            return true;
+    return false;
+}
+
+/* RFC 6121 4.3.2: one that is not there is so as a whole. */
+static void show_absence(struct sessman *sm, uint64_t ticket, struct slice contact, struct session *s)
+{
+    struct buf b = BUF_INIT(0);
+    BUF_LIT(&b, "<presence type='unavailable'");
+    size_t to_at = b.len;
+    xmlout_attr(&b, "from", contact);
+    BUF_LIT(&b, "/>");
+    out_fanout(sm, ticket, &s, 1, buf_get(&b), to_at);
+    buf_fini(&b);
+}
+
+static void show_all(struct sessman *sm, uint64_t ticket, struct session *s, bool absent)
 {
     struct account *acc = s->account;
     for (uint32_t i = 0; i < acc->roster.n; i++) {
         const struct roster_item *item = acc->roster.items[i];
+        struct slice jid = roster_item_jid(item);
         if (!(item->state & SUB_TO))
             continue;
-        struct account *contact = account_find(sm, roster_item_jid(item));
-        if (contact) { /* both sides must agree: RFC 6121 4.3.2 */
-            if (contact->n_sessions && (roster_state(&contact->roster, account_bare(acc)) & SUB_FROM))
-                show_to_session(sm, ticket, contact, s);
-        } else if (!contact_is_local(sm, roster_item_jid(item))) {
-            probe_elsewhere(sm, ticket, s, roster_item_jid(item));
-        }
+        const struct account *contact = account_find(sm, jid);
+        bool local = contact || contact_is_local(sm, jid);
+        /* both sides must agree: RFC 6121 4.3.2 */
+        bool seen =
+            contact && is_there(contact) && (roster_state(&contact->roster, account_bare(acc)) & SUB_FROM);
+        if (seen)
+            show_to_session(sm, ticket, contact, s);
+        else if (local && absent)
+            show_absence(sm, ticket, jid, s);
+        else if (!local)
+            probe_elsewhere(sm, ticket, s, jid);
     }
     show_to_session(sm, ticket, acc, s);
+}
+
+void presence_probe_all(struct sessman *sm, uint64_t ticket, struct session *s)
+{
+    show_all(sm, ticket, s, false);
+}
+
+void presence_tell_all(struct sessman *sm, uint64_t ticket, struct session *s)
+{
+    show_all(sm, ticket, s, true);
 }
 
 struct node *presence_unavailable(struct arena *a, const struct session *s)

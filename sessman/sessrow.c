@@ -61,7 +61,7 @@ bool sessrow_state_read(struct sessman *sm, struct arena *a, struct slice text, 
     if (slice_u64(node_attr(n, "agent"), UINT64_MAX, &s->agent) != RC_OK)
         s->agent = 0;
     if (node_has(n, "csi"))
-        csi_set(sm, s, false);
+        csi_restored(sm, s);
     if (node_has(n, "flexible"))
         waiting_park(sm, s);
     for (const struct node *d = node_find(n, "directed", NS_CLIENT); d;

@@ -12,8 +12,8 @@ static enum handled on_enable(struct incoming *in)
     if (!in->session)
         return HANDLED;
     carbons_enable(in->sm, in->session, slice_is(in->st.payload->name, "enable"));
-    in_result(in, NULL);
     in_wrote(in, session_dirty(in->sm, in->session));
+    in_result(in, NULL);
     return HANDLED;
 }
 

@@ -339,3 +339,16 @@ def test_copies_wait_for_a_client_that_comes_back(people):
         ("received", "m1"), ("sent", "m2"), ("received", "m3")]
     again.ack()
     again.handled()
+
+
+def test_carbons_stay_on_when_sessman_is_killed(server, people):
+    """What was answered with a result holds; off is as durable as on."""
+    romeo, juliet = people("romeo", "juliet")
+    his, desk = romeo.login("balcony"), juliet.login("desk").online(5)
+    on, off = carbons(juliet.login("on")), carbons(juliet.login("off"))
+    assert off.ask("set", DISABLE).get("type") == "result"
+    server.kill_daemon("sessman")
+    his.message(juliet.jid, "m", id="m1")
+    desk.expect("message", id="m1")
+    assert [m.get("id") for _, m, _ in copies(on.sync())] == ["m1"]
+    assert not copies(off.sync())

@@ -363,3 +363,35 @@ def test_what_was_told_and_held_survives_a_lost_connection_in_order(sm_pair):
     assert order(again) == ["dnd"]
     again.ack()
     again.handled()
+
+
+def test_what_was_held_when_sessman_was_killed_is_made_good(server, people):
+    """It is told how things are when somebody looks again: who changed, and who has left."""
+    romeo, juliet, nurse, friar = people("romeo", "juliet", "nurse", "friar")
+    his, hers, other, third = (who.login("r") for who in (romeo, juliet, nurse, friar))
+    for contact in (his, other, third):
+        befriend(contact, hers)
+    for client in (his, other, third, hers):
+        client.online()
+    for client in (his, other, third, hers):
+        client.sync()
+    hers.send(INACTIVE)
+    say(his, "away", "dnd")
+    other.send("<presence type='unavailable'/>")
+    other.settle(), third.settle()
+    hers.settle()               # the answer comes behind what was held
+    assert sorted(order(hers)) == ["dnd", "unavailable"]
+    say(his, "xa")
+    third.send("<presence type='unavailable'/>")
+    other.send("<presence/>")
+    third.settle(), other.settle()
+    server.kill_daemon("sessman")
+    hers.send(ACTIVE)
+    hers.settle()
+    got = {el.get("from").partition("/")[0]: show_of(el) or el.get("type") or "available" for el in hers.inbox}
+    assert got == {his.bare: "xa", other.bare: "available", third.bare: "unavailable", hers.bare: "available"} or (
+        got == {his.bare: "xa", other.bare: "available", third.bare: "unavailable"})
+    hers.sync()
+    say(his, "away")
+    hers.settle()
+    assert order(hers) == ["away"]
