@@ -155,6 +155,7 @@ void journal_account_known(struct sessman *sm, struct account *a)
 
 void journal_account_freed(struct sessman *sm, struct account *a)
 {
+    replay_free(a);
     cursor_free(&a->cursor);
     if (idmap_get(sm->journal->accounts, (uint64_t)a->id) == a)
         idmap_remove(sm->journal->accounts, (uint64_t)a->id);

@@ -91,6 +91,7 @@ void replay_page_less(struct account *a, uint16_t page);       /* a row of that 
 void replay_settled(struct account *a, uint64_t pos);          /* which a page that is being read may have */
 void replay_appended(struct account *a, uint64_t pos);         /* unsent from now on */
 void replay_kick(struct sessman *sm, struct account *a);
+void replay_free(struct account *a);                           /* the process ends: the store has answered all */
 void replay_drop(struct sessman *sm, struct account *a);       /* the account is gone */
 
 /* transient.c */

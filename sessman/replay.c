@@ -235,6 +235,13 @@ void replay_drop(struct sessman *sm, struct account *a)
     go_on(r);
 }
 
+void replay_free(struct account *a)
+{
+    if (a->replay)
+        mem_free(a->replay->settled);
+    MEM_FREE(&a->replay);
+}
+
 /* --- after a restart --- */
 
 struct held {
