@@ -259,13 +259,14 @@ static void bind_account(struct login *l, const struct jid *user, struct slice r
 
 void login_bind(struct login *l, struct slice resource)
 {
-    struct arena *a = arena_take(l->sm->arenas);
+    struct sessman *sm = l->sm; /* l is gone when the account was there and the resource is bound */
+    struct arena *a = arena_take(sm->arenas);
     struct jid user;
     if (jid_parse(a, slice_cstr(l->user), &user, NULL) == RC_OK)
         bind_account(l, &user, resource);
     else
         login_fail(l, SASL_NOT_AUTHORIZED, NULL);
-    arena_give(l->sm->arenas, &a);
+    arena_give(sm->arenas, &a);
 }
 
 static void bind_start(struct sessman *sm, struct session *s, struct arena *a, struct slice asked)

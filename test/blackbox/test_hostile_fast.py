@@ -85,6 +85,25 @@ def test_gone_with_the_account(person, server):
     assert condition(use_token(romeo, token, agent)[1]) == "not-authorized"
 
 
+def test_connections_cut_in_the_middle_of_a_login(person):
+    """What was asked for inline is under way in sessman when its client goes: nothing is left of it, nobody is in the way."""
+    romeo, agent = person("romeo"), new_agent()
+    token = get_token(romeo, agent)
+    inside = sasl2.bind("gone", "<enable xmlns='urn:xmpp:sm:3' resume='true'/><enable xmlns='urn:xmpp:carbons:2'/>")
+    plain = b"\0%s\0%s" % (romeo.user.encode(), romeo.password.encode())
+    for n in range(40):
+        client = ready(romeo)
+        if n % 2:
+            client.send(request("PLAIN", plain, ask_token() + inside, new_agent()))
+        else:
+            initial = sasl.mechanism("HT-SHA-256-NONE", romeo.user, token).initial()
+            client.send(request("HT-SHA-256-NONE", initial, fast() + inside + "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", agent))
+        if n % 3 == 0:
+            client.send("<abort xmlns='%s'/>" % sasl2.NS_SASL2)
+        client.cut()
+    assert local(use_token(romeo, token, agent, inside=sasl2.bind("here"))[1]) == "success"
+
+
 # -- of the wrong kind ----------------------------------------------------------------------------------------------
 
 def test_a_token_is_for_the_mechanism_it_was_asked_for(person):
