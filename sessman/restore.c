@@ -13,7 +13,8 @@
 
 enum {
     ROWS_BLOCK = 1 << 20, /* row numbers that are taken at a time */
-    PAGE_ROWS = 500,      /* sessions whose accounts are loaded at a time */
+    RECENT_MS = 5000,
+    PAGE_ROWS = 500, /* sessions whose accounts are loaded at a time */
     WAIT_MS = 5000,
     KEEP_MAX = 8 << 20, /* bytes of stanzas by name while the barrier is down */
 };
@@ -43,7 +44,7 @@ struct restore {
     size_t sessions;
     struct asleep *asleep; /* hibernating ones */
     size_t n_asleep, cap_asleep;
-    uint64_t began_ms;
+    uint64_t began_ms, lifted_ms;
     /* the barrier */
     bool waits;
     size_t left; /* edges with sessions that have not told all */
@@ -436,6 +437,12 @@ void restore_expect(struct sessman *sm)
     r->n_asleep = r->cap_asleep = 0;
 }
 
+bool restore_recent(const struct sessman *sm)
+{
+    const struct restore *r = sm->restore;
+    return r && r->sessions && (r->waits || clock_mono_ms() - r->lifted_ms < RECENT_MS);
+}
+
 bool restore_waits(const struct sessman *sm)
 {
     return sm->restore && sm->restore->waits;
@@ -477,6 +484,7 @@ static void lift(struct sessman *sm)
     LOG_INFO(&log, "restored", F_UINT("sessions", sm->sessions_bound), F_UINT("edges_missing", r->left),
              F_UINT("ms", clock_mono_ms() - r->began_ms));
     r->waits = false;
+    r->lifted_ms = clock_mono_ms();
     timer_stop(&r->timer);
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)

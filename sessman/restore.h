@@ -33,7 +33,10 @@ void restore_stop(struct sessman *sm);
 void restore_free(struct restore **r);
 /* Called by edges.c. */
 void restore_link_up(struct sessman *sm);                   /* the first router is there: the five seconds begin */
-bool restore_waits(const struct sessman *sm);               /* the barrier is down */
+bool restore_waits(const struct sessman *sm);
+/* So short a time after a restart that what is dealt with may have been dealt with before it, by a process that died before everybody was
+ * told: where that can be told twice without harm, it is. */
+bool restore_recent(const struct sessman *sm);               /* the barrier is down */
 void restore_alive(struct sessman *sm, struct edge *e, const struct control_alive *c);
 void restore_edge_gone(struct sessman *sm);                 /* one that was awaited is lost */
 /* What stands for all that was given to the store, and all that became dirty, since the next ticket was `next`; at least `least`. */

@@ -4,6 +4,7 @@
 #include "sessman/deliver.h"
 #include "sessman/module.h"
 #include "sessman/presence.h"
+#include "sessman/restore.h"
 #include "sessman/rosterpush.h"
 #include "sessman/session.h"
 
@@ -21,6 +22,26 @@ static bool is_subscription(enum stanza_type t)
 static uint8_t visible(uint8_t state)
 {
     return state & SUB_LISTED ? (uint8_t)(state & ~SUB_IN) : 0;
+}
+
+/* What is dealt with may be a stanza of before a restart, whose effect is in the store already, but of which
+ * not everybody was told: then it is told again, where the state is what such a stanza leaves behind. Who
+ * never had to do with the account is told nothing. */
+static bool again(const struct sessman *sm, enum sub_dir dir, enum stanza_type type, uint8_t old)
+{
+    static const uint8_t left[2][2] = { /* subscribe, subscribed: what is set after it */
+                                        [SUB_OUTBOUND] = { SUB_ASK, SUB_FROM },
+                                        [SUB_INBOUND] = { SUB_IN, SUB_TO }
+    };
+    if (!old || !restore_recent(sm))
+        return false;
+    if (type == PRESENCE_SUBSCRIBE)
+        return old & left[dir][0];
+    if (type == PRESENCE_SUBSCRIBED)
+        return old & left[dir][1];
+    if ((type == PRESENCE_UNSUBSCRIBE) == (dir == SUB_OUTBOUND))
+        return !(old & (SUB_TO | SUB_ASK));
+    return !(old & (SUB_FROM | SUB_IN));
 }
 
 static void change(struct incoming *in, struct account *acc, struct slice contact, uint8_t old, uint8_t new,
@@ -52,11 +73,12 @@ static enum handled on_out(struct incoming *in)
         return HANDLED;
     }
     change(in, acc, contact.full, old, step.state, NULL);
-    if (visible(step.state) != visible(old))
+    bool anew = again(in->sm, SUB_OUTBOUND, st->type, old);
+    if (visible(step.state) != visible(old) || (anew && visible(old)))
         roster_push(in->sm, in->ticket, acc, contact.full);
-    if (!step.pass)
+    if (!step.pass && !anew)
         return HANDLED;
-    if (st->type == PRESENCE_UNSUBSCRIBED && (old & SUB_FROM))
+    if (st->type == PRESENCE_UNSUBSCRIBED && ((old & SUB_FROM) || anew))
         presence_hide(in->sm, in->ticket, acc, &contact); /* RFC 6121 3.2.2 */
     node_set(in->a, st->node, "to", contact.full);
     dispatch_generated(in, st->node);
@@ -110,11 +132,12 @@ static enum handled on_in(struct incoming *in)
         metric_add(in->sm->metrics, M_LIMIT_ROSTER, 1);
         return HANDLED;
     }
+    bool anew = again(in->sm, SUB_INBOUND, st->type, old);
     struct slice request = step.pass && st->type == PRESENCE_SUBSCRIBE ? request_of(in) : SLICE_NONE;
     change(in, acc, contact.full, old, step.state, request.len ? &request : NULL);
     if (step.answer)
         answer(in, &contact);
-    if (step.pass) {
+    if (step.pass || anew) {
         node_set(in->a, st->node, "from", contact.full);
         if (st->type == PRESENCE_SUBSCRIBE)
             deliver_to_all(in->sm, in->ticket, acc, st->node, NULL);
@@ -122,9 +145,9 @@ static enum handled on_in(struct incoming *in)
             deliver_push(in->sm, in->ticket, acc,
                          st->node); /* RFC 6121 3.1.6: to interested resources, before the push */
     }
-    if (visible(step.state) != visible(old))
+    if (visible(step.state) != visible(old) || (anew && visible(old)))
         roster_push(in->sm, in->ticket, acc, contact.full);
-    if (st->type == PRESENCE_UNSUBSCRIBE && (old & SUB_FROM))
+    if (st->type == PRESENCE_UNSUBSCRIBE && ((old & SUB_FROM) || anew))
         presence_hide(in->sm, in->ticket, acc, &contact); /* RFC 6121 3.3.3 */
     return HANDLED;
 }
