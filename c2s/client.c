@@ -2,6 +2,7 @@
 #include "c2s/client.h"
 
 #include "c2s/negotiate.h"
+#include "c2s/unread.h"
 #include "common/base/mem.h"
 #include "common/edge/check.h"
 #include <arpa/inet.h>
@@ -310,7 +311,6 @@ void client_answer(struct client *c, struct arena *a, const struct stanza *s, en
 
 static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
-    (void)mark;
     struct client *c = CONTAINER(s, struct client, session);
     if (n == 1) {
         client_write(c, pieces[0]);
@@ -323,6 +323,8 @@ static void on_session_stanza(struct esession *s, const struct slice *pieces, si
         wire(c, true, slice_from(buf_get(out), from));
         conn_wrote(c->conn);
     }
+    if (mark)
+        unread_add(c, mark);
     METRIC_INC(c->d->metrics, M_STANZAS_OUT);
 }
 
@@ -467,6 +469,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
              F_SLICE("jid", esession_jid(&c->session)));
     if (c->state != CLIENT_CLOSED)
         over(c, true);
+    unread_return(c); /* behind the end of its session, or it might be given back to that */
     esession_gone(d->edge, &c->session, true); /* what it owned */
     pending_over(c);
     nego_free(c);

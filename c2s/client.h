@@ -59,6 +59,7 @@ struct client {
     struct timer timer;
     struct link link;         /* in c2s.clients */
     struct nego *nego;        /* NULL once bound */
+    struct unread *unread;    /* unread.h; NULL: nothing */
     struct rate bytes, stanzas;
     uint64_t last_in_ms, probe_ms; /* of the last input; of the last probe */
     uint64_t rate_until_ms;   /* reading is paused until then by the rates; 0: not */

@@ -1,5 +1,6 @@
 /* c2s/main.c - bulkhead-c2s: clients' sockets (RFC 6120); accounts are elsewhere */
 #include "c2s/client.h"
+#include "c2s/unread.h"
 
 #include "common/base/secret.h"
 
@@ -9,6 +10,7 @@ static void on_second(struct timer *t)
 {
     struct c2s *d = CONTAINER(t, struct c2s, second);
     status_tick(d);
+    unread_tick(d);
     loop_timer(d->loop, t, SECOND_MS, on_second);
 }
 

@@ -102,6 +102,14 @@ static void on_uv_closed(uv_handle_t *handle)
     conn_is_gone(handle->data);
 }
 
+static uint32_t taken_now(const struct conn *c)
+{
+    size_t flying = c->u.stream.write_queue_size;
+    if (flying && c->tls)
+        flying = c->tls->unread(c, flying);
+    return c->handed - (uint32_t)flying;
+}
+
 void conn_close(struct conn *c, enum conn_cause cause)
 {
     if (c->closing)
@@ -110,6 +118,7 @@ void conn_close(struct conn *c, enum conn_cause cause)
     if (!c->finishing || cause != CONN_BY_OWNER)
         c->cause = (uint8_t)cause;
     c->left = conn_waiting(c);
+    c->taken = taken_now(c);
     if (!dial_closing(c))
         uv_close(&c->u.handle, on_uv_closed);
 }
@@ -303,6 +312,16 @@ size_t conn_waiting(const struct conn *c)
     return (c->out ? c->out->b.len : 0) + c->u.stream.write_queue_size;
 }
 
+uint32_t conn_written(const struct conn *c)
+{
+    return c->handed + (c->out ? (uint32_t)c->out->b.len : 0);
+}
+
+uint32_t conn_taken(const struct conn *c)
+{
+    return c->closing ? c->taken : taken_now(c);
+}
+
 size_t conn_left(const struct conn *c)
 {
     return c->left;
@@ -332,6 +351,8 @@ static void on_written(uv_write_t *req, int status)
     struct conn *c = o->conn;
     loop_touch(c->loop);
     c->flying--;
+    if (status < 0 && !c->closing) /* how much of it was written nobody knows */
+        c->handed -= (uint32_t)(o->b.len - o->from);
     outbuf_give(c->loop, o);
     if (c->closing)
         return;
@@ -345,6 +366,7 @@ void conn_fly(struct conn *c, struct outbuf *o, size_t from)
 {
     uv_buf_t buf = { .base = o->b.p + from, .len = o->b.len - from };
     o->conn = c;
+    o->from = from;
     c->flying++;
     int err = uv_write(&o->req, &c->u.stream, &buf, 1, on_written);
     if (err < 0) {
@@ -384,6 +406,8 @@ void conn_flush(struct conn *c)
     uv_buf_t buf = { .base = o->b.p, .len = o->b.len };
     ssize_t wrote = o->b.len ? try_write(c, &buf, 1) : 0;
     c->out = NULL;
+    if (wrote >= 0)
+        c->handed += (uint32_t)buf.len;
     if (wrote < 0 || (size_t)wrote == o->b.len)
         outbuf_give(c->loop, o);
     else

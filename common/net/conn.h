@@ -57,6 +57,10 @@ void conn_writev(struct conn *c, const struct slice *pieces, size_t n);
 void conn_flush(struct conn *c); /* now rather than at the end of the turn */
 size_t conn_waiting(const struct conn *c); /* bytes of output not taken by the socket yet */
 size_t conn_left(const struct conn *c);    /* in on_closed: what was waiting when it closed (under TLS: cipher text) */
+/* Bytes ever written by the owner, and those of them that the socket has taken (under TLS: in records that it has taken
+ * whole), modulo 2^32; also in on_closed. Not for who uses conn_writev. */
+uint32_t conn_written(const struct conn *c);
+uint32_t conn_taken(const struct conn *c);
 bool conn_full(const struct conn *c);
 
 void conn_pause(struct conn *c);  /* stop reading; nested calls do not count */

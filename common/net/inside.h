@@ -21,6 +21,7 @@ struct outbuf {
     struct outbuf *next; /* in the loop's pool */
     struct conn *conn;
     struct buf b;
+    size_t from; /* while it flies: what was written before */
     uv_write_t req;
 };
 
@@ -72,6 +73,7 @@ struct layer {
     void (*input)(struct conn *c, struct slice bytes);
     void (*flush)(struct conn *c); /* encrypts and sends c->out */
     void (*bye)(struct conn *c);   /* sends close-notify */
+    size_t (*unread)(const struct conn *c, size_t flying); /* plain bytes of records that so many of cipher text are the rest of */
     void (*free)(struct conn *c);
 };
 
@@ -93,6 +95,7 @@ struct conn {
     struct sockaddr_in6 *peer; /* what conn_peer_set said */
     struct why *why;
     size_t left;             /* waiting output, when it closed */
+    uint32_t handed, taken;  /* bytes of the owner's that have left `out`; when it closed: of these the socket has taken */
     unsigned flying;         /* buffers given to uv_write */
     uint8_t cause;
     bool connected : 1, closing : 1, finishing : 1, paused : 1, reading : 1, dirty : 1, was_full : 1;

@@ -16,11 +16,14 @@ struct tls_session {
     gnutls_session_t s;
     struct conn *conn;
     enum tls_role role;
-    struct tls_ctx *ctx;   /* held */
-    struct tls_cert *cert; /* held; what we show. NULL: not chosen yet */
-    char *server_name;     /* client: whom we want to talk to; NULL: not said */
-    struct slice in;       /* read, not yet taken by GnuTLS */
-    unsigned warnings;     /* alerts that did not matter */
+    struct tls_ctx *ctx;                       /* held */
+    struct tls_cert *cert;                     /* held; what we show. NULL: not chosen yet */
+    char *server_name;                         /* client: whom we want to talk to; NULL: not said */
+    struct slice in;                           /* read, not yet taken by GnuTLS */
+    unsigned warnings;                         /* alerts that did not matter */
+    struct {                                   /* what was encrypted last, for one write */
+        size_t plain, cipher, records, record; /* bytes, bytes, number, plain bytes of all but the last */
+    } step;
 };
 
 static struct tls_session *session_of(const struct conn *c)
@@ -174,7 +177,9 @@ static void on_layer_flush(struct conn *c)
     size_t at = 0, step_end = 0;
     c->out = NULL;
     while (at < o->b.len && !c->closing && !c->flying) {
+        size_t before = at;
         step_end = o->b.len - at > SEND_STEP ? at + SEND_STEP : o->b.len;
+        t->step.records = 0;
         while (at < step_end) {
             ssize_t n = gnutls_record_send(t->s, o->b.p + at, step_end - at);
             if (n <= 0) {
@@ -182,9 +187,15 @@ static void on_layer_flush(struct conn *c)
                 fail(c, n < 0 ? (int)n : GNUTLS_E_PUSH_ERROR);
                 return;
             }
+            if (!t->step.records++)
+                t->step.record = (size_t)n;
             at += (size_t)n;
         }
+        t->step.plain = at - before;
+        t->step.cipher = c->loop->cipher.len;
         send_pushed(c);
+        if (!c->closing)
+            c->handed += (uint32_t)(at - before);
     }
     if (at < o->b.len && !c->closing) {
         buf_consume(&o->b, at);
@@ -192,6 +203,20 @@ static void on_layer_flush(struct conn *c)
     } else {
         outbuf_give(c->loop, o);
     }
+}
+
+/* A record that has not arrived as a whole cannot be read. */
+static size_t on_layer_unread(const struct conn *c, size_t flying)
+{
+    const struct tls_session *t = session_of(c);
+    size_t plain = 0, each = t->step.records ? (t->step.cipher - t->step.plain) / t->step.records : 0;
+    for (size_t i = t->step.records; i-- > 0 && flying;) { /* from the last one on */
+        size_t first = i * t->step.record;
+        size_t size = i + 1 == t->step.records ? t->step.plain - first : t->step.record;
+        plain += size;
+        flying -= flying < size + each ? flying : size + each;
+    }
+    return plain;
 }
 
 static void on_layer_bye(struct conn *c)
@@ -251,7 +276,8 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx, enum tls_role role, con
     if (c->closing)
         return;
     struct tls_session *t = mem_new(sizeof *t);
-    t->layer = (struct layer){ true, on_layer_input, on_layer_flush, on_layer_bye, on_layer_free };
+    t->layer =
+        (struct layer){ true, on_layer_input, on_layer_flush, on_layer_bye, on_layer_unread, on_layer_free };
     t->conn = c;
     t->role = role;
     t->ctx = tls_ctx_hold(ctx);

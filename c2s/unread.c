@@ -1,0 +1,90 @@
+#include "c2s/unread.h"
+
+#include "c2s/client.h"
+#include "common/base/mem.h"
+
+struct unread {
+    struct link link; /* in c2s.unread */
+    struct client *client;
+    uint64_t node, session;
+    uint32_t head, n, cap;
+    struct stanza_end {
+        uint32_t end; /* conn_written behind it */
+        uint64_t mark;
+    } * list; /* list[head .. head + n) */
+};
+
+static void unread_free(struct unread *u)
+{
+    list_unlink(&u->link);
+    u->client->unread = NULL;
+    mem_free(u->list);
+    mem_free(u);
+}
+
+static void forget_taken(struct unread *u)
+{
+    uint32_t taken = conn_taken(u->client->conn);
+    while (u->n && (int32_t)(u->list[u->head].end - taken) <= 0) {
+        u->head++;
+        u->n--;
+    }
+    if (!u->n)
+        u->head = 0;
+}
+
+static struct unread *unread_new(struct client *c)
+{
+    struct unread *u = mem_new(sizeof *u);
+    u->client = c;
+    u->node = c->session.node->id;
+    u->session = c->session.id;
+    list_append(&c->d->unread, &u->link);
+    c->unread = u;
+    return u;
+}
+
+void unread_add(struct client *c, uint64_t mark)
+{
+    struct unread *u = c->unread ? c->unread : unread_new(c);
+    if (u->head + u->n == u->cap) {
+        forget_taken(u);
+        if (u->head) {
+            memmove(u->list, u->list + u->head, u->n * sizeof *u->list);
+            u->head = 0;
+        }
+    }
+    if (u->n == u->cap) {
+        u->cap = u->cap ? u->cap * 2 : 4;
+        u->list = mem_resize(u->list, u->cap * sizeof *u->list);
+    }
+    u->list[u->head + u->n++] = (struct stanza_end){ conn_written(c->conn), mark };
+}
+
+void unread_return(struct client *c)
+{
+    struct unread *u = c->unread;
+    if (!u)
+        return;
+    forget_taken(u);
+    struct control_mark *marks = mem_array(u->n + 1, sizeof *marks);
+    for (uint32_t i = 0; i < u->n; i++)
+        marks[i] = (struct control_mark){ u->session, u->list[u->head + i].mark };
+    if (u->n) {
+        struct client_log log;
+        LOG_INFO(client_log(c, &log, LOG_XMPP, "closed"), "unread_returned", F_UINT("stanzas", u->n));
+        edge_undelivered(c->d->edge, u->node, marks, u->n);
+    }
+    mem_free(marks);
+    unread_free(u);
+}
+
+void unread_tick(struct c2s *d)
+{
+    LIST_EACH(&d->unread, it) {
+        struct unread *u = CONTAINER(it, struct unread, link);
+        forget_taken(u);
+        if (!u->n)
+            unread_free(u);
+    }
+}
