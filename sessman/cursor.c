@@ -366,8 +366,9 @@ void journal_receipt(struct sessman *sm, struct session *s, uint64_t pos)
         return;
     }
     journal_flush(sm, a->id);
-    store_run(sm->store, STMT_JOURNAL_CLEAR, STORE_VALUES(STORE_I(pos), STORE_I(a->id)), NULL, NULL);
-    store_run(sm->store, STMT_JOURNAL_DROP_EMPTY, STORE_VALUES(STORE_I(pos), STORE_I(a->id)), NULL, NULL);
+    static const enum stmt steps[] = { STMT_JOURNAL_CLEAR, STMT_JOURNAL_DROP_EMPTY, STMT_ENTRY_DROP_EMPTY };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        store_run(sm->store, steps[i], STORE_VALUES(STORE_I(pos), STORE_I(a->id)), NULL, NULL);
 }
 
 /* --- writing it --- */

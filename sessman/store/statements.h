@@ -110,6 +110,8 @@
     /* settled: ?1 pos ?2 owner */                                                                                   \
     X(JOURNAL_CLEAR, "UPDATE journal SET flags = flags & ~1 WHERE pos = ?1 AND owner = ?2")                          \
     X(JOURNAL_DROP_EMPTY, "DELETE FROM journal WHERE pos = ?1 AND owner = ?2 AND flags = 0")                         \
+    X(ENTRY_DROP_EMPTY, "DELETE FROM entry WHERE account = ?2 AND pos = ?1"                                          \
+                        " AND NOT EXISTS (SELECT 1 FROM journal WHERE pos = ?1)")                                    \
     /* not settled after all: ?1 account ?2 pos; in this order */                                                    \
     X(JOURNAL_CLEAR_BEHIND, "UPDATE journal SET flags = flags & ~1 WHERE pos > ?2"                                   \
                             " AND pos <= (SELECT delivered FROM account WHERE id = ?1) AND owner = ?1")              \
@@ -149,6 +151,8 @@
     X(DOMAIN_EXPIRED, "UPDATE domain SET expired = ?2 WHERE name = ?1")                                              \
     X(DOMAIN_ARCHIVE, "UPDATE domain SET archive = ?2, archive_days = ?3, archive_bytes = ?4 WHERE name = ?1")       \
     /* at open: ?1 the position before which all is in order */                                                      \
+    X(REPAIR_ENTRIES, "DELETE FROM entry WHERE (account, pos) IN (SELECT owner, pos FROM journal WHERE pos >= ?1 AND flags < 2" \
+                      " AND (flags = 0 OR pos <= (SELECT delivered FROM account WHERE id = owner)))")                \
     X(REPAIR_DROP, "DELETE FROM journal WHERE pos >= ?1 AND flags < 2"                                               \
                    " AND (flags = 0 OR pos <= (SELECT delivered FROM account WHERE id = owner))")                    \
     X(REPAIR_OWNER, "INSERT INTO entry(account, pos, peer) SELECT owner, pos, coalesce(owner_peer, 0) FROM journal"  \

@@ -3,10 +3,11 @@ and as much as the domain says, nothing of accounts that are gone. Looked at in 
 
 import contextlib
 import sqlite3
+import threading
 
 import pytest
 
-from client import NS_DELAY, error_of, q
+from client import NS_DELAY, Closed, error_of, q
 from forms import run
 from mam import NS_SID
 from server import poll
@@ -91,6 +92,41 @@ def test_archive_off_leaves_nothing_behind(server, person, admin, there):
     poll("the rows to go", lambda: rows(server, "off.example") == (0, 0))
     hers.end()
     assert not [el for el in here(juliet, "again").flush() if el.tag.endswith("}message")]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["addressee there", "addressee away"])
+def test_archive_off_and_sessman_killed(server, person, admin, there):
+    """DESIGN 5: each message behind which a ping came back arrives once, and nothing of it stays."""
+    archive(admin, "off.example", on="0")
+    romeo, juliet = couple(person, "off.example")
+    his = romeo.login("balcony")
+    hers = juliet.login("chamber").online() if there else None
+    answered, going = [], threading.Event()
+
+    def send():
+        for n in range(100000):
+            try:
+                his.message(juliet.jid, str(n), id=str(n))
+                assert his.ping().get("type") == "result"
+            except (OSError, Closed, AssertionError):
+                return
+            answered.append(n)
+            if n == 300:
+                going.set()
+            if stop.is_set():
+                return
+    stop = threading.Event()
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert going.wait(60)
+    server.kill_daemon("sessman")
+    stop.set()
+    sender.join()
+    hers = hers or here(juliet, "chamber")
+    got = [int(el.get("id")) for el in hers.flush() if el.tag.endswith("}message")]
+    assert got == sorted(set(got)), "none twice, all in order"
+    assert set(answered) <= set(got)
+    poll("the rows to go", lambda: rows(server, "off.example") == (0, 0))
 
 
 def test_what_is_too_old_goes_and_the_rest_stays(server, person, admin):
