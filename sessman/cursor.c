@@ -279,7 +279,7 @@ void journal_settled(struct sessman *sm, int64_t account, uint64_t pos)
     struct sent_row was = *row;
     row_remove(a->cursor, row);
     uint64_t low = lowest(a);
-    if (low && low < pos)
+    if (low && low <= pos) /* unsent is where it may begin: after a restart it may be this very one */
         hole_add(a->cursor, pos);
     if (!(was.flags & JOURNAL_KEEP_OWNER) && !tail_drop(j->tail, account, pos))
         store_run(sm->store, STMT_ENTRY_DEL, STORE_VALUES(STORE_I(account), STORE_I(pos)), NULL, NULL);
