@@ -48,7 +48,7 @@ static bool is_available(const struct account *a, const struct session *but)
 {
     LIST_EACH(&a->sessions, it) {
         const struct session *s = CONTAINER(it, struct session, in_account);
-        if (s->available && s != but)
+        if (s != but && s->available)
             return true;
     }
     return false;

@@ -100,41 +100,6 @@ def test_too_many_sessions(person):
     assert client.ping().get("type") == "result"
 
 
-def inline(client):
-    """What may be asked for with the bind."""
-    return {el.get("var") for el in client.features.find(".//" + q(NS_BIND2, "bind")).iter() if el.get("var")}
-
-
-def test_carbons_are_switched_on_with_it(people):
-    """XEP-0386 3.1, XEP-0280: from the first message on."""
-    romeo, juliet = people("romeo", "juliet")
-    assert "urn:xmpp:carbons:2" in inline(ready(juliet))
-    his, hers = romeo.login("balcony"), juliet.login("chamber").online(5)
-    other = sasl2.login(juliet, inside="<enable xmlns='urn:xmpp:carbons:2'/>")
-    his.message(juliet.jid, "m", id="m1")
-    hers.expect("message", id="m1")
-    other.expect("message", from_=juliet.jid, has=q("urn:xmpp:carbons:2", "received"))
-
-
-def test_client_may_begin_inactive(person):
-    """XEP-0386 3.1, XEP-0352."""
-    juliet = person("juliet")
-    assert "urn:xmpp:csi:0" in inline(ready(juliet))
-    desk = juliet.login("desk")
-    phone = sasl2.login(juliet, inside="<inactive xmlns='urn:xmpp:csi:0'/>")
-    phone.online()
-    for show in ("away", "dnd"):
-        desk.send("<presence><show>%s</show></presence>" % show)
-    desk.settle(), phone.settle()
-    assert [el.findtext("{jabber:client}show") for el in phone.inbox if el.get("from") == desk.jid] == ["dnd"]
-
-
-# -- what is switched on with it ------------------------------------------------------------------------------------
-
-def inline_features(client):
-    return {el.get("var") for el in client.features.iter(q(NS_BIND2, "feature"))}
-
-
 def test_what_may_be_asked_for_is_said(person):
     """XEP-0386 3.1."""
     assert inline_features(ready(person("romeo"))) == {"urn:xmpp:carbons:2", "urn:xmpp:csi:0", "urn:xmpp:sm:3"}
