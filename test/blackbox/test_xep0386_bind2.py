@@ -100,6 +100,12 @@ def test_too_many_sessions(person):
     assert client.ping().get("type") == "result"
 
 
+# -- what is switched on with it ------------------------------------------------------------------------------------
+
+def inline_features(client):
+    return {el.get("var") for el in client.features.iter(q(NS_BIND2, "feature"))}
+
+
 def test_what_may_be_asked_for_is_said(person):
     """XEP-0386 3.1."""
     assert inline_features(ready(person("romeo"))) == {"urn:xmpp:carbons:2", "urn:xmpp:csi:0", "urn:xmpp:sm:3"}
