@@ -517,8 +517,9 @@ bool auth_token_due(const struct auth *a, enum ht_binding *binding)
 
 bool auth_token_fits(const struct auth *a, enum ht_binding binding)
 {
-    return a->sm->conf->tokens && a->open.secure && (binding != HT_EXPR || a->open.cb.exporter.len) &&
-           (binding != HT_ENDP || a->open.cb.end_point.len);
+    bool has =
+        binding == HT_NONE || (binding == HT_EXPR ? a->open.cb.exporter.len : a->open.cb.end_point.len);
+    return a->sm->conf->tokens && a->open.secure && has && (binding == HT_NONE || a->sm->auth_backend->scram);
 }
 
 void auth_response(struct auth *a, struct slice data)

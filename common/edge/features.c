@@ -61,15 +61,28 @@ struct slice features_mechanisms(struct arena *a, const struct features_auth *au
     return list;
 }
 
+/* Whether anything that binds a password to the channel is offered: what binds a token to it is not offered
+ * alone, as no binding types are told then (XEP-0440 3). */
+static bool binds(const struct features_auth *auth)
+{
+    struct slice rest = auth->hosted, each;
+    while (slice_split(&rest, ' ', &each)) {
+        if (is_scram(each))
+            return true;
+    }
+    return false;
+}
+
 struct slice features_fast(struct arena *a, const struct features_auth *auth)
 {
     struct slice list = SLICE_NONE, rest = auth->hosted, each;
+    bool bound = binds(auth);
     while (auth->tls && slice_split(&rest, ' ', &each)) {
         if (!is_token(each))
             continue;
-        if (auth->exporter)
+        if (bound && auth->exporter)
             list = add(a, list, each, "-EXPR");
-        if (auth->end_point)
+        if (bound && auth->end_point)
             list = add(a, list, each, "-ENDP");
         list = add(a, list, each, "-NONE");
     }

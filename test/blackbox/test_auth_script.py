@@ -1,5 +1,6 @@
 """Accounts of an external program (ejabberd's external authentication protocol): [auth] backend = script."""
 
+import sasl2
 from client import NS_REGISTER, error_of, local, q
 
 PROGRAM = b"""
@@ -59,6 +60,27 @@ def test_account_of_the_program_gets_a_roster_of_its_own(server, connect):
     reply = client.ask("set", "<query xmlns='jabber:iq:roster'><item jid='romeo@im.example'/></query>")
     assert reply.get("type") == "result"
     assert "tybalt@im.example" in server.run("users", "im.example").stdout.split()
+
+
+def test_tokens_are_those_of_accounts_that_there_are(server, person):
+    """XEP-0484: a token logs in without the program's word on a password, but not when it knows no such user any more."""
+    romeo, agent = person("romeo"), sasl2.new_agent()
+    client = sasl2.ready(romeo)
+    assert sasl2.token_mechanisms(client) == ["HT-SHA-256-NONE"], "nothing binds to a channel here (XEP-0440 3)"
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, "PLAIN", sasl2.ask_token(), agent)
+    token = sasl2.token_of(outcome)[0]
+    client, outcome = sasl2.use_token(romeo, token, agent, inside=sasl2.bind("x"))
+    assert local(outcome) == "success"
+    (server.dir / "users" / romeo.jid).unlink()
+    assert sasl2.condition(sasl2.use_token(romeo, token, agent)[1]) == "not-authorized"
+
+
+def test_a_new_password_by_us_revokes_tokens(server, person):
+    romeo, agent = person("romeo"), sasl2.new_agent()
+    client = sasl2.ready(romeo)
+    outcome = sasl2.authenticate(client, romeo.user, romeo.password, "PLAIN", sasl2.ask_token(), agent)
+    server.run("passwd", romeo.jid, "another")
+    assert sasl2.condition(sasl2.use_token(romeo, sasl2.token_of(outcome)[0], agent)[1]) == "not-authorized"
 
 
 def test_registration_and_change_of_password(connect, person):

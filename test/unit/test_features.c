@@ -49,6 +49,9 @@ static void tokens_log_in_under_tls_alone(void **state) /* XEP-0484 3.1, 7 */
     assert_true(slice_is(features_fast(*state, &auth), "HT-SHA-256-EXPR HT-SHA-256-ENDP HT-SHA-256-NONE"));
     auth.exporter = false;
     assert_true(slice_is(features_fast(*state, &auth), "HT-SHA-256-ENDP HT-SHA-256-NONE"));
+    auth.hosted = SLICE("PLAIN HT-SHA-256");
+    assert_true(slice_is(features_fast(*state, &auth),
+                         "HT-SHA-256-NONE")); /* no binding types are told: XEP-0440 3 */
     auth.hosted = SLICE("PLAIN");
     assert_int_equal(features_fast(*state, &auth).len, 0);
 }
