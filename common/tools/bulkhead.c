@@ -3,7 +3,7 @@
  *
  * Foreground. One poll over signals (signalfd), the readiness messages of the daemons (the protocol of
  * sd_notify) and the control socket DIR/run/bulkhead.sock (the protocol of common/daemon/ctl.h: status,
- * reload, stop). */
+ * reload, restart NAME, restarting, stop). */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/version.h"
@@ -165,6 +165,7 @@ static void on_notify(struct super *s)
         if (!proc || proc->ready || !strstr(text, "READY=1"))
             continue;
         proc->ready = true;
+        proc->renewed = false;
         SAY(s, LOG_LEVEL_INFO, "process_ready", F_STR("process", proc->instance), F_INT("pid", pid));
     }
 }
@@ -182,10 +183,18 @@ static void on_control(struct super *s)
                 s->all_ready ? "true" : "false");
         procs_json(s->procs, clock_mono_ms(), &answer);
         BUF_LIT(&answer, "}\n");
+    } else if (strncmp(request, "restart ", 8) == 0) {
+        unsigned n = s->stopping ? 0 : procs_restart(s->procs, request + 8);
+        if (n)
+            buf_fmt(&answer, "ok\n%u\n", n);
+        else
+            BUF_LIT(&answer, "error no such daemon runs here\n");
+    } else if (strcmp(request, "restarting") == 0) {
+        buf_cstr(&answer, procs_restarting(s->procs) ? "ok\nyes\n" : "ok\nno\n");
     } else if (strcmp(request, "stop") == 0 || strcmp(request, "reload") == 0) {
         BUF_LIT(&answer, "ok\n");
     } else {
-        BUF_LIT(&answer, "error unknown command; there are status, reload and stop\n");
+        BUF_LIT(&answer, "error unknown command; there are status, reload, restart and stop\n");
     }
     super_control_answer(conn, buf_get(&answer));
     buf_fini(&answer);
@@ -198,6 +207,10 @@ static void on_control(struct super *s)
 static void start_due(struct super *s)
 {
     struct proc *proc;
+    while ((proc = procs_restart_next(s->procs, clock_mono_ms(), s->conf.stop_ms)))
+        SAY(s, proc->kill_at_ms ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+            proc->kill_at_ms ? "restarting" : "stop_takes_too_long", F_STR("process", proc->instance),
+            F_INT("pid", proc->pid));
     while ((proc = procs_start(s->procs, clock_mono_ms())))
         SAY(s, LOG_LEVEL_INFO, "started", F_STR("process", proc->instance), F_INT("pid", proc->pid),
             F_UINT("restarts", proc->restarts));

@@ -1,4 +1,4 @@
-/* common/tools/ctl_server.c - bulkheadctl reload, stop, tell: asks the control sockets in DIR/run */
+/* common/tools/ctl_server.c - bulkheadctl reload, restart, stop, tell: asks the control sockets in DIR/run */
 #include "common/tools/tool.h"
 
 #include "common/base/clock.h"
@@ -55,6 +55,13 @@ static bool gone(struct tool *t)
     return ended;
 }
 
+static int no_supervisor(const struct tool *t, const char *what)
+{
+    bool systemd = access("/run/systemd/system", F_OK) == 0;
+    return tool_fail(TOOL_UNREACHABLE, "%s: no supervisor runs here%s%s", t->dir,
+                     systemd ? " (under systemd: systemctl " : "", systemd ? what : "");
+}
+
 int ctl_stop(struct tool *t, int argc, char **argv)
 {
     struct slice body;
@@ -62,14 +69,34 @@ int ctl_stop(struct tool *t, int argc, char **argv)
     (void)argc, (void)argv;
     enum rc rc = tool_ask(t, supervisor, "stop", &body, &why);
     if (rc == RC_CLOSED)
-        return tool_fail(TOOL_UNREACHABLE, "%s: no supervisor runs here%s", t->dir,
-                         access("/run/systemd/system", F_OK) == 0
-                             ? " (under systemd: systemctl stop bulkhead.target)"
-                             : "");
+        return no_supervisor(t, "stop bulkhead.target)");
     if (rc != RC_OK)
         return tool_fail(TOOL_FAILED, "%s", why.text);
     return gone(t) ? TOOL_OK
                    : tool_fail(TOOL_FAILED, "%s: still running after %d s", t->dir, STOP_MOST_MS / 1000);
+}
+
+int ctl_restart(struct tool *t, int argc, char **argv)
+{
+    char request[64];
+    struct slice body = SLICE_NONE;
+    struct why why;
+    if (argc != 1 || (size_t)snprintf(request, sizeof request, "restart %s", argv[0]) >= sizeof request)
+        return tool_usage("restart DAEMON: router, sessman, c2s, or one of them: c2s-1");
+    enum rc rc = tool_ask(t, supervisor, request, &body, &why);
+    if (rc == RC_CLOSED)
+        return no_supervisor(t, "restart bulkhead-sessman@1)");
+    uint64_t until = clock_mono_ms() + STOP_MOST_MS;
+    bool ready = false;
+    while (rc == RC_OK && !ready && clock_mono_ms() < until) {
+        const struct timespec pause = { 0, POLL_MS * 1000000L };
+        nanosleep(&pause, NULL);
+        rc = tool_ask(t, supervisor, "restarting", &body, &why);
+        ready = slice_starts(body, SLICE("no"));
+    }
+    if (rc != RC_OK)
+        return tool_fail(TOOL_FAILED, "%s: %s", argv[0], why.text);
+    return ready ? TOOL_OK : tool_fail(TOOL_FAILED, "%s: not ready after %d s", argv[0], STOP_MOST_MS / 1000);
 }
 
 int ctl_tell(struct tool *t, int argc, char **argv)

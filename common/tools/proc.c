@@ -133,10 +133,72 @@ struct proc *procs_start(struct procs *p, uint64_t now_ms)
     return NULL;
 }
 
+unsigned procs_restart(struct procs *p, const char *name)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        struct proc *proc = &p->list[i];
+        if (!proc->wanted ||
+            (strcmp(name, daemon_names[proc->kind]) != 0 && strcmp(name, proc->instance) != 0))
+            continue;
+        proc->restart = true;
+        n++;
+    }
+    return n;
+}
+
+bool procs_restarting(const struct procs *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->list[i].restart || p->list[i].renewed)
+            return true;
+    return false;
+}
+
+/* NULL: none is on its way. */
+static struct proc *renewed(struct procs *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->list[i].renewed)
+            return &p->list[i];
+    return NULL;
+}
+
+struct proc *procs_restart_next(struct procs *p, uint64_t now_ms, uint32_t stop_ms)
+{
+    struct proc *proc = renewed(p);
+    if (p->stopping || (proc && (!proc->kill_at_ms || now_ms < proc->kill_at_ms)))
+        return NULL;
+    if (proc) {
+        proc->kill_at_ms = 0;
+        tell(proc, SIGKILL);
+        return proc;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        proc = &p->list[i];
+        if (!proc->restart)
+            continue;
+        proc->restart = false;
+        proc->renewed = proc->wanted;
+        if (!proc->wanted)
+            continue;
+        proc->start_at_ms = now_ms; /* one that waits after a crash waits no more */
+        if (proc->pid == 0)
+            return NULL;
+        proc->stopping = true;
+        proc->kill_at_ms = now_ms + stop_ms;
+        tell(proc, SIGTERM);
+        return proc;
+    }
+    return NULL;
+}
+
 uint64_t procs_next_ms(const struct procs *p)
 {
     uint64_t next = UINT64_MAX;
     for (size_t i = 0; i < p->n && !p->stopping; i++) {
+        if (p->list[i].kill_at_ms && p->list[i].kill_at_ms < next)
+            next = p->list[i].kill_at_ms;
         if (due(&p->list[i]) && p->list[i].start_at_ms < next)
             next = p->list[i].start_at_ms;
     }
@@ -158,6 +220,12 @@ void procs_ended(struct proc *proc, uint64_t now_ms, uint32_t longest_pause_ms)
         proc->pause_ms = 0;
     proc->pid = 0;
     proc->ready = false;
+    if (proc->kill_at_ms || (proc->renewed && proc->stopping)) { /* as it was told */
+        proc->kill_at_ms = 0;
+        proc->start_at_ms = now_ms;
+        proc->restarts++;
+        return;
+    }
     proc->start_at_ms = now_ms + proc->pause_ms;
     proc->restarts++;
     if (proc->pause_ms == 0)

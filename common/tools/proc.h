@@ -33,6 +33,9 @@ struct proc {
     uint64_t start_at_ms; /* when not running and wanted */
     uint32_t pause_ms;    /* before the start after the next one */
     uint32_t restarts;
+    bool restart;         /* its turn to be started anew is to come */
+    bool renewed;         /* was told to end for that, and is not ready again yet */
+    uint64_t kill_at_ms;  /* renewed: it has ended by then, or is killed; 0: it has */
 };
 
 struct procs;
@@ -52,6 +55,13 @@ struct proc *procs_by_pid(struct procs *p, pid_t pid); /* NULL: none of ours */
 void procs_ended(struct proc *proc, uint64_t now_ms, uint32_t longest_pause_ms);
 bool procs_all_ready(const struct procs *p);
 void procs_signal_all(struct procs *p, int signum);
+
+/* Starting anew, one at a time: the next one when the one before is ready again. name: a daemon ("c2s") or one of its processes
+ * ("c2s-1"). Returns how many it is. */
+unsigned procs_restart(struct procs *p, const char *name);
+/* Returns a process that was told to end now, or killed since it did not, to be logged; NULL: nothing is to be done now. */
+struct proc *procs_restart_next(struct procs *p, uint64_t now_ms, uint32_t stop_ms);
+bool procs_restarting(const struct procs *p);
 
 /* Stopping goes by stages, edges first, the router last. Sends SIGTERM to the first stage that has running
  * processes, SIGKILL where kill; false: nothing runs any more. Nothing is started after the first call. */

@@ -31,6 +31,7 @@ int ctl_init(struct tool *t, int argc, char **argv);
 int ctl_check(struct tool *t, int argc, char **argv);
 int ctl_status(struct tool *t, int argc, char **argv);
 int ctl_stop(struct tool *t, int argc, char **argv);
+int ctl_restart(struct tool *t, int argc, char **argv);
 int ctl_tell(struct tool *t, int argc, char **argv);
 int ctl_reload(struct tool *t, int argc, char **argv);
 int ctl_adduser(struct tool *t, int argc, char **argv);

@@ -235,6 +235,38 @@ def test_sessman_killed_under_traffic(server, people, present):
     hers.expect_nothing("message")
 
 
+@pytest.mark.parametrize("daemon", ["sessman", "router"])
+def test_restarted_as_asked_under_traffic(server, people, daemon):
+    """DESIGN 5: a planned restart is the same path, without the kill."""
+    romeo, juliet = people("romeo", "juliet")
+    his, hers = romeo.login("balcony"), juliet.login("chamber").online()
+    sent, going, enough = [], threading.Event(), threading.Event()
+
+    def send():
+        while not enough.is_set():
+            for n in range(len(sent), len(sent) + 50):
+                his.message(juliet.jid, str(n), id=str(n))
+                sent.append(n)
+            assert his.ping().get("type") == "result"
+            going.set()
+    sender = threading.Thread(target=send)
+    sender.start()
+    for _ in range(3):
+        going.clear()
+        assert going.wait(60)
+        server.run("restart", daemon)
+        server.pids = server.daemons()
+    enough.set()
+    sender.join()
+    his.settle()
+    got = []
+    while not got or got[-1] < sent[-1]:
+        got += numbers_in([hers.expect("message", timeout=60)])
+    assert got == sent
+    hers.settle()
+    hers.expect_nothing("message")
+
+
 def test_subscriptions_and_passwords_survive_sessman(server, people):
     """DESIGN 4: every write that the user was told about has been committed."""
     romeo, juliet = people("romeo", "juliet")

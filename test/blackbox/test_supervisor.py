@@ -157,6 +157,49 @@ def test_counts_change_at_run_time(server):
     server.pids = server.daemons()
 
 
+def restart(server, name, check=True):
+    done = server.run("restart", name, check=check)
+    server.pids = server.daemons()
+    return done
+
+
+@pytest.mark.parametrize("name", ["router", "sessman", "c2s", "c2s-1"])
+def test_restart_replaces_a_daemon(server, name):
+    """It is another process, ready when the command comes back; the others are the same."""
+    before = {daemon: pid for pid, daemon in server.daemons().items()}
+    restart(server, name)
+    after = {daemon: pid for pid, daemon in server.daemons().items()}
+    changed = {daemon for daemon in before if before[daemon] != after[daemon]}
+    assert changed == {"bulkhead-" + name.partition("-")[0]}
+    assert server.serves()
+
+
+@pytest.mark.parametrize("name", ["", "s2s", "c2s-9", "bulkhead", "x" * 100])
+def test_restart_of_what_does_not_run(server, name):
+    before = server.daemons()
+    assert restart(server, name, check=False).returncode in (1, 2)
+    assert server.daemons() == before
+
+
+def test_restart_goes_one_by_one(server):
+    """While one process of a daemon is started anew the others serve."""
+    path = server.dir / "bulkhead.conf"
+    text = path.read_text()
+    path.write_text(text.replace("c2s = 1", "c2s = 3"))
+    server.run("reload")
+    poll("three of them", lambda: all(processes(server).get("c2s-%d" % n, {}).get("ready") for n in (1, 2, 3)))
+    log = server.dir / "log" / "bulkhead.log"
+    before, size = set(server.daemons()), len(log.read_text())
+    restart(server, "c2s")
+    steps = re.findall(r"ev=(restarting|process_ready) process=(c2s-\d)", log.read_text()[size:])
+    assert steps == [(ev, "c2s-%d" % n) for n in (1, 2, 3) for ev in ("restarting", "process_ready")]
+    assert len(before - set(server.daemons())) == 3
+    path.write_text(text)
+    server.run("reload")
+    poll("one of them", lambda: sum("c2s" in d for d in server.daemons().values()) == 1)
+    server.pids = server.daemons()
+
+
 def test_wrong_configuration_is_refused_on_reload(server):
     """The server goes on with what it had."""
     conf = server.dir / "c2s.conf"
