@@ -135,7 +135,7 @@ static struct session *find(const struct account *a, struct slice id)
 {
     LIST_EACH(&a->sessions, it) {
         struct session *s = CONTAINER(it, struct session, in_account);
-        if (s->sm && s->sm->id && secret_eq(slice_cstr(s->sm->id), id))
+        if (s->sm && s->sm->id && s->sm->told && secret_eq(slice_cstr(s->sm->id), id))
             return s;
     }
     return NULL;
@@ -233,7 +233,7 @@ static void start(struct sessman *sm, const struct resumer *who, struct slice pr
         refused(sm, who, COND_UNEXPECTED_REQUEST);
         return;
     }
-    if (!old) {
+    if (!old || link_in_list(&old->sm->over)) {
         unknown(sm, who, previd);
         return;
     }
@@ -242,8 +242,10 @@ static void start(struct sessman *sm, const struct resumer *who, struct slice pr
         too_high(sm, q, who);
         return;
     }
-    if (old->edge) /* XEP-0198 5: its connection is half open, or given up */
+    if (old->edge) { /* XEP-0198 5: its connection is half open, or given up */
         session_disconnect(sm, old, STREAM_CONFLICT, "resumed by another connection");
+        resume_hibernate(sm, old, 0); /* until it is, should its asker not wait for it */
+    }
     struct resumer before = q->resumer;
     q->resumer = *who;
     if (before.s)

@@ -142,6 +142,18 @@ def test_35_asks_for_it_again_while_it_waits(evil, person, people):
         again = managed(evil, 1, romeo, "one%d" % (n + 1))
 
 
+def test_35_who_asked_for_it_goes_away(evil, person):
+    """While it waits: the session hibernates, for the next one."""
+    romeo = person("romeo")
+    id = managed(evil, 1, romeo)
+    log_in(evil, 2, romeo)
+    burst(evil, [held(evil, person("sleeper")), (CONTROL, element("resume", previd=id, h="0"), 2, 0),
+                 (CONTROL, element("gone"), 2, 0)])
+    log_in(evil, 3, romeo)
+    evil.control("resume", 3, previd=id, h="0")
+    assert evil.expect_control("resumed", 3).get("in") == "1"
+
+
 def test_35_old_connection_goes_on_talking(evil, person):
     """Frames of a session that another has taken over are nobody's."""
     romeo = person("romeo")
