@@ -326,6 +326,8 @@ def account_data(store):
             cursor = db.execute("SELECT * FROM \"%s\"" % table)
             columns = [c[0] for c in cursor.description]
             for row in cursor:
+                if table == "meta" and row[columns.index("name")] == "node":
+                    continue        # what routers and edges know the session manager by: they must
                 for column, value in zip(columns, row):
                     if isinstance(value, bytes) and len(value) >= 8:
                         for form in (value, base64.b64encode(value).rstrip(b"="), value.hex().encode()):
