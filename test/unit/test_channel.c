@@ -121,6 +121,29 @@ static void drop(struct end *e)
         mem_free(e->flight[--e->n_flight]);
 }
 
+static void cut(struct end ends[2]);
+
+/* One end was restarted: it remembers from its store up to where it had dealt with the other's frames (and no
+ * more: what it had taken past that is lost with it), has sent nothing yet, and everything on the way is
+ * gone. */
+static void restart(struct end ends[2], int which)
+{
+    struct end *e = &ends[which], *other = &ends[1 - which];
+    uint64_t done = channel_done_seq(e->ch),
+             stored = done - (done ? roll(2) * roll((unsigned)(done > 5 ? 5 : done) + 1) : 0);
+    drop(e);
+    drop(other);
+    channel_free(&e->ch);
+    e->ch = channel_new(4096);
+    e->sent = 0;
+    other->got = 0;
+    channel_reborn(other->ch);
+    channel_resume(e->ch, stored);
+    channel_resume(e->ch, channel_acked_seq(other->ch)); /* its SYNC's mark */
+    e->got = channel_taken(e->ch);
+    cut(ends);
+}
+
 /* Both ends see the link come back, and say what they have. */
 static void cut(struct end ends[2])
 {
@@ -169,7 +192,7 @@ static void settle(struct end ends[2])
     }
 }
 
-static void run(uint64_t seed)
+static void run(uint64_t seed, bool restarts)
 {
     struct end ends[2] = { { .synced = true }, { .synced = true } };
     rng = seed;
@@ -177,11 +200,14 @@ static void run(uint64_t seed)
         ends[i].ch = channel_new(4096);
         ends[i].other = &ends[1 - i];
     }
-    for (int i = 0; i < 60000; i++)
+    for (int i = 0; i < 60000; i++) {
         step(ends, true);
+        if (restarts && roll(3000) == 0)
+            restart(ends, 0);
+    }
     settle(ends);
     for (int i = 0; i < 2; i++) {
-        assert_true(ends[i].sent > 100);
+        assert_true(ends[i].sent > 20);
         assert_int_equal(ends[i].got, ends[1 - i].sent);
         assert_int_equal(channel_unacked(ends[i].ch), 0);
     }
@@ -195,7 +221,34 @@ static void every_frame_arrives_once_and_in_order(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++)
-        run(seed);
+        run(seed, false);
+}
+
+/* Of the end that goes on: each of its frames is dealt with once, whatever the other one forgets. */
+static void a_restarted_end_takes_up_where_its_store_says(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        run(seed, true);
+}
+
+static void what_an_end_says_of_itself_counts_when_it_is_more(void **state)
+{
+    struct channel *ch = channel_new(1000);
+    (void)state;
+    channel_resume(ch, 7);
+    channel_resume(ch, 5); /* less: nothing changes */
+    assert_int_equal(channel_taken(ch), 7);
+    assert_false(channel_ack_due(ch));
+    assert_int_equal(channel_receive(ch, 7), CHANNEL_AGAIN);
+    assert_int_equal(channel_receive(ch, 8), CHANNEL_NEW);
+    channel_resume(ch, 10);
+    assert_int_equal(channel_receive(ch, 11), CHANNEL_NEW);
+    channel_reborn(ch);
+    assert_int_equal(channel_receive(ch, 1), CHANNEL_NEW);
+    channel_done(ch, 1);
+    assert_true(channel_ack_due(ch));
+    channel_free(&ch);
 }
 
 static void the_window_opens_with_acknowledgements(void **state)
@@ -264,6 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_frame_arrives_once_and_in_order),
+        cmocka_unit_test(a_restarted_end_takes_up_where_its_store_says),
+        cmocka_unit_test(what_an_end_says_of_itself_counts_when_it_is_more),
         cmocka_unit_test(the_window_opens_with_acknowledgements),
         cmocka_unit_test(acknowledgements_ride_on_frames),
         cmocka_unit_test(a_replay_goes_on_behind_what_was_acknowledged_meanwhile),

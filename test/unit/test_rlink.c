@@ -32,7 +32,9 @@ struct side {
     struct world *w;
     struct rlink *rl;
     struct rnode *other; /* the one node of the other role */
-    unsigned ups, downs, links, bounced;
+    unsigned ups, downs, links, bounced, reborn;
+    uint64_t node;      /* its own, where it is to outlive it */
+    uint64_t told;      /* frames outside the channel */
     uint64_t sent, got; /* numbered payloads */
     uint8_t bounce_flags, name_flags;
     char by_name[256];
@@ -54,6 +56,9 @@ struct world {
     struct router_conf second_conf; /* of a second router, in the scenes that have one */
     struct daemon_run second;
     struct side edge, sess;
+    struct rlink *old; /* a run of sess before this one */
+    uint64_t edge_node;
+    uint32_t edge_incarnation;
     int deaf; /* a socket */
     uint32_t grace_ms;
 };
@@ -117,6 +122,11 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
 {
     struct side *s = owner;
     char expected[32];
+    if (from && f->kind == FRAME_CONTROL) {
+        s->told++;
+        rlink_rejoined(s->rl, from);
+        return;
+    }
     if (!from || !f->seq) {
         s->name_flags = f->flags;
         snprintf(s->by_name, sizeof s->by_name, SLICE_FMT " " SLICE_FMT, SLICE_ARG(f->name),
@@ -142,9 +152,19 @@ static void on_link(void *owner, bool up)
     s->links += up;
 }
 
-static const struct rlink_ops ops = {
-    .on_node = on_node, .on_frame = on_frame, .on_bounce = on_bounce, .on_link = on_link
-};
+static void on_reborn(void *owner, struct rnode *node)
+{
+    struct side *s = owner;
+    s->reborn++;
+    s->got = 0;
+    rlink_tell(s->rl, node, SLICE("<here/>"));
+}
+
+static const struct rlink_ops ops = { .on_node = on_node,
+                                      .on_frame = on_frame,
+                                      .on_bounce = on_bounce,
+                                      .on_link = on_link,
+                                      .on_reborn = on_reborn };
 
 static void link_open(struct side *s, const char *address, struct rlink_conf conf)
 {
@@ -153,6 +173,7 @@ static void link_open(struct side *s, const char *address, struct rlink_conf con
     conf.dir = s->w->dir;
     conf.node_grace_ms = s->w->grace_ms;
     conf.ack_ms = 1;
+    conf.node = s->node;
     s->rl = rlink_new(s->w->loop, NULL, &conf, &ops, s);
 }
 
@@ -269,6 +290,7 @@ static int teardown(void **state)
     struct world *w = *state;
     rlink_free(&w->edge.rl);
     rlink_free(&w->sess.rl);
+    rlink_free(&w->old);
     if (w->router_on)
         router_gone(w);
     loop_free(&w->loop);
@@ -302,6 +324,112 @@ static void frames_arrive_once_and_in_order(void **state)
     assert_true(slice_is(SLICE("im.example"), w->edge.other->names[0]));
     assert_ptr_equal(rlink_pick(w->edge.rl, SLICE("im.example"), SLICE("a@im.example")), w->edge.other);
     assert_null(rlink_pick(w->edge.rl, SLICE("other.example"), SLICE("a@other.example")));
+}
+
+/* --- one end is restarted, and remembers --- */
+
+static void both_open_kept(struct world *w)
+{
+    w->sess.node = 0x5e55;
+    both_open(w);
+}
+
+/* In the middle of it all: what was dealt with is all that it knows. */
+static void sess_dies(struct world *w)
+{
+    w->edge_node = w->sess.other->id;
+    w->edge_incarnation = rlink_incarnation(w->sess.other);
+    rlink_close(w->sess.rl);
+    w->old = w->sess.rl;
+    w->sess.rl = NULL;
+    w->sess.other = NULL;
+}
+
+static void sess_reopens(struct world *w, uint32_t incarnation)
+{
+    sess_open(w, "unix:r.sock");
+    w->sess.sent = 0;
+    w->sess.other = rlink_expect(w->sess.rl, w->edge_node, "c2s-1", ROLE_EDGE, incarnation, w->sess.got);
+    assert_non_null(w->sess.other);
+    assert_null(rlink_expect(w->sess.rl, w->edge_node, "c2s-1", ROLE_EDGE, incarnation, 0));
+    assert_false(w->sess.other->reachable);
+    send_batch(&w->sess);
+}
+
+static void sess_comes_back(struct world *w)
+{
+    sess_reopens(w, w->edge_incarnation);
+}
+
+static void send_both_and_die(struct world *w)
+{
+    send_both(w);
+    sess_dies(w);
+    send_batch(&w->edge); /* while it is away */
+}
+
+static bool edge_misses_it(struct world *w)
+{
+    return w->edge.other && !w->edge.other->reachable;
+}
+
+static bool reborn_and_arrived(struct world *w)
+{
+    return w->edge.reborn && w->sess.told && w->sess.other && all_arrived(w);
+}
+
+static void a_restarted_end_that_remembers_goes_on(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open_kept },
+        { see_each_other, send_both },
+        { all_arrived, send_both_and_die },
+        { edge_misses_it, sess_comes_back },
+        { reborn_and_arrived, send_both },
+        { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.downs, 0);
+    assert_int_equal(w->edge.reborn, 1);
+    assert_int_equal(w->sess.told, 1);
+    assert_int_equal(w->sess.got, 4 * BATCH);
+    assert_int_equal(w->edge.got, 2 * BATCH); /* of the new run */
+}
+
+static void sess_remembers_wrongly(struct world *w)
+{
+    w->sess.got = 5;
+    sess_reopens(w, w->edge_incarnation + 1);
+    w->sess.got = 0;
+}
+
+static bool both_began_anew(struct world *w)
+{
+    return w->edge.downs == 1 && w->sess.downs == 1 && w->edge.other && w->sess.other;
+}
+
+static void fresh(struct world *w)
+{
+    w->edge.sent = w->edge.got = w->sess.sent = w->sess.got = 0;
+    send_both(w);
+}
+
+static void an_end_that_remembers_another_channel_begins_anew(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open_kept },
+        { see_each_other, send_both },
+        { all_arrived, sess_dies },
+        { edge_misses_it, sess_remembers_wrongly },
+        { both_began_anew, fresh },
+        { all_arrived, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_int_equal(w->edge.reborn, 0);
 }
 
 static bool both_down(struct world *w)
@@ -784,6 +912,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_arrive_once_and_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_restarted_end_that_remembers_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_end_that_remembers_another_channel_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_router_that_restarts_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edge_that_was_given_up_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(one_router_of_two_is_enough, setup, teardown),
