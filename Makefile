@@ -113,7 +113,7 @@ unit: unit-programs
 test:
 	@common/tools/packages build test
 	@$(MAKE) --no-print-directory test-run
-test-run: all unit-programs $(B)/loadgen
+test-run: all unit-programs $(B)/loadgen mutant
 	@test/run.py $(B) $(TESTS)
 
 ASAN := B=build-asan CC=clang HARD= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"

@@ -1,13 +1,57 @@
-"""The judge of test/survive: it must know a loss from a message that was never promised."""
+"""Twenty rounds of test/survive/run.py, each a test, and the test of that test: what acknowledges too early must be found out,
+and the judge must know a loss from a message that was never promised. SURVIVE_SEED repeats a run."""
 
+import os
+import re
+import subprocess
 import sys
+
+import pytest
 
 import server as servers
 
-sys.path.insert(0, str(servers.ROOT / "test" / "survive"))
+ROUNDS = 20
+SURVIVE = servers.ROOT / "test" / "survive"
+sys.path.insert(0, str(SURVIVE))
 
 import ledger as judge      # noqa: E402
 
+
+def play(build, *args):
+    seed = os.environ.get("SURVIVE_SEED")
+    chosen = ["--seed", seed] if seed else []
+    done = subprocess.run([sys.executable, SURVIVE / "run.py", "--build", os.path.relpath(build, servers.ROOT), *chosen, *args],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def rounds():
+    return play(servers.BUILD, "--rounds", str(ROUNDS))
+
+
+@pytest.mark.parametrize("number", range(1, ROUNDS + 1))
+def test_round(rounds, number):
+    """DESIGN 5: nothing acknowledged is lost or doubled, nobody is dropped who could stay, nobody is a ghost."""
+    found = re.search(r"^round %d: .*?(?=^round |\Z)" % number, rounds, re.M | re.S)
+    assert found, rounds[-4000:]
+    assert re.match(r"round .*: ok$", found.group(0), re.M), "%s\n%s" % (rounds.partition("\n")[0], found.group(0))
+
+
+def test_ends_in_order(rounds):
+    """No daemon died that was not killed, and nothing went wrong at the end."""
+    assert rounds.rstrip().endswith("%d passed, 0 failed" % ROUNDS), rounds[-4000:]
+
+
+def test_acknowledging_before_the_commit_is_found_out():
+    """The same driver over a sessman that acknowledges what it has not committed (make mutant)."""
+    said = play(servers.BUILD / "mutant", "--rounds", "8", "--until-failure", "--households", "60",
+                "--kill", "disk full, kill sessman-1", "--kill", "disk slow, kill sessman-1", "--patience", "5")
+    assert re.search(r"^round \d+: .* FAILED$", said, re.M), said
+    assert re.search(r"^  lost: m\d+ .* acknowledged \S+ by <", said, re.M), said
+
+
+# -- the judge -----------------------------------------------------------------------------------------------------
 
 class Thing:
     def __init__(self, **fields):
