@@ -195,9 +195,7 @@ class Device:
         self.logins += 1
         if self.kind.carbons and self.world.features["carbons"]:
             self.iq("set", "<enable xmlns='%s'/>" % NS_CARBONS)
-        got = await self.ask("get", "<query xmlns='%s'/>" % NS_ROSTER)
-        self.take_roster(got)
-        self.interested = True
+        await self.ask("get", "<query xmlns='%s'/>" % NS_ROSTER)
         self.presence()
         for text, what in again:
             self.send(text, what)
@@ -347,6 +345,8 @@ class Device:
             if self.ping and id == self.ping[0]:
                 self.pong(el)
             elif id in self.queries:
+                if not self.interested and el.find("{%s}query" % NS_ROSTER) is not None:
+                    self.take_roster(el)        # at once: a push may be right behind it
                 answer = self.queries.pop(id)
                 if not answer.done():
                     answer.set_result(el)
@@ -357,6 +357,7 @@ class Device:
         self.send("<iq type='result' id='%s'%s/>" % (id, " to='%s'" % el.get("from") if el.get("from") else ""))
 
     def take_roster(self, el):
+        self.interested = True
         self.roster = {}
         for item in el.iter("{%s}item" % NS_ROSTER):
             self.take_item(item)
