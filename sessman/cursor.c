@@ -330,11 +330,9 @@ void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos)
     replay_page_less(a, page);
 }
 
-void journal_session_gone(struct sessman *sm, const struct session *s)
+/* Which of them may yet come back. */
+static void set_adrift(struct cursor *c, const struct session *s)
 {
-    struct cursor *c = s->account ? s->account->cursor : NULL;
-    if (!c || !c->n || !s->edge)
-        return;
     uint32_t n = c->n; /* what is unsettled leaves the rows: they are looked at in a copy */
     struct sent_row *rows = mem_array(n, sizeof *rows);
     memcpy(rows, c->rows + c->head, n * sizeof *rows);
@@ -342,7 +340,17 @@ void journal_session_gone(struct sessman *sm, const struct session *s)
         if (transit_adrift(s->edge, s->id, rows[i].pos))
             c->adrift++;
     mem_free(rows);
-    (void)sm;
+}
+
+void journal_session_gone(struct sessman *sm, const struct session *s)
+{
+    struct cursor *c = s->account ? s->account->cursor : NULL;
+    if (!c || sm->journal->closed)
+        return;
+    if (c->n && s->edge)
+        set_adrift(c, s);
+    if (link_in_list(&c->dirty))
+        cursor_flush(sm->journal, s->account); /* after a restart its edge does not speak for it any more */
 }
 
 void journal_landed(struct sessman *sm, int64_t account)
@@ -353,6 +361,7 @@ void journal_landed(struct sessman *sm, int64_t account)
         return;
     if (a->unsent)
         cursor_kick(sm->journal, a);
+    cursor_flush(sm->journal, a);
     cursor_dirty(sm->journal, a);
 }
 

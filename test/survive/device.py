@@ -56,7 +56,8 @@ class Device:
         self.logins = 0
         self.expected_end = None    # why the stream may end now
         self.doomed = False         # its c2s was killed
-        self.careless = []          # when it dropped a socket without taking what was in it (no stream management)
+        self.ends = collections.deque(maxlen=20)     # when its streams ended
+        self.careless = []              # when it dropped a socket without taking what was in it (no stream management)
         self.history = collections.deque(maxlen=30)
         self.ids = itertools.count(1)
         self.status = 0             # number in its last presence
@@ -119,6 +120,7 @@ class Device:
 
     def ended(self):
         why = self.stream.error
+        self.ends.append(time.monotonic())
         self.note("stream ended%s%s" % (", " + why if why else "", " (%s)" % self.expected_end if self.expected_end else ""))
         if self.doomed:
             self.ledger.victims.append((time.monotonic(), self))

@@ -162,6 +162,12 @@ class Installation(servers.Server):
     def pid(self, instance):
         return self.supervisor()[instance]["pid"]
 
+    def restart_daemon(self, instance):
+        done = subprocess.run([servers.BUILD / "bulkheadctl", "-d", self.dir, "restart", instance], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError("bulkheadctl restart %s: %s" % (instance, done.stderr))
+
     def signal(self, pid, what):
         try:
             os.kill(pid, what)

@@ -7,6 +7,7 @@ import time
 # A copy that a client without stream management saw again is excused when its first came this long before the death of its
 # connection manager, or later: whether the socket took it is known to nobody who is alive (README, "What survives what").
 RECENT = 2.0
+MOMENT = 0.1
 
 
 class Copy:
@@ -38,11 +39,12 @@ class Ledger:
         self.failures = []      # of this round, in words
         self.troubles = []      # (time, words) of this round
         self.victims = []       # (time, device) whose connection manager was killed
+        self.deaths = []        # when sessman was killed
         self.round = 0
         self.totals = collections.Counter()
 
     def begin(self, number):
-        self.round, self.current, self.failures, self.troubles, self.victims = number, [], [], [], []
+        self.round, self.current, self.failures, self.troubles, self.victims, self.deaths = number, [], [], [], [], []
         self.start = time.monotonic()
 
     def trouble(self, words):
@@ -93,8 +95,13 @@ class Ledger:
         return any(at >= it.at - RECENT for device in it.to.devices for at in device.careless)
 
     def excused_copy(self, first, later):
-        return (not first.device.kind.sm and later.delayed and
-                any(device is first.device and first.at >= at - RECENT for at, device in self.victims))
+        """It is marked as late, and whoever could have said that the first one was taken died: the client's connection manager, or
+        sessman in the moment in which the client left."""
+        device = first.device
+        died = any(victim is device and first.at >= at - RECENT for at, victim in self.victims)
+        left = any(first.at - MOMENT < end < first.at + RECENT and 0 <= death - end < MOMENT
+                   for end in device.ends for death in self.deaths)
+        return not device.kind.sm and later.delayed and (died or left)
 
     def judge(self, archives):
         """archives: {account: {uid: [ids]}} of the archived accounts."""

@@ -16,15 +16,23 @@ class Troubles:
         """-9, all of them at once. Only who hangs on a connection manager that dies may be dropped."""
         now = self.installation.supervisor()
         pids = {name: now[name]["pid"] for name in instances}
-        ports = {port for name, pid in pids.items() if name in EDGES for port in self.installation.clients_of(pid)}
+        for name in instances:
+            if name in EDGES:
+                self.doom(pids[name])
+        self.ledger.trouble("kill " + " + ".join(instances))
+        for name, pid in pids.items():
+            self.installation.signal(pid, signal.SIGKILL)
+            if name.startswith("sessman"):
+                self.ledger.deaths.append(time.monotonic())
+        self.gone |= set(pids.values())
+        self.ledger.totals["kills"] += len(pids)
+
+    def doom(self, pid):
+        """Who is connected to this process may be dropped."""
+        ports = self.installation.clients_of(pid)
         for device in self.world.devices:
             if device.stream and device.stream.port in ports:
                 device.doomed = True
-        self.ledger.trouble("kill " + " + ".join(instances))
-        for pid in pids.values():
-            self.installation.signal(pid, signal.SIGKILL)
-        self.gone |= set(pids.values())
-        self.ledger.totals["kills"] += len(pids)
 
     async def back(self):
         if not await self.installation.whole(self.gone, self.world.patience):
@@ -96,6 +104,15 @@ class Troubles:
     async def killed(self, *instances):
         self.kill(*instances)
 
+    async def restart(self, instance):
+        """In order, as for an upgrade (bulkheadctl restart)."""
+        pid = self.installation.pid(instance)
+        self.doom(pid)
+        self.ledger.trouble("restart " + instance)
+        self.gone.add(pid)
+        await asyncio.to_thread(self.installation.restart_daemon, instance)
+        self.ledger.trouble("restarted " + instance)
+
 
 def catalogue():
     """{name: function of a Troubles that gives the coroutine}. --kill takes names, or parts of them."""
@@ -109,6 +126,9 @@ def catalogue():
         "stop router-1, kill sessman-1": lambda t: t.stop("router-1", 1.2, ("sessman-1",)),
         "stop sessman-1, kill " + edge: lambda t: t.stop("sessman-1", 1.2, (edge,)),
         "stop c2s-2, kill sessman-1": lambda t: t.stop(other, 1.2, ("sessman-1",)),
+        "restart sessman-1": lambda t: t.restart("sessman-1"),
+        "restart router-1": lambda t: t.restart("router-1"),
+        "restart " + edge: lambda t: t.restart(edge),
         "cut": lambda t: t.cut(),
         "cut, kill sessman-1": lambda t: t.cut_and_kill("sessman-1"),
         "kill twice sessman-1": lambda t: t.kill_twice("sessman-1"),
