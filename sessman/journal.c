@@ -38,7 +38,8 @@ static void reserve(struct journal *j)
 /* What a crash left: rows that had been settled, rows without entries. */
 static void repair(struct journal *j, int64_t from)
 {
-    static const enum stmt steps[] = { STMT_REPAIR_ENTRIES, STMT_REPAIR_DROP, STMT_REPAIR_OWNER, STMT_REPAIR_SENDER };
+    static const enum stmt steps[] = { STMT_REPAIR_ENTRIES, STMT_REPAIR_DROP, STMT_REPAIR_OWNER,
+                                       STMT_REPAIR_SENDER };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         store_run(j->sm->store, steps[i], STORE_VALUES(STORE_I(from)), NULL, NULL);
     meta_set(j, SLICE("entry_low"), j->next);

@@ -474,7 +474,8 @@ static void what_an_edge_says_it_had_is_not_delivered_again(void **state)
     journal_receipt(&w->sm, &j->s, others);
     assert_int_equal(undelivered(w), 1);
     assert_int_equal(sql(w, "SELECT count(*) FROM journal WHERE owner = 2 AND flags = 1"), 1);
-    assert_int_equal(sql(w, "SELECT count(*) FROM entry WHERE account = 1"), 2); /* of the row that is gone: none */
+    assert_int_equal(sql(w, "SELECT count(*) FROM entry WHERE account = 1"),
+                     2); /* of the row that is gone: none */
 }
 
 /* --- delivering what waits --- */
