@@ -82,20 +82,28 @@ static void answers_free(struct answers **wp)
     MEM_FREE(wp);
 }
 
+static void answers_grow(struct answers *w)
+{
+    size_t cap = w->cap ? w->cap * 2 : 16;
+    struct answer *grown = mem_array(cap, sizeof *grown);
+    for (size_t i = 0; i < w->n; i++)
+        grown[i] = *answer_slot(w, i);
+    mem_free(w->ring);
+    w->ring = grown;
+    w->cap = cap;
+    w->head = 0;
+}
+
 static void answers_add(struct edge *e, uint64_t seq)
 {
     uint64_t sent = rlink_sent(e->sm->rlink, e->node);
     if (sent <= rlink_acked(e->sm->rlink, e->node))
         return; /* it has had all */
-    struct answers *w = e->answers ? e->answers : (e->answers = mem_new(sizeof *w));
-    if (w->n == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 16;
-        struct answer *grown = mem_array(cap, sizeof *grown);
-        for (size_t i = 0; i < w->n; i++)
-            grown[i] = *answer_slot(w, i);
-        mem_free(w->ring);
-        *w = (struct answers){ .n = w->n, .cap = cap, .ring = grown };
-    }
+    if (!e->answers)
+        e->answers = mem_new(sizeof *e->answers);
+    struct answers *w = e->answers;
+    if (w->n == w->cap)
+        answers_grow(w);
     *answer_slot(w, w->n++) = (struct answer){ seq, sent };
 }
 
