@@ -67,6 +67,8 @@ static int ascending(const void *a, const void *b)
 
 static void delete_ranges(struct journal *j, uint64_t *list, size_t n)
 {
+    if (!n)
+        return;
     qsort(list, n, sizeof *list, ascending);
     for (size_t i = 0; i < n;) {
         size_t k = i + 1;

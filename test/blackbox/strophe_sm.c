@@ -1,8 +1,8 @@
-/* test/blackbox/strophe_sm.c - a client with libstrophe that keeps its session over lost connections (XEP-0198)
- * usage: strophe_sm JID PASSWORD HOST PORT
+/* test/blackbox/strophe_sm.c - a client with libstrophe that keeps its session over lost connections
+ * (XEP-0198) usage: strophe_sm JID PASSWORD HOST PORT
  *
- * Says "connected" once, and each body as it comes; what it has been told to say (a line on its standard input, "TO TEXT") it says on
- * whatever connection it has. */
+ * Says "connected" once, and each body as it comes; what it has been told to say (a line on its standard
+ * input, "TO TEXT") it says on whatever connection it has. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* test/survive/shim.c - preloaded into the daemons: a wall clock that jumps, a disk that is slow
  *
- * SURVIVE_SHIM is a file of two int64_t, written by the driver while the daemons run: seconds to add to the wall
- * clock (the monotonic clock is as it is), and microseconds that every fsync takes. */
+ * SURVIVE_SHIM is a file of two int64_t, written by the driver while the daemons run: seconds to add to the
+ * wall clock (the monotonic clock is as it is), and microseconds that every fsync takes. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
