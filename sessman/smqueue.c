@@ -253,7 +253,7 @@ void smqueue_acked(struct sessman *sm, struct session *s, uint32_t h)
     uint64_t number = q ? smqueue_number(q, h) : 0;
     if (q && smqueue_was_sent(q, number))
         smqueue_settle(q, number);
-    else
+    else if (!q || !q->gaps) /* else it is of before a restart, about what was settled then */
         metric_add(sm->metrics, M_BAD_FRAMES,
                    1); /* the edge lies, or speaks of a session that was another then */
 }

@@ -160,6 +160,11 @@ bool esession_full(struct edge *e, struct esession *s)
 void esession_gone(struct edge *e, struct esession *s, bool lost)
 {
     if (s->id) {
+        if (s->sm &&
+            s->sm->enabled) { /* a session manager that is dead now will not know what it was told before */
+            control_write_acked(scratch(e), (uint32_t)s->sm->n.acked);
+            send_control(e, s);
+        }
         control_write_gone(scratch(e), lost);
         send_control(e, s);
         esession_forget(e, s);

@@ -206,12 +206,13 @@ class Server:
                     found[int(stat.parent.name)] = os.path.basename(program)
         return found
 
-    def replace_daemon(self, name):
-        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them."""
+    def replace_daemon(self, name, meanwhile=lambda: None):
+        """Kills every process of a daemon with -9 and waits until the supervisor has replaced them; meanwhile: what is done at once."""
         victims = [pid for pid, daemon in self.daemons().items() if name in daemon]
         assert victims, "no %s among %s" % (name, self.daemons())
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
+        meanwhile()
 
         def replaced():
             now = [pid for pid, daemon in self.daemons().items() if name in daemon]

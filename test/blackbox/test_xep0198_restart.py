@@ -82,6 +82,21 @@ def test_what_was_not_acknowledged_is_still_there(server, pair):
     again.expect_nothing("message")
 
 
+def test_what_was_acknowledged_before_a_goodbye_does_not_come_again(server, pair):
+    """The client leaves while there is no session manager: the one that comes then knows what the one before was told."""
+    _, juliet, his, hers = pair
+    his.message(hers.jid, "heard")
+    assert bodies(hers, 1) == ["heard"]
+    hers.ack()
+    his.handled()
+    server.replace_daemon("sessman", meanwhile=lambda: hers.send("</stream:stream>"))
+    again = logged_in(juliet)
+    again.bind("new")
+    again.send("<presence/>")
+    his.message(hers.bare, "news")
+    assert bodies(again, 1) == ["news"]
+
+
 def test_while_it_hibernates(server, pair):
     """Resumed, or told to begin anew: what came for it comes once, and the count is the right one."""
     _, juliet, his, hers = pair
