@@ -45,8 +45,8 @@ def test_ends_in_order(rounds):
 
 def test_acknowledging_before_the_commit_is_found_out():
     """The same driver over a sessman that acknowledges what it has not committed (make mutant)."""
-    said = play(servers.BUILD / "mutant", "--rounds", "8", "--until-failure", "--households", "60",
-                "--kill", "disk full, kill sessman-1", "--kill", "disk slow, kill sessman-1", "--patience", "5")
+    said = play(servers.BUILD / "mutant", "--rounds", "8", "--until-failure", "lost", "--households", "60",
+                "--kill", "disk full, kill sessman-1", "--kill", "disk slow, kill sessman-1", "--patience", "3")
     assert re.search(r"^round \d+: .* FAILED$", said, re.M), said
     assert re.search(r"^  lost: m\d+ .* acknowledged \S+ by <", said, re.M), said
 

@@ -2,7 +2,8 @@
 """Kills, cuts, stops and starves a real installation under the noise of a few hundred clients, round by round, and holds every
 promise against what came of it.
 
-  run.py [--build BUILD] [--seed N] [--rounds N] [--kill PART]... [--spare PART]... [--households N] [--rate N] [--keep FOLDER] [--until-failure]
+  run.py [--build BUILD] [--seed N] [--rounds N] [--kill PART]... [--spare PART]... [--households N] [--rate N] 
+         [--keep FOLDER] [--until-failure [SORT]]
 
 --kill chooses among the troubles (--list shows them) by a part of the name; without it all take turns, shuffled by the seed.
 The seed decides who is there, who does what and what goes wrong when; the machine decides the rest. Exit code 1 when a round failed:
@@ -35,7 +36,8 @@ def arguments():
     parser.add_argument("--kinds", help="only households of these kinds of clients, such as web,visitor")
     parser.add_argument("--without", default="", help="what clients do without: sm, mam, carbons")
     parser.add_argument("--keep", help="where logs and store of a failed round go")
-    parser.add_argument("--until-failure", action="store_true", help="end with the first round that fails")
+    parser.add_argument("--until-failure", nargs="?", const="", metavar="SORT",
+                        help="end with the first round that fails; that has a failure of this sort (lost, twice, order ...)")
     parser.add_argument("--list", action="store_true", help="the troubles, one a line")
     return parser.parse_args()
 
@@ -116,7 +118,8 @@ async def play(world, options, names):
             passed += 1
         else:
             failed += 1
-            if options.until_failure:
+            sort = options.until_failure
+            if sort is not None and any(words.startswith(sort) for words in world.ledger.failures):
                 break
         broken = [life for life in lives if life.done()]
         if broken:
