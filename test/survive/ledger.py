@@ -101,7 +101,16 @@ class Ledger:
         died = any(victim is device and first.at >= at - RECENT for at, victim in self.victims)
         left = any(first.at - MOMENT < end < first.at + RECENT and 0 <= death - end < MOMENT
                    for end in device.ends for death in self.deaths)
-        return not device.kind.sm and later.delayed and (died or left)
+        if device.kind.sm:
+            return later.delayed and self.not_acknowledged(first, later)
+        return later.delayed and (died or left)
+
+    def not_acknowledged(self, first, later):
+        """A client that manages its stream had it in the last moment before its connection broke, could not say so any more, and did not
+        come back within the second for which it had asked: it is sent what it has not acknowledged (XEP-0198 5)."""
+        device = first.device
+        return (device.kind.vanishes == 1 and later.login > first.login and
+                any(first.at - MOMENT < end < first.at + MOMENT for end in device.ends))
 
     def judge(self, archives):
         """archives: {account: {uid: [ids]}} of the archived accounts."""
