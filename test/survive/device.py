@@ -60,6 +60,7 @@ class Device:
         self.careless = []              # when it dropped a socket without taking what was in it (no stream management)
         self.history = collections.deque(maxlen=30)
         self.ids = itertools.count(1)
+        self.status_at = 0.0        # when that was sent
         self.status = 0             # number in its last presence
         self.last_from = {}         # sender device: highest uid seen
         self.queries = {}           # id: future of an IQ
@@ -289,6 +290,7 @@ class Device:
 
     def presence(self):
         self.status += 1
+        self.status_at = time.monotonic()
         self.send("<presence><status>%d</status><priority>%d</priority></presence>" % (self.status, self.kind.priority))
 
     def edit(self, contact, name):

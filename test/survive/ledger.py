@@ -44,7 +44,7 @@ class Ledger:
         self.totals = collections.Counter()
 
     def begin(self, number):
-        self.round, self.current, self.failures, self.troubles, self.victims, self.deaths = number, [], [], [], [], []
+        self.round, self.current, self.failures, self.troubles, self.victims, self.deaths = number, [], [], [], [], self.deaths[-50:]
         self.start = time.monotonic()
 
     def trouble(self, words):
