@@ -33,10 +33,12 @@ def rows_left(folder, before_ms):
     return n
 
 
-def fill(folder, domain, local, rows, newest_ms, step_ms=1000):
+def fill(folder, domain, local, rows, newest_ms, step_ms=1000, alone=False):
     """While the server is down: so many archived messages for an account, the last at newest_ms. Their positions come before
-    everything that the server will write."""
+    everything that the server will write. alone: what there is goes, for rows that are older than it."""
     with sqlite3.connect(store_path(folder)) as db:
+        if alone:
+            db.executescript("DELETE FROM journal; DELETE FROM entry; DELETE FROM landmark;")
         (account,) = db.execute("SELECT id FROM account WHERE domain = ? AND local = ?", (domain, local)).fetchone()
         (top,) = db.execute("SELECT coalesce(max(pos), 0) FROM journal").fetchone()
         row = db.execute("SELECT value FROM meta WHERE name = 'journal_top'").fetchone()
