@@ -121,7 +121,8 @@ static void on_page(void *ctx, const struct store_result *res)
     struct replay *r = ctx;
     struct account *a = r->a;
     r->fetching = false;
-    if (!r->s || a->gone) { /* nothing was delivered */
+    if (!r->s || a->gone ||
+        r->sm->journal->closed) { /* nothing was delivered; at the end its session is freed */
         replay_end(r);
         return;
     }
