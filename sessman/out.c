@@ -168,11 +168,16 @@ static bool hold(struct sessman *sm, uint64_t ticket, struct edge *edge, uint64_
     return true;
 }
 
-/* Nothing overtakes what tells the edge that the session is bound, which waits for its row. */
+/* Nothing overtakes what is held for a session: what tells the edge that it is bound waits for its row, and
+ * the presence that it was shown when it became available must not come behind a later one. */
 static uint64_t ticket_for(const struct sessman *sm, const struct session *s, uint64_t ticket)
 {
-    return s->bound_ticket > ticket && s->bound_ticket > store_committed(sm->store) ? s->bound_ticket
-                                                                                    : ticket;
+    uint64_t committed = store_committed(sm->store);
+    if (s->held_ticket > committed && s->held_ticket > ticket)
+        ticket = s->held_ticket;
+    if (ticket > committed) /* the order of its output is ours to keep, whoever sends */
+        ((struct session *)(uintptr_t)s)->held_ticket = ticket;
+    return ticket;
 }
 
 static void to_session(struct sessman *sm, uint64_t ticket, const struct session *s, enum frame_kind kind,
@@ -220,6 +225,7 @@ bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_
         return true;
     }
     metric_add(sm->metrics, M_STANZAS_OUT, 1);
+    ticket = ticket_for(sm, s, ticket);
     if (ticket <= store_committed(sm->store)) {
         send_message(sm, s->edge, s->id, s->account->id, pos, stanza);
     } else {
@@ -279,7 +285,7 @@ static void fanout(struct sessman *sm, uint64_t ticket, struct session *const *s
     }
 }
 
-/* Some have inactive clients, which may not get it now, or queues in which something else comes before it. */
+/* Some have inactive clients, which may not get it now, or something that comes before it. */
 static void fanout_to_some(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
                            struct slice stanza, size_t to_at)
 {
@@ -291,6 +297,11 @@ static void fanout_to_some(struct sessman *sm, uint64_t ticket, struct session *
             continue;
         if (sessions[i]->sm && !smqueue_fanout(sm, sessions[i], ticket, stanza, to_at))
             continue;
+        uint64_t own = sessions[i]->sm ? ticket : ticket_for(sm, sessions[i], ticket);
+        if (own != ticket) {
+            fanout(sm, own, &sessions[i], 1, stanza, to_at);
+            continue;
+        }
         now[k++] = sessions[i];
         if (k == sizeof now / sizeof *now) {
             fanout(sm, ticket, now, k, stanza, to_at);
@@ -304,11 +315,12 @@ static void fanout_to_some(struct sessman *sm, uint64_t ticket, struct session *
 void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n,
                 struct slice stanza, size_t to_at)
 {
-    bool some = false;
+    uint64_t committed = store_committed(sm->store);
+    bool some = ticket > committed;
     if (!fits(sm, stanza))
         return;
     for (size_t i = 0; i < n && !some; i++)
-        some = sessions[i]->csi || sessions[i]->sm;
+        some = sessions[i]->csi || sessions[i]->sm || sessions[i]->held_ticket > committed;
     if (some)
         fanout_to_some(sm, ticket, sessions, n, stanza, to_at);
     else

@@ -135,7 +135,7 @@ void restore_bound(struct sessman *sm, struct session *s)
                   NULL, NULL);
     if (s->trusted_plain)
         session_dirty(sm, s);
-    s->bound_ticket = ticket;
+    s->held_ticket = ticket;
     if (ticket > s->ticket)
         s->ticket = ticket;
     s->edge->wrote = true;

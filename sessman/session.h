@@ -41,7 +41,7 @@ struct session {
     uint32_t answered;             /* bytes of answers since it last waited there */
     uint64_t ticket;               /* highest ticket that its stanzas caused */
     uint64_t agent;                /* hash of the user-agent id that bound it (XEP-0386 3.2); 0: none */
-    uint64_t bound_ticket;         /* of the writing of its row: nothing is sent to it before that is committed */
+    uint64_t held_ticket;          /* of the writing of its row, and of what out.c holds for it: nothing overtakes that */
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
     bool carbons;                  /* XEP-0280 */
