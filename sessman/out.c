@@ -225,7 +225,6 @@ bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_
         return true;
     }
     metric_add(sm->metrics, M_STANZAS_OUT, 1);
-    ticket = ticket_for(sm, s, ticket);
     if (ticket <= store_committed(sm->store)) {
         send_message(sm, s->edge, s->id, s->account->id, pos, stanza);
     } else {
