@@ -43,6 +43,52 @@ static void announce(struct peer *p)
     buf_fini(&out);
 }
 
+/* --- names of components --- */
+
+static bool is_component(const struct peer *p)
+{
+    return p->level != PEER_FRAMES && p->role == ROLE_COMPONENT && p->state == PEER_OPEN && !p->going;
+}
+
+/* Whoever else has to know which domains are not another server's. */
+static bool wants_components(const struct peer *p)
+{
+    return p->role == ROLE_SESSMAN || p->role == ROLE_S2S;
+}
+
+static void components(const struct router *r, struct buf *out)
+{
+    struct slice names[CONTROL_NAMES_MAX];
+    size_t n = 0;
+    LIST_EACH(&r->peers, at) {
+        const struct peer *p = CONTAINER(at, struct peer, all);
+        for (size_t i = 0; is_component(p) && i < p->n_names && n < CONTROL_NAMES_MAX; i++)
+            names[n++] = slice_cstr(p->names[i]);
+    }
+    control_write_components(out, names, n);
+}
+
+static void on_components(struct turn *t)
+{
+    struct router *r = CONTAINER(t, struct router, components);
+    struct buf out = BUF_INIT(0);
+    struct peer *p;
+    components(r, &out);
+    for (size_t at = 0; (p = idmap_next(r->nodes, &at));) {
+        if (wants_components(p))
+            switch_control(p, buf_get(&out));
+    }
+    buf_fini(&out);
+}
+
+void nodes_components_changed(struct router *r)
+{
+    if (r->stopping)
+        return;
+    r->components.fn = on_components;
+    loop_at_turn_end(r->run->loop, &r->components);
+}
+
 void nodes_enter(struct peer *p)
 {
     struct buf out = BUF_INIT(0);
@@ -52,6 +98,11 @@ void nodes_enter(struct peer *p)
             continue;
         buf_reset(&out);
         describe(other, &out);
+        switch_control(p, buf_get(&out));
+    }
+    if (wants_components(p)) { /* before it hears of the others: it knows whose a name is when it is asked */
+        buf_reset(&out);
+        components(p->r, &out);
         switch_control(p, buf_get(&out));
     }
     buf_fini(&out);

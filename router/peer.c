@@ -58,6 +58,8 @@ enum rc peer_bind(struct peer *p, struct slice name)
     p->names[p->n_names++] = mem_copy(name);
     names_bind(p->r->names, name, p, slice_cstr(p->instance),
                p->role == ROLE_SESSMAN || (s && s->spread_hash));
+    if (p->role == ROLE_COMPONENT)
+        nodes_components_changed(p->r);
     return RC_OK;
 }
 
@@ -66,6 +68,8 @@ void peer_unbind(struct peer *p, size_t i)
     names_unbind(p->r->names, slice_cstr(p->names[i]), p);
     mem_free(p->names[i]);
     p->names[i] = p->names[--p->n_names];
+    if (p->role == ROLE_COMPONENT)
+        nodes_components_changed(p->r);
 }
 
 /* --- the end --- */

@@ -46,6 +46,7 @@ struct router {
     struct names *names; /* bound names → struct peer */
     unsigned n_admins;   /* peers of role admin: replies to them are found by their whole bare JID */
     struct link touched; /* struct peer.touched: pieces wait for the end of this read */
+    struct turn components; /* what components have bound has changed: nodes.c tells it */
     struct arena_pool *arenas;
     struct xmlin_pool *xml;
     struct work_pool *work;

@@ -132,11 +132,16 @@ void switch_control(struct peer *p, struct slice element)
 
 /* --- where to --- */
 
-static struct peer *by_domain(struct router *r, struct slice name)
+static struct slice domain_of(struct slice name)
 {
     ptrdiff_t at = slice_find(name, '@');
-    struct slice domain = at < 0 ? name : slice_from(name, (size_t)at + 1);
-    if (r->n_admins && at >= 0) {
+    return at < 0 ? name : slice_from(name, (size_t)at + 1);
+}
+
+static struct peer *by_domain(struct router *r, struct slice name)
+{
+    struct slice domain = domain_of(name);
+    if (r->n_admins && domain.len < name.len) {
         struct peer *admin = names_pick(r->names, name, name);
         if (admin)
             return admin;
@@ -147,8 +152,8 @@ static struct peer *by_domain(struct router *r, struct slice name)
 struct peer *switch_resolve(struct router *r, struct slice name)
 {
     struct peer *to = by_domain(r, name);
-    if (!to)
-        to = names_pick(r->names, SLICE("*"), name); /* the s2s daemons */
+    if (!to) /* the s2s daemons: all for one server goes by the same one, so that it stays in order */
+        to = names_pick(r->names, SLICE("*"), domain_of(name));
     return to;
 }
 

@@ -134,12 +134,22 @@ void control_write_node_down(struct buf *out, uint64_t node)
     BUF_LIT(out, "/>");
 }
 
-void control_write_names(struct buf *out, const struct slice *names, size_t n)
+static void names_element(struct buf *out, const char *element, const struct slice *names, size_t n)
 {
-    start(out, "names");
+    start(out, element);
     buf_byte(out, '>');
     put_names(out, names, n);
-    end(out, "names");
+    end(out, element);
+}
+
+void control_write_names(struct buf *out, const struct slice *names, size_t n)
+{
+    names_element(out, "names", names, n);
+}
+
+void control_write_components(struct buf *out, const struct slice *names, size_t n)
+{
+    names_element(out, "components", names, n);
 }
 
 static void put_binding(struct buf *out, const char *name, struct slice data)
@@ -360,12 +370,22 @@ void control_write_alive(struct buf *out, const struct control_alive *c)
     end(out, "alive");
 }
 
-void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n)
+static void marks_element(struct buf *out, const char *element, const struct control_mark *marks, size_t n)
 {
-    start(out, "undelivered");
+    start(out, element);
     buf_byte(out, '>');
     put_marks(out, marks, n);
-    end(out, "undelivered");
+    end(out, element);
+}
+
+void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    marks_element(out, "undelivered", marks, n);
+}
+
+void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    marks_element(out, "sent", marks, n);
 }
 
 void control_write_settled(struct buf *out, uint64_t seq)

@@ -16,6 +16,7 @@
     /* router → node */                                                                       \
     X(NODE_UP, "node-up")     /* a node is there (again), or has bound other names */          \
     X(NODE_DOWN, "node-down") /* a node has lost its link to this router */                   \
+    X(COMPONENTS, "components") /* names that components have bound at this router: all of them. To sessman and s2s */ \
     /* node → router */                                                                       \
     X(NAMES, "names")         /* the names this node has bound from now on: all of them */     \
     /* edge → sessman, of a session */                                                        \
@@ -35,6 +36,8 @@
     /* edge → sessman */                                                                      \
     X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
     X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
+    /* s2s → sessman */                                                                       \
+    X(SENT, "sent")           /* marked stanzas that s2s need not be given again: their server has them, or they were answered */ \
     /* sessman → edge, of a session */                                                        \
     X(CHALLENGE, "challenge")                                                                 \
     X(SUCCESS, "success")                                                                     \
@@ -133,7 +136,7 @@ struct control_alive_session {     /* <s/> */
     bool sm;                       /* XEP-0198 */
     uint32_t out, acked;           /* sm: stanzas sent to the client so far, and acknowledged by it, modulo 2^32 */
 };
-struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session */
+struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session, or (0) to another server */
     uint64_t session, pos;
 };
 struct control_alive {
@@ -171,6 +174,7 @@ struct control_resume_failed {
 void control_write_node_up(struct buf *out, const struct control_node_up *c);
 void control_write_node_down(struct buf *out, uint64_t node);
 void control_write_names(struct buf *out, const struct slice *names, size_t n);
+void control_write_components(struct buf *out, const struct slice *names, size_t n);
 void control_write_open(struct buf *out, const struct control_open *c);
 void control_write_auth(struct buf *out, const struct control_auth *c);
 void control_write_authenticate(struct buf *out, struct slice from, const struct node *authenticate); /* the client's */
@@ -189,6 +193,7 @@ void control_write_close(struct buf *out, const struct control_close *c);
 void control_write_domains(struct buf *out, const struct control_domain *d, size_t n);
 void control_write_alive(struct buf *out, const struct control_alive *c);
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
+void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n); /* session: 0 */
 void control_write_settled(struct buf *out, uint64_t seq);
 void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c);
 void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *c);
@@ -201,7 +206,7 @@ void control_write_echo(struct buf *out, const struct node *stanza); /* NULL: no
 MUST_USE enum rc control_read_node_up(struct arena *a, const struct node *n, struct control_node_up *out, struct why *why);
 MUST_USE enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why);
 MUST_USE enum rc control_read_names(struct arena *a, const struct node *n, struct slice **names, size_t *count,
-                                    struct why *why); /* prepared domains */
+                                    struct why *why); /* prepared domains; of `components`, too */
 MUST_USE enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why);
 MUST_USE enum rc control_read_auth(struct arena *a, const struct node *n, struct control_auth *out, struct why *why);
 MUST_USE enum rc control_read_data(struct arena *a, const struct node *n, struct slice *out, struct why *why);
@@ -222,7 +227,7 @@ MUST_USE enum rc control_read_csi(const struct node *n, bool *active, struct why
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
-                                          size_t *count, struct why *why);
+                                          size_t *count, struct why *why); /* `sent`, too */
 MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);

@@ -53,6 +53,10 @@ struct rlink {
     void *owner;
     struct rconn_shared shared;
     struct rconn *routers[ROUTERS_MAX];
+    struct components {
+        char **names;
+        size_t n;
+    } components[ROUTERS_MAX]; /* of routers[i] */
     unsigned n_routers;
     struct idmap *nodes; /* struct rnode_link by id; owns them */
     char **names;        /* ours */
@@ -255,6 +259,34 @@ static void rnode_forgot(struct rnode_link *l)
     rl->ops->on_node(rl->owner, &l->node, true);
 }
 
+/* --- components --- */
+
+static void components_clear(struct components *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        mem_free(c->names[i]);
+    MEM_FREE(&c->names);
+    c->n = 0;
+}
+
+static void components_take(struct components *c, const struct slice *names, size_t n)
+{
+    components_clear(c);
+    c->names = mem_array(n ? n : 1, sizeof *c->names);
+    c->n = n;
+    for (size_t i = 0; i < n; i++)
+        c->names[i] = mem_copy(names[i]);
+}
+
+bool rlink_component(const struct rlink *rl, struct slice domain)
+{
+    for (unsigned r = 0; r < rl->n_routers; r++)
+        for (size_t i = 0; i < rl->components[r].n; i++)
+            if (slice_is(domain, rl->components[r].names[i]))
+                return true;
+    return false;
+}
+
 /* --- frames from the router --- */
 
 static void router_control(struct rlink *rl, struct rconn *rc, const struct frame *f)
@@ -264,6 +296,8 @@ static void router_control(struct rlink *rl, struct rconn *rc, const struct fram
     struct control_node_up up;
     struct why why;
     struct node *n = NULL;
+    struct slice *names;
+    size_t count;
     uint64_t id;
     enum rc got = xmlin_parse(rl->shared.xml, a, f->payload, &control_limits, &n, &why);
     enum control_kind kind = got == RC_OK ? control_kind_of(n) : CONTROL_NONE;
@@ -273,6 +307,9 @@ static void router_control(struct rlink *rl, struct rconn *rc, const struct fram
         struct rnode_link *l = idmap_get(rl->nodes, id);
         if (l)
             rnode_off(l, rc);
+    } else if (kind == CONTROL_COMPONENTS &&
+               (got = control_read_names(a, n, &names, &count, &why)) == RC_OK) {
+        components_take(&rl->components[rconn_index(rc)], names, count);
     }
     if (got != RC_OK)
         LOG_WARN(&log, "router_control", F_STR("router", rconn_address(rc)), F_WHY(&why));
@@ -557,6 +594,7 @@ void rlink_free(struct rlink **rlp)
     for (unsigned i = 0; i < rl->n_routers; i++) {
         mem_free((void *)(uintptr_t)rconn_address(rl->routers[i]));
         rconn_free(&rl->routers[i]);
+        components_clear(&rl->components[i]);
     }
     for (size_t at = 0; (l = idmap_next(rl->nodes, &at));)
         rnode_free(l);

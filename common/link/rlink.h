@@ -72,6 +72,8 @@ uint64_t rlink_taken(const struct rnode *node);                 /* number of its
 void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element);
 
 bool rlink_up(const struct rlink *rl);
+/* A component has bound this domain at one of the routers (told to sessman and s2s only). */
+bool rlink_component(const struct rlink *rl, struct slice domain);
 void rlink_names(struct rlink *rl, const struct slice *names, size_t n); /* bind these (all of them), now and on every link */
 struct rnode *rlink_next_node(const struct rlink *rl, size_t *at);      /* iterate; *at = 0 first */
 /* The sessman that owns key in domain: rendezvous hash over the nodes that bound it. NULL: none known. */

@@ -76,6 +76,9 @@ static void nodes_and_names_come_back(void **state)
     control_write_names(&f->b, names, 2);
     assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_OK);
     assert_true(n == 2 && slice_is(read[0], "im.example"));
+    control_write_components(&f->b, names, 2);
+    assert_int_equal(control_read_names(f->a, written(f, CONTROL_COMPONENTS), &read, &n, &f->why), RC_OK);
+    assert_int_equal(n, 2);
     control_write_names(&f->b, NULL, 0);
     assert_int_equal(control_read_names(f->a, written(f, CONTROL_NAMES), &read, &n, &f->why), RC_OK);
     assert_int_equal(n, 0);
@@ -469,6 +472,9 @@ static void the_living_and_their_marks_come_back(void **state)
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNDELIVERED), &read, &n, &f->why),
                      RC_OK);
     assert_true(n == 2 && read[1].session == UINT64_MAX && read[1].pos == INT64_MAX);
+    control_write_sent(&f->b, marks, 2);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_SENT), &read, &n, &f->why), RC_OK);
+    assert_true(n == 2 && read[0].pos == 77);
     control_write_settled(&f->b, 9);
     assert_int_equal(control_read_settled(written(f, CONTROL_SETTLED), &seq, &f->why), RC_OK);
     assert_int_equal(seq, 9);

@@ -737,7 +737,9 @@ static bool deaf_is_bound(struct world *w)
         put(w->deaf, hash);
         arena_free(&a);
     }
-    return see_each_other(w) && names_bound(router_of(w)->names, SLICE("echo.example")) == 1;
+    return see_each_other(w) && names_bound(router_of(w)->names, SLICE("echo.example")) == 1 &&
+           rlink_component(w->sess.rl, SLICE("echo.example")) &&
+           !rlink_component(w->edge.rl, SLICE("echo.example")); /* an edge has no use for it */
 }
 
 static bool flood(struct world *w) /* until it comes back */
@@ -755,7 +757,8 @@ static bool flood(struct world *w) /* until it comes back */
 static bool closed_for_it(struct world *w)
 {
     return metric_value(w->run.metrics, METRIC_FULL_CLOSED) == 1 &&
-           names_bound(router_of(w)->names, SLICE("echo.example")) == 0;
+           names_bound(router_of(w)->names, SLICE("echo.example")) == 0 &&
+           !rlink_component(w->sess.rl, SLICE("echo.example"));
 }
 
 static void who_does_not_read_is_closed_and_nobody_else(void **state) /* DESIGN 2: nobody else's latency */
