@@ -29,13 +29,31 @@ def server(request):
             it.remove()
 
 
+@pytest.fixture(scope="module")
+def names():
+    """The name server of the module's world."""
+    from dnszone import Names
+    with Names() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def ca():
+    """Its authority for certificates."""
+    from pki import Authority
+    return Authority()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the daemons last said."""
+    """A failed test shows what the daemons, and the other servers if there are any, last said."""
     outcome = yield
     report = outcome.get_result()
-    if report.when == "call" and report.failed and "server" in item.funcargs:
-        report.sections.append(("Server log", item.funcargs["server"].log_tail()))
+    if report.when == "call" and report.failed:
+        for value in item.funcargs.values():
+            for it in value if isinstance(value, tuple) else (value,):
+                if hasattr(it, "log_tail"):
+                    report.sections.append(("Log of %s" % it.domain, it.log_tail()))
 
 
 class Person:

@@ -213,6 +213,8 @@ class Names:
     def sign(self, apex):
         """Everything at and below apex is signed from now on."""
         with self.lock:
+            if name_of(apex) in self.keys:
+                return
             key = ec.generate_private_key(ec.SECP256R1())
             dnskey = dns.dnssec.make_dnskey(key.public_key(), dns.dnssec.ECDSAP256SHA256, flags=257)
             self.keys[name_of(apex)] = key, dnskey

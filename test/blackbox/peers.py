@@ -257,6 +257,7 @@ class Ejabberd(Peer):
     def __init__(self, *args, **how):
         super().__init__(*args, **how)
         assert not self.bidi and not self.dane, "Debian's ejabberd has neither"
+        self.accounts = {}
 
     def configure(self):
         tls = {"required": "required", "optional": "optional", "none": "false"}[self.tls]
@@ -303,6 +304,15 @@ class Ejabberd(Peer):
     def adduser(self, jid, password):
         user, domain = jid.split("@")
         self.control("register", user=user, host=domain, password=password)
+        self.accounts[jid] = password
+
+    def again(self):
+        """Its database forgets the latest in a crash: so accounts are made again that have gone."""
+        super().again()
+        for jid, password in self.accounts.items():
+            user, domain = jid.split("@")
+            if self.control("check_account", user=user, host=domain) != 0:
+                self.adduser(jid, password)
 
     def streams(self):
         """(incoming, outgoing): how many connections with other servers it has."""
@@ -322,6 +332,10 @@ def running(*peers):
     try:
         start_all(*peers)
         yield peers
+    except BaseException:
+        for peer in peers:
+            print(peer.log_tail())
+        raise
     finally:
         with concurrent.futures.ThreadPoolExecutor(len(peers)) as pool:
             list(pool.map(lambda peer: peer.remove(), peers))
