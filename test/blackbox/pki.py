@@ -89,7 +89,7 @@ def tlsa(cert, usage=3, selector=1, matching=1):
     return "%d %d %d %s" % (usage, selector, matching, digest(data).hex())
 
 
-def make(subject, issuer=None, alt=(), authority=False, begins=VALID["begins"], ends=VALID["ends"], key=None, crl_url=None):
+def make(subject, issuer=None, alt=(), authority=False, begins=VALID["begins"], ends=VALID["ends"], key=None):
     """(certificate, key); subject: its common name, or None for none; issuer: such a pair, None: signed by itself."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([] if subject is None else [x509.NameAttribute(NameOID.COMMON_NAME, subject)])
@@ -147,8 +147,10 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def self_signed(domain, **when):
-    return Identity(*make(domain, alt=names(**names_of(domain)), **when))
+def self_signed(subject, addresses=None, **when):
+    """By nobody but itself: a server's, or with addresses a person's."""
+    alt = names(addresses=addresses) if addresses else names(**names_of(subject))
+    return Identity(*make(subject, alt=alt, **when))
 
 
 def deep_chain(root, domain, length=200):
