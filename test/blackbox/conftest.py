@@ -1,4 +1,5 @@
-"""Fixtures: one server per test module, with what the module's SERVER says (see server.Server), and people on it."""
+"""Fixtures: one server per test module, with what the module's SERVER says (see server.Server), and people on it. A SERVER that is a
+function is called with the module's name server and authority (see dnszone.Names, pki.Authority), and is in the DNS when it runs."""
 
 import itertools
 import sys
@@ -17,9 +18,15 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def server(request):
-    it = servers.Server(**getattr(request.module, "SERVER", {}))
+    said, names = getattr(request.module, "SERVER", {}), None
+    if callable(said):
+        names = request.getfixturevalue("names")
+        said = said(names, request.getfixturevalue("ca"))
+    it = servers.Server(**said)
     try:
         it.start()
+        if names:
+            announce(it, names)
         yield it
     finally:
         wrong = it.stop() if it.process else []
@@ -27,6 +34,12 @@ def server(request):
             it.check(wrong)
         finally:
             it.remove()
+
+
+def announce(it, names):
+    for domain in it.domains:
+        names.service(domain, it.host, it.port("s2s"))
+        names.service(domain, None, it.port("s2s_tls"), tls=True)
 
 
 @pytest.fixture(scope="module")

@@ -142,6 +142,11 @@ class Names:
             else:
                 self.records[key] = new
 
+    def find(self, name, type):
+        """The records that are known, as dnspython has them."""
+        with self.lock:
+            return list(self.records.get((name_of(name), dns.rdatatype.from_text(type)), ()))
+
     def remove(self, name, type=None):
         """Forgets records of this type, or all, and how the name was to behave."""
         with self.lock:

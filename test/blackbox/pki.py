@@ -39,9 +39,9 @@ def names(dns=(), srv=(), addresses=()):
             [x509.OtherName(XMPP_ADDR, der_string(UTF8_STRING, name)) for name in addresses])
 
 
-def names_of(domain):
-    """By which a server may be known (RFC 6120 13.7.1.2). XmppAddr is left to RIGHT: ejabberd as of Debian 12 dies of it."""
-    return {"dns": [domain], "srv": ["_xmpp-server." + domain, "_xmpp-client." + domain]}
+def names_of(*domains):
+    """By which a server is known (RFC 6120 13.7.1.2). XmppAddr is left to RIGHT: a connection of Debian 12's ejabberd dies of it."""
+    return {"dns": domains, "srv": ["_xmpp-%s.%s" % (service, domain) for domain in domains for service in ("server", "client")]}
 
 
 def pem(*certs):
@@ -126,9 +126,9 @@ class Authority:
         """A certificate with exactly these names."""
         return Identity(*make(subject, (self.cert, self.key), names(dns, srv, addresses), **how), self.chain())
 
-    def issue(self, domain, **how):
+    def issue(self, *domains, **how):
         """A server's certificate as it should be; how: begins, ends (see EXPIRED)."""
-        return self.sign(None, **names_of(domain), **how)
+        return self.sign(None, **names_of(*domains), **how)
 
     def person(self, *addresses, subject="A person", **how):
         """A client's certificate (XEP-0178 2)."""

@@ -1,10 +1,21 @@
 """The other servers as the tests start them, with each other: that they reach one another, in the way they were told to."""
 
+import ssl
+
 import pytest
 
 import pki
 from client import Closed
 from peers import Ejabberd, Prosody, running
+
+DOMAINS = ["im.example", "other.example"]
+
+
+def SERVER(names, ca):
+    """Ours, in the same world."""
+    shown = ca.issue(*DOMAINS)
+    return {"domains": DOMAINS, "tls": "required", "files": {"tls/cert.pem": shown.pem(), "tls/key.pem": shown.key_pem()}}
+
 
 HOWS = ["certificate", "dialback", "plain", "any"]
 
@@ -104,3 +115,15 @@ def test_a_crash_and_a_new_start(names, ca, connections):
         for peer in peers:
             peer.again()
         both_ways(*(person.login().online() for person in people))
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_our_server_is_of_this_world(server, names, ca, person, domain):
+    """It shows what the authority has signed, and the DNS tells where it is."""
+    client = person("romeo", domain).connect()
+    client.begin()
+    client.starttls(ssl.create_default_context(cadata=ca.pem().decode()))
+    assert client.begin() is not None
+    srv, = names.find(names.service_name(domain), "SRV")
+    assert srv.port == server.port("s2s")
+    assert [a.address for a in names.find(srv.target, "A")] == [server.host]
