@@ -46,7 +46,7 @@ def free_ports(address, count):
     with contextlib.ExitStack() as held:
         found = []
         for port in random.sample(range(2000, 32000), 1000):
-            sock = held.enter_context(socket.socket())
+            sock = held.enter_context(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 sock.bind((address, port))
@@ -293,7 +293,8 @@ class Ejabberd(Peer):
 
     def control(self, command, **arguments):
         """A command of ejabberdctl, through its HTTP interface; gives back what it answers."""
-        request = urllib.request.Request("http://%s:%d/api/%s" % (self.host, self.port("http"), command),
+        request = urllib.request.Request("http://%s:%d/api/%s" % (
+            "[%s]" % self.host if ":" in self.host else self.host, self.port("http"), command),
                                          json.dumps(arguments).encode(), {"Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=PATIENCE * 3) as answer:
