@@ -36,6 +36,7 @@ struct in {
     bool cert_shown : 1;  /* the peer showed a certificate that does not prove its domain; cert_why says what is wrong */
     bool wants_bidi : 1;
 };
+void in_pair_free(struct in_pair *p); /* not in a list any more */
 static inline struct in *in_of(struct wire *w)
 {
     return CONTAINER(w, struct in, w);

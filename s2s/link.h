@@ -6,9 +6,11 @@
 #include "common/xmpp/stanza.h"
 
 void link_open(struct s2s *d, const struct rlink_conf *conf);
+void link_close(struct s2s *d); /* tells what there is to tell; nothing comes after */
 void link_fini(struct s2s *d);
 enum ours { OURS_NOT, OURS_SESSMAN, OURS_COMPONENT };
 enum ours link_ours(const struct s2s *d, struct slice domain); /* prepared */
+struct slice link_domain(const struct s2s *d, size_t *at); /* iterate those of session managers; *at = 0 first; empty: no more */
 bool link_knows_domains(const struct s2s *d); /* some session manager or component has been heard of */
 
 struct link_sent { /* which frame it was; seq 0: outside a channel */
@@ -22,6 +24,5 @@ bool link_full(const struct s2s *d, const struct jid *to);
 void link_bounce(struct s2s *d, struct slice stanza, enum stanza_cond cond, const char *text);
 void link_finished(struct s2s *d, uint64_t node, uint64_t mark); /* has left or was answered: the session manager is told */
 size_t link_held(const struct s2s *d);
-void link_tick(struct s2s *d);
 
 #endif

@@ -18,7 +18,6 @@ enum out_state {
     OUT_PROCEED,  /* <starttls/> is out */
     OUT_OPEN,     /* keys can be asked about; nobody has accepted us yet */
     OUT_SASL,     /* <auth/> is out */
-    OUT_AGAIN,    /* accepted by SASL: the header of the new stream is out */
     OUT_DIALBACK, /* <db:result/> is out */
     OUT_SM,       /* accepted; <enable/> or <resume/> is out */
     OUT_READY,
@@ -50,6 +49,7 @@ struct out {
     bool starttls : 1;
     bool tried_external : 1;
     bool accepted : 1;
+    bool blamed : 1;      /* it is known what was wrong with this connection */
     uint8_t how;          /* enum proof: how they have accepted us */
 };
 static inline struct out *out_of(struct wire *w)

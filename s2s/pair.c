@@ -156,6 +156,11 @@ static void pair_free(struct pair *p)
 
 /* --- the timer: the next attempt, and the age of what waits --- */
 
+bool pair_wants(const struct pair *p)
+{
+    return p->n > 0 || (p->resume && !list_empty(&p->resume->sent));
+}
+
 static void on_timer(struct timer *t);
 
 static void arm(struct pair *p)
@@ -163,7 +168,7 @@ static void arm(struct pair *p)
     uint64_t now = loop_now_ms(p->d->loop), due = UINT64_MAX;
     if (!list_empty(&p->queue))
         due = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
-    if ((!list_empty(&p->queue) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
+    if ((pair_wants(p) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
         due = p->retry_ms;
     if (due == UINT64_MAX)
         timer_stop(&p->timer);
@@ -200,11 +205,6 @@ static void on_timer(struct timer *t)
 static bool definite(const struct pair *p)
 {
     return !p->out && !p->via && p->failures && !p->last.again && loop_now_ms(p->d->loop) < p->retry_ms;
-}
-
-bool pair_wants(const struct pair *p)
-{
-    return p->n > 0;
 }
 
 void pair_send(struct pair *p, struct item *it)
@@ -280,6 +280,11 @@ void pair_need(struct pair *p)
         pair_via(p, &p->out->w);
     else if (p->out && !p->via && pair_wants(p))
         out_want(p->out);
+    LIST_EACH(&p->verifies, it) { /* who asked may have gone */
+        struct verify *v = CONTAINER(it, struct verify, link);
+        if (!v->in && !v->asked)
+            verify_free(&v);
+    }
     bool needs = (pair_wants(p) && !p->via) || !list_empty(&p->verifies);
     if (p->out || !needs || (p->held && list_empty(&p->verifies)) || loop_now_ms(d->loop) < p->retry_ms)
         return;
@@ -348,8 +353,10 @@ void pair_failed(struct pair *p, const struct failure *f)
              F_STR("step", pair_step_name(f->step)), F_WHY(&f->why), F_UINT("failures", p->failures),
              F_UINT("waiting", p->n), F_UINT("retry_in_ms", p->retry_ms - loop_now_ms(p->d->loop)));
     tell_verifies(p, f);
-    if (!f->again && !p->via)
+    if (!f->again && !p->via) {
+        sm_kept_drop(&p->resume);
         bounce_all(p, f);
+    }
     arm(p);
 }
 
@@ -374,6 +381,8 @@ static bool stays(void *value, void *ctx)
 {
     struct pair *p = value;
     const uint64_t *now = ctx;
+    if (p->resume && !p->out && *now >= p->resume->until_ms)
+        sm_kept_drop(&p->resume);
     bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
     if (busy || *now < p->used_ms + FORGET_MS || *now < p->retry_ms)
         return true;

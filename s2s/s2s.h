@@ -166,7 +166,7 @@ struct s2s {
     struct resolver *resolver;
     struct resolve_conf resolve;
     struct resolve_route *routes;   /* of resolve; they point into conf */
-    union dns_addr *own;            /* of resolve: where we listen */
+    struct arena *own;              /* of resolve: where we listen */
     struct limit_rule rules[LIMIT_RULES];
     struct listening *listening;    /* owned, n_listening of them */
     size_t n_listening;

@@ -19,7 +19,7 @@ struct sm_in {
     size_t head, n, cap;  /* ring: taken - done of them */
 };
 void sm_in_take(struct sm_in *s, uint64_t node, uint64_t seq); /* one more stanza went in this frame; node 0: it needs none */
-/* acked(ctx, node): up to which of its frames it is done; UINT64_MAX for a node that is gone. True: done has grown. */
+/* acked(ctx, node): up to which of its frames it is done; 0 for a node that is gone. True: done has grown. */
 bool sm_in_settle(struct sm_in *s, uint64_t (*acked)(void *ctx, uint64_t node), void *ctx);
 bool sm_in_needs(const struct sm_in *s, uint64_t node); /* a frame to it is not acknowledged */
 void sm_in_fini(struct sm_in *s);
@@ -36,10 +36,8 @@ struct sm_kept { /* of a stream that was cut */
     char *id;
     struct sm *sm;
     struct s2s *d;
-    char *local, *remote; /* as of its headers */
     struct link pairs;    /* incoming: struct in_pair that it had proven */
-    struct link sent;     /* outgoing: struct item not acknowledged */
-    size_t n_sent;
+    struct link sent;     /* outgoing: struct item not acknowledged; they hold their pairs */
     uint64_t until_ms;
     bool incoming;
 };

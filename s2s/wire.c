@@ -61,7 +61,7 @@ void wire_take_conn(struct wire *w, struct conn *conn)
 {
     struct conn_peer peer;
     w->conn = conn;
-    w->secure = w->handshaking = w->has_header = w->over = w->ended = false;
+    w->secure = w->handshaking = w->has_header = w->over = w->ended = w->said_end = false;
     w->proof = PROOF_NONE;
     w->stuck_ms = 0;
     xmlin_reset(&w->xml);
@@ -250,7 +250,7 @@ bool wire_may_send(const struct wire *w)
     return w->conn && !w->over && !conn_full(w->conn) && w->n_sent < SENT_MAX;
 }
 
-static void on_flush(struct turn *t)
+void wire_flush_turn(struct turn *t)
 {
     struct s2s *d = CONTAINER(t, struct s2s, flush_turn);
     LIST_EACH(&d->dirty, it) {
@@ -381,6 +381,7 @@ void wire_end(struct wire *w)
         sm_last(w);
         wire_write(w, SLICE(STREAM_END));
     }
+    w->said_end = true;
     over(w, false, NULL);
     finish(w);
 }
@@ -402,6 +403,7 @@ void wire_fail_app(struct wire *w, enum stream_cond cond, const char *text, stru
         wire_write(w, buf_get(&out));
         buf_fini(&out);
     }
+    w->said_end = true;
     over(w, false, text ? text : stream_cond_name(cond));
     finish(w);
 }

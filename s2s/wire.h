@@ -64,6 +64,7 @@ struct wire {
     bool has_header : 1;       /* our header was written on this stream */
     bool probing : 1;          /* an answer is due */
     bool ended : 1;            /* the peer has ended its side */
+    bool said_end : 1;         /* we have ended ours in words */
 };
 
 void wire_init(struct wire *w, struct s2s *d, const struct wire_ops *ops, bool incoming);
@@ -107,6 +108,7 @@ void wire_acked(struct wire *w, size_t n);              /* the first n of `sent`
 void wire_taken(struct wire *w);                        /* looks at what the socket has taken */
 void wire_give_back(struct wire *w);                    /* what may not have arrived goes to the heads of its pairs' queues */
 void wire_dirty(struct wire *w);
+void wire_flush_turn(struct turn *t);                   /* of s2s.flush_turn */
 
 struct wire_log { /* who, for a log line */
     struct log_ctx ctx;
