@@ -155,7 +155,7 @@ static void proven(struct in *in, struct slice local, struct slice remote, enum 
 
 static enum proof may_send(const struct wire *w, struct slice local, struct slice remote)
 {
-    const struct in_pair *p = find_pair(CONTAINER(w, struct in, w), local, remote);
+    const struct in_pair *p = find_pair(in_at(w), local, remote);
     return p ? (enum proof)p->proof : PROOF_NONE;
 }
 
@@ -540,7 +540,7 @@ void in_verified(struct verify *v, const struct pair *p, enum dialback_type type
 
 static uint64_t due(const struct wire *w)
 {
-    const struct in *in = CONTAINER(w, struct in, w);
+    const struct in *in = in_at(w);
     return in->counted_pending ? w->since_ms + w->d->conf->auth_ms : UINT64_MAX;
 }
 
@@ -589,7 +589,7 @@ static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why
 
 static const char *state(const struct wire *w)
 {
-    return in_state_name((enum in_state)CONTAINER(w, struct in, w)->state);
+    return in_state_name((enum in_state)in_at(w)->state);
 }
 
 static const struct wire_ops in_ops = {

@@ -41,6 +41,10 @@ static inline struct in *in_of(struct wire *w)
 {
     return CONTAINER(w, struct in, w);
 }
+static inline const struct in *in_at(const struct wire *w) /* w is its first member */
+{
+    return (const struct in *)(const void *)w;
+}
 
 void in_accept(struct s2s *d, struct conn *conn, bool direct_tls);
 /* The answer to verify v of a stream: type VALID, INVALID or ERROR with the condition's name. v is the caller's to free. */

@@ -379,7 +379,7 @@ static void on_bidi_stanza(struct wire *w, struct arena *a, struct node *n)
 
 static enum proof may_send(const struct wire *w, struct slice local, struct slice remote)
 {
-    const struct out *o = CONTAINER(w, struct out, w);
+    const struct out *o = out_at(w);
     if (!w->bidi || !o->accepted || !slice_is(local, w->local) || !slice_is(remote, w->remote))
         return PROOF_NONE;
     return w->proof != PROOF_NONE ? (enum proof)w->proof : PROOF_DIALBACK; /* we looked it up and called it */
@@ -439,7 +439,7 @@ static void on_verify(struct wire *w, struct arena *a, struct node *n)
 
 static uint64_t due(const struct wire *w)
 {
-    const struct out *o = CONTAINER(w, struct out, w);
+    const struct out *o = out_at(w);
     uint64_t at = UINT64_MAX;
     if (o->state != OUT_OPEN && o->state != OUT_READY)
         at = o->due_ms;
@@ -519,7 +519,7 @@ static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why
 
 static const char *state(const struct wire *w)
 {
-    return out_state_name((enum out_state)CONTAINER(w, struct out, w)->state);
+    return out_state_name((enum out_state)out_at(w)->state);
 }
 
 const struct wire_ops out_wire_ops = {

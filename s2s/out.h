@@ -56,6 +56,10 @@ static inline struct out *out_of(struct wire *w)
 {
     return CONTAINER(w, struct out, w);
 }
+static inline const struct out *out_at(const struct wire *w) /* w is its first member */
+{
+    return (const struct out *)(const void *)w;
+}
 
 /* trace: NULL, or where a probe's lines go: borrowed. */
 struct out *out_new(struct pair *p, struct buf *trace);

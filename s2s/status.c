@@ -68,7 +68,7 @@ static void failure_json(struct buf *out, const struct failure *f)
 
 static void domains_json(const struct wire *w, struct buf *out)
 {
-    const struct in *in = CONTAINER(w, struct in, w);
+    const struct in *in = in_at(w);
     BUF_LIT(out, ",\"domains\":[");
     for (struct link *it = in->pairs.next; it != &in->pairs; it = it->next) {
         const struct in_pair *p = CONTAINER(it, struct in_pair, link);
@@ -87,10 +87,10 @@ static void domains_json(const struct wire *w, struct buf *out)
 static const char *auth_of(const struct wire *w)
 {
     if (!w->incoming) {
-        const struct out *o = CONTAINER(w, struct out, w);
+        const struct out *o = out_at(w);
         return !o->accepted ? "none" : o->how == PROOF_DIALBACK ? "dialback" : "external";
     }
-    const struct in *in = CONTAINER(w, struct in, w);
+    const struct in *in = in_at(w);
     enum proof best = PROOF_NONE;
     for (struct link *it = in->pairs.next; it != &in->pairs; it = it->next) {
         const struct in_pair *p = CONTAINER(it, struct in_pair, link);
@@ -204,7 +204,7 @@ static bool concerns(const struct wire *w, struct slice domain)
 {
     if (slice_eq(wire_remote(w), domain))
         return true;
-    const struct in *in = CONTAINER(w, struct in, w);
+    const struct in *in = in_at(w);
     for (struct link *it = w->incoming ? in->pairs.next : NULL; it && it != &in->pairs; it = it->next) {
         if (slice_is(domain, CONTAINER(it, struct in_pair, link)->remote))
             return true;
