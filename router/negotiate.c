@@ -76,7 +76,7 @@ static bool header_0225(struct peer *p, const struct stream_header *h)
     p->level = PEER_0225;
     p->state = p->state == PEER_AUTHED ? PEER_OPEN : PEER_PLAIN;
     if (p->state == PEER_OPEN && p->role == ROLE_ADMIN)
-        p->r->n_admins++;
+        peer_admins(p->r, 1);
     if (p->state == PEER_OPEN)
         timer_stop(&p->timer);
     write_features(p);
@@ -112,7 +112,7 @@ static bool on_handshake(struct peer *p, struct arena *a, struct node *n)
     peer_authenticated(p, s);
     p->state = PEER_OPEN;
     if (p->role == ROLE_ADMIN)
-        p->r->n_admins++;
+        peer_admins(p->r, 1);
     else if (peer_bind(p, slice_cstr(p->name_asked)) != RC_OK)
         return refuse(p, STREAM_NOT_AUTHORIZED, "the name may not be bound");
     conn_write(p->conn, SLICE("<handshake/>"));

@@ -45,9 +45,17 @@ static void announce(struct peer *p)
 
 /* --- names of components --- */
 
-static bool is_component(const struct peer *p)
+/* The control tool counts as one: it speaks from its section's name. */
+static size_t names_of(const struct peer *p, struct slice *names, size_t max)
 {
-    return p->level != PEER_FRAMES && p->role == ROLE_COMPONENT && p->state == PEER_OPEN && !p->going;
+    size_t n = 0;
+    if (p->level == PEER_FRAMES || p->state != PEER_OPEN || p->going)
+        return 0;
+    if (p->role == ROLE_ADMIN && max)
+        names[n++] = slice_cstr(p->name);
+    for (size_t i = 0; p->role == ROLE_COMPONENT && i < p->n_names && n < max; i++)
+        names[n++] = slice_cstr(p->names[i]);
+    return n;
 }
 
 /* Whoever else has to know which domains are not another server's. */
@@ -60,11 +68,8 @@ static void components(const struct router *r, struct buf *out)
 {
     struct slice names[CONTROL_NAMES_MAX];
     size_t n = 0;
-    LIST_EACH(&r->peers, at) {
-        const struct peer *p = CONTAINER(at, struct peer, all);
-        for (size_t i = 0; is_component(p) && i < p->n_names && n < CONTROL_NAMES_MAX; i++)
-            names[n++] = slice_cstr(p->names[i]);
-    }
+    LIST_EACH(&r->peers, at)
+        n += names_of(CONTAINER(at, struct peer, all), names + n, CONTROL_NAMES_MAX - n);
     control_write_components(out, names, n);
 }
 

@@ -72,6 +72,12 @@ void peer_unbind(struct peer *p, size_t i)
         nodes_components_changed(p->r);
 }
 
+void peer_admins(struct router *r, int more)
+{
+    r->n_admins += (unsigned)more;
+    nodes_components_changed(r);
+}
+
 /* --- the end --- */
 
 /* Nobody finds it from here on. */
@@ -85,7 +91,7 @@ static void leave(struct peer *p)
     if (p->level == PEER_FRAMES)
         nodes_leave(p);
     if (p->role == ROLE_ADMIN && p->state == PEER_OPEN)
-        p->r->n_admins--;
+        peer_admins(p->r, -1);
     switch_forget(p);
     timer_stop(&p->timer);
     timer_stop(&p->full);

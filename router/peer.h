@@ -75,6 +75,7 @@ void peer_authenticated(struct peer *p, const struct section *s);
 /* RC_DENIED: not its name; RC_EXISTS: bound by it already. */
 MUST_USE enum rc peer_bind(struct peer *p, struct slice name);
 void peer_unbind(struct peer *p, size_t i);
+void peer_admins(struct router *r, int more); /* a control tool is there, or (-1) has gone */
 /* From now on frames: answers, and tells everybody. */
 void peer_frames_up(struct peer *p, uint64_t node, struct slice instance);
 

@@ -49,6 +49,8 @@ static const struct option options[] = {
     OPTION_TIME("push", "interval", struct sessman_conf, push_ms, "30s", "1s", "1h", RELOAD),
     OPTION_UINT("push", "services", struct sessman_conf, push_services_max, "10", "0", "1000", RELOAD),
     OPTION_UINT("push", "errors", struct sessman_conf, push_errors_max, "5", "1", "1000", RELOAD),
+    OPTION_TIME("remote", "wait", struct sessman_conf, remote_wait_ms, "10m", "1s", "7d", RELOAD),
+    OPTION_UINT("remote", "queue", struct sessman_conf, remote_queue, "100k", "100", "100m", RELOAD),
     OPTION_ENUM("csi", "hold", struct sessman_conf, csi_hold, "all", "all|presence|nothing", RELOAD),
     OPTION_UINT("csi", "stanzas", struct sessman_conf, csi_stanzas_max, "200", "1", "10000", RELOAD),
     OPTION_BYTES("csi", "bytes", struct sessman_conf, csi_bytes_max, "64k", "1k", "16m", RELOAD),

@@ -9,6 +9,7 @@
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
+#include "sessman/outbox.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
 
@@ -19,6 +20,7 @@ static struct incoming *incoming_new(struct sessman *sm, struct session *s)
     in->sm = sm;
     in->a = a;
     in->session = s;
+    in->outbox_rows = outbox_rows(sm);
     if (s)
         list_append(&s->incoming, &in->of_session);
     return in;
@@ -34,6 +36,9 @@ static void incoming_end(struct incoming *in)
     struct arena *a = in->a;
     if (in->copied)
         carbons_sent(in);
+    if (outbox_rows(sm) !=
+        in->outbox_rows) /* who sent something to another server is told after the commit, too */
+        in_wrote(in, outbox_ticket(sm));
     uint64_t *source = in->session ? &in->session->ticket : in->from_session ? NULL : &sm->routed_ticket;
     if (source && in->ticket > *source)
         *source = in->ticket;
@@ -188,7 +193,7 @@ static void to_account(struct incoming *in)
         account_load(in->sm, &in->st.to, on_target, in); /* at once */
         return;
     }
-    if (!in->from_session &&
+    if (!in->from_session && !in->edge &&
         in->sm->held >= in->sm->conf->store_queue_max) { /* an edge has its window; others have this */
         in_error(in, COND_RESOURCE_CONSTRAINT, "the store is behind");
         return;
@@ -318,9 +323,9 @@ void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq,
     incoming_end(in);
 }
 
-void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
+static void from_outside(struct incoming *in, const struct frame *f)
 {
-    struct incoming *in = incoming_new(sm, NULL);
+    struct sessman *sm = in->sm;
     struct node *n;
     struct why why;
     enum stanza_cond cond;
@@ -332,7 +337,7 @@ void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
         return;
     }
     metric_add(sm->metrics, M_STANZAS_IN, 1);
-    in->admin = (f->flags & FRAME_F_ADMIN) != 0 && sm->conf->admin_tool;
+    in->admin = !in->edge && (f->flags & FRAME_F_ADMIN) != 0 && sm->conf->admin_tool;
     rc = stanza_read(in->a, n, &in->st, &cond);
     if (!in->st.has_from || sessman_domain(sm, in->st.from.domain)) {
         why_set(&why, "from outside in the name of nobody or of a hosted domain");
@@ -349,27 +354,46 @@ void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
     incoming_end(in);
 }
 
+void dispatch_routed_frame(struct sessman *sm, const struct frame *f)
+{
+    from_outside(incoming_new(sm, NULL), f);
+}
+
+void dispatch_peer_frame(struct edge *e, const struct frame *f)
+{
+    struct incoming *in = incoming_new(e->sm, NULL);
+    in->edge = e;
+    in->seq = f->seq;
+    from_outside(in, f);
+}
+
 /* --- bounces and what modules make --- */
 
-void dispatch_bounce(struct sessman *sm, const struct frame *f)
+void dispatch_refuse(struct sessman *sm, struct slice stanza, enum stanza_cond cond, const char *text)
 {
     struct arena *a = arena_take(sm->arenas);
     struct node *n, *e;
     struct stanza st;
-    enum stanza_cond cond;
+    enum stanza_cond none;
     struct why why;
     metric_add(sm->metrics, M_BOUNCES, 1);
-    if (xmlin_parse(sm->xml, a, f->payload, &sm->xml_limits, &n, &why) == RC_OK &&
-        stanza_read(a, n, &st, &cond) == RC_OK && st.has_from) {
-        cond = f->flags & FRAME_F_NO_NAME ? COND_REMOTE_SERVER_NOT_FOUND
-               : f->flags & FRAME_F_FULL  ? COND_RESOURCE_CONSTRAINT
-                                          : COND_SERVICE_UNAVAILABLE;
-        e = stanza_error(a, &st, cond, NULL);
+    if (xmlin_parse(sm->xml, a, stanza, &sm->xml_limits, &n, &why) == RC_OK &&
+        stanza_read(a, n, &st, &none) == RC_OK && st.has_from) {
+        e = stanza_error(a, &st, cond, text);
         if (e &&
             (st.kind != STANZA_PRESENCE || st.type == PRESENCE_SUBSCRIBE || st.type == PRESENCE_AVAILABLE))
             dispatch_stanza(sm, e, 0);
     }
     arena_give(sm->arenas, &a);
+}
+
+void dispatch_bounce(struct sessman *sm, const struct frame *f)
+{
+    dispatch_refuse(sm, f->payload,
+                    f->flags & FRAME_F_NO_NAME ? COND_REMOTE_SERVER_NOT_FOUND
+                    : f->flags & FRAME_F_FULL  ? COND_RESOURCE_CONSTRAINT
+                                               : COND_SERVICE_UNAVAILABLE,
+                    NULL);
 }
 
 static void run_generated(struct incoming *in, const struct node *node)

@@ -13,6 +13,7 @@
 
 struct session;
 struct account;
+struct edge;
 
 enum addressee {
     TO_NOBODY = 1,       /* presence without `to` */
@@ -36,6 +37,7 @@ struct incoming {
     bool admin;                /* the router says: from the control tool */
     uint64_t ticket;           /* what is sent because of it waits for this commit: in_wrote */
     /* private */
+    uint64_t outbox_rows;      /* outbox_rows when it began: if there are more it waits for them */
     uint64_t taken_ticket;     /* of what is written so that the session's count survives (XEP-0198) */
     struct link of_session;    /* in session->incoming, so that its end is noticed */
     uint64_t seq;
@@ -67,7 +69,10 @@ void in_release(struct incoming *in);
 /* Frames. seq is acknowledged when the stanza has been dealt with and committed. */
 void dispatch_session_frame(struct sessman *sm, struct session *s, uint64_t seq, uint64_t mark, struct slice payload);
 void dispatch_routed_frame(struct sessman *sm, const struct frame *f);  /* by name: component, other server, control tool */
+void dispatch_peer_frame(struct edge *e, const struct frame *f);         /* of an s2s's channel: another server's */
 void dispatch_bounce(struct sessman *sm, const struct frame *f);
+/* A stanza of a local sender comes back with this error; text may be NULL. */
+void dispatch_refuse(struct sessman *sm, struct slice stanza, enum stanza_cond cond, const char *text);
 
 /* Runs IN rows and delivery for a stanza that a module made or has let through, as if it had just arrived: used for
  * what one local account sends to another. node is in in->a, with from and to set. in->ticket is inherited. */

@@ -52,7 +52,7 @@ static void tell_edges(struct sessman *sm, struct slice element)
 {
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;)
-        if (n->user)
+        if (n->user && n->role == ROLE_EDGE)
             rlink_send(sm->rlink, n, FRAME_CONTROL, 0, &element, 1);
 }
 

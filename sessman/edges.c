@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
 #include "sessman/out.h"
+#include "sessman/outbox.h"
 #include "sessman/restore.h"
 #include "sessman/resume.h"
 #include "sessman/transit.h"
@@ -260,7 +261,7 @@ static void mark(struct edge *e)
         store_run(store, STMT_EDGE_PUT,
                   STORE_VALUES(STORE_I(e->node->id), STORE_T(slice_cstr(e->node->instance)),
                                STORE_I(rlink_incarnation(e->node)), STORE_I(done), runs,
-                               STORE_I(clock_wall_ms())),
+                               STORE_I(clock_wall_ms()), STORE_I(e->is_s2s)),
                   NULL, NULL);
     e->has_row = true;
     buf_fini(&beyond);
@@ -386,6 +387,7 @@ static void edge_free(struct edge *e)
     LIST_EACH(&e->kept, it)
         mem_free(CONTAINER(it, struct kept, link));
     idmap_free(&e->sessions);
+    idmap_free(&e->given);
     e->node->user = NULL;
     mem_free(e);
 }
@@ -406,6 +408,7 @@ static struct edge *edge_of(struct sessman *sm, struct rnode *node)
     if (!e) {
         e = edge_new(sm);
         e->node = node;
+        e->is_s2s = node->role == ROLE_S2S;
         node->user = e;
     }
     return e;
@@ -440,7 +443,8 @@ struct edge *edge_restored(struct sessman *sm, uint64_t node, struct slice insta
 void edge_expect(struct edge *e)
 {
     struct known *k = e->known;
-    e->node = rlink_expect(e->sm->rlink, k->node, k->instance, ROLE_EDGE, k->incarnation, k->done);
+    e->node = rlink_expect(e->sm->rlink, k->node, k->instance, e->is_s2s ? ROLE_S2S : ROLE_EDGE,
+                           k->incarnation, k->done);
     e->node->user = e;
     e->rejoining = true;
     e->awaited = idmap_count(e->sessions) > 0;
@@ -451,6 +455,7 @@ static void edge_lost(struct sessman *sm, struct edge *e)
     uint64_t node = e->node->id;
     bool awaited = e->awaited;
     end_all(e);
+    outbox_node_lost(e);
     transit_lost(e);
     edge_free(e);
     store_run(sm->store, STMT_EDGE_DEL, STORE_VALUES(STORE_I(node)), NULL, NULL);
@@ -471,12 +476,15 @@ static void on_node(void *owner, struct rnode *node, bool up)
 {
     struct sessman *sm = owner;
     struct log_ctx log = sessman_log(sm, LOG_LINK);
-    if (node->role != ROLE_EDGE)
+    if (node->role != ROLE_EDGE && node->role != ROLE_S2S)
         return;
     if (up && !node->user) {
         edge_of(sm, node);
         LOG_INFO(&log, "edge_up", F_STR("instance", node->instance), F_HEX("node", node->id));
         sessman_domains_announce(sm);
+    }
+    if (up && node->role == ROLE_S2S) {
+        outbox_node_up(sm);
     } else if (!up && node->user) {
         struct edge *e = node->user;
         LOG_WARN(&log, "edge_lost", F_STR("instance", node->instance), F_HEX("node", node->id),
@@ -506,6 +514,18 @@ static void undelivered(struct sessman *sm, struct edge *e, struct arena *a, con
         transit_returned(e, marks[i].session, marks[i].pos);
 }
 
+/* s2s has no sessions, and one thing to say. */
+static void sent_elsewhere(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
+{
+    const struct control_mark *marks;
+    size_t count;
+    struct why why = { "not for an s2s to say" };
+    if (control_kind_of(n) == CONTROL_SENT && control_read_undelivered(a, n, &marks, &count, &why) == RC_OK)
+        outbox_sent(e, marks, count);
+    else
+        bad_frame(sm, e->node, why.text);
+}
+
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
  * closed). Returns the ticket that the frame is done with. */
 static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
@@ -519,6 +539,8 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
         bad_frame(sm, e->node, why.text);
     } else if (!f->session && control_kind_of(n) == CONTROL_UNDELIVERED) {
         undelivered(sm, e, a, n);
+    } else if (e->is_s2s) {
+        sent_elsewhere(sm, e, a, n);
     } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
         struct control_open open;
         if (control_read_open(a, n, &open, &why) == RC_OK && f->session)
@@ -537,7 +559,9 @@ static void frame_now(struct sessman *sm, struct edge *e, const struct frame *f)
     struct session *s = f->session ? idmap_get(e->sessions, f->session) : NULL;
     if (s && f->kind == FRAME_STANZA && holds_more_than(e, BEHIND_PART))
         wait_for_edge(s);
-    if (s && (s->stalled || s->backlog)) {
+    if (e->is_s2s && f->kind == FRAME_STANZA) {
+        dispatch_peer_frame(e, f);
+    } else if (s && (s->stalled || s->backlog)) {
         session_backlog(s, f);
     } else if (f->kind == FRAME_STANZA && s) {
         dispatch_session_frame(sm, s, f->seq, f->mark, f->payload);
@@ -630,7 +654,7 @@ static void outside(struct sessman *sm, struct edge *e, const struct frame *f)
 static void on_frame(void *owner, struct rnode *from, const struct frame *f)
 {
     struct sessman *sm = owner;
-    if (!from || from->role != ROLE_EDGE) {
+    if (!from || (from->role != ROLE_EDGE && from->role != ROLE_S2S)) {
         if (f->kind != FRAME_STANZA || f->session)
             bad_frame(sm, from, "a session's frame from what is no edge");
         else if (restore_waits(sm))
@@ -657,11 +681,11 @@ static void on_bounce(void *owner, const struct frame *f)
     dispatch_bounce(owner, f);
 }
 
+/* What goes to sessions is bounded by their edges' windows: a slow edge is closed by the router. */
 static void on_room(void *owner, struct rnode *node)
 {
-    (void)owner;
-    (void)
-        node; /* sessman's own output is bounded by its edges' windows: a slow edge is closed by the router */
+    if (node->role == ROLE_S2S)
+        outbox_go_on(owner);
 }
 
 static void on_link(void *owner, bool up)

@@ -22,6 +22,8 @@ struct edge {
     /* of its row, and of a restart (restore.h) */
     struct known *known;        /* what the row said */
     struct link kept;           /* head: frames that wait for the barrier */
+    bool is_s2s;                /* of other servers: it has no sessions */
+    struct idmap *given;        /* s2s: ids of the outbox that it has and has not reported yet; NULL: none (outbox.h) */
     bool has_row;
     bool wrote;                 /* a frame of it has caused a statement since the row was written last */
     bool awaited;               /* it has sessions, and has not said yet which of them are there */

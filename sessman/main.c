@@ -13,6 +13,7 @@
 #include "sessman/module.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/outbox.h"
 #include "sessman/restore.h"
 #include "sessman/resume.h"
 #include "sessman/retention.h"
@@ -48,6 +49,9 @@ static const struct metric_def metrics[] = {
     [M_ARCHIVE_RESULTS] = { "bulkhead_sessman_archive_results", METRIC_COUNTER, "Archived messages sent in answer to them" },
     [M_FORGED_MARKS] = { "bulkhead_sessman_forged_marks", METRIC_COUNTER, "Elements taken out of messages that only this server may add" },
     [M_EXPIRED] = { "bulkhead_sessman_expired", METRIC_COUNTER, "Rows of the journal that retention has looked at and let go" },
+    [M_OUTBOX] = { "bulkhead_sessman_outbox", METRIC_GAUGE, "Stanzas for other servers that no s2s has reported as sent yet" },
+    [M_OUTBOX_EXPIRED] = { "bulkhead_sessman_outbox_expired", METRIC_COUNTER, "Stanzas for other servers that came back: no s2s took them in time" },
+    [M_LIMIT_OUTBOX] = { "bulkhead_sessman_limit_outbox", METRIC_COUNTER, "Stanzas for other servers refused: limit queue" },
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
     [M_AMP_MET] = { "bulkhead_sessman_amp_met", METRIC_COUNTER, "Messages of which a processing rule decided (XEP-0079)" },
@@ -90,6 +94,7 @@ static void on_commit(void *ctx)
     sm->commit_us = total_us;
     out_committed(sm);
     smqueue_committed(sm);
+    outbox_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);
     journal_committed(sm);
@@ -186,6 +191,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     offline_reconf(sm);
     store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("secret"))), on_secret, sm);
     journal_open(sm);
+    outbox_open(sm);
     sessman_domains_load(sm, on_domains);
     return RC_OK;
 }
@@ -199,6 +205,7 @@ static void stop(struct daemon_run *run)
         resume_fini(sm);
         rlink_close(sm->rlink);
         out_stop(sm);
+        outbox_stop(sm);
     }
     retention_close(sm);
     push_fini(sm);
@@ -223,6 +230,7 @@ static void fini(struct daemon_run *run)
     struct sessman *sm = run->ctx;
     rlink_free(&sm->rlink);
     out_free(&sm->out);
+    outbox_free(&sm->outbox);
     restore_free(&sm->restore);
     map_each(sm->accounts, free_account, sm);
     map_free(&sm->accounts);

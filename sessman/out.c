@@ -6,6 +6,7 @@
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/journal.h"
+#include "sessman/outbox.h"
 #include "sessman/transit.h"
 #include "sessman/smqueue.h"
 
@@ -331,7 +332,9 @@ bool out_name(struct sessman *sm, uint64_t ticket, struct slice name, struct sli
     if (!fits(sm, stanza))
         return false;
     metric_add(sm->metrics, M_STANZAS_OUT, 1);
-    if (!hold(sm, ticket, NULL, 0, FRAME_STANZA, name, &stanza, 1))
+    if (outbox_takes(sm, name)) /* its row is committed with, or after, what ticket stands for */
+        outbox_put(sm, name, stanza);
+    else if (!hold(sm, ticket, NULL, 0, FRAME_STANZA, name, &stanza, 1))
         name_send(sm, name, stanza);
     return true;
 }

@@ -7,12 +7,12 @@
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
 #include "sessman/journal.h"
+#include "sessman/numbers.h"
 #include "sessman/resume.h"
 #include "sessman/sessrow.h"
 #include "sessman/smqueue.h"
 
 enum {
-    ROWS_BLOCK = 1 << 20, /* row numbers that are taken at a time */
     RECENT_MS = 5000,
     PAGE_ROWS = 500, /* sessions whose accounts are loaded at a time */
     WAIT_MS = 5000,
@@ -31,7 +31,7 @@ struct asleep {
 struct restore {
     struct sessman *sm;
     uint64_t node;
-    uint64_t next_row, top_row;
+    struct numbers rows;
     struct session **dirty; /* written at the end of the turn; NULL: has ended */
     size_t n_dirty, cap_dirty;
     uint64_t dirty_ticket; /* of the last time that one became so */
@@ -108,26 +108,11 @@ uint64_t restore_ticket(const struct sessman *sm, uint64_t next, uint64_t least)
     return least;
 }
 
-static uint64_t row_next(struct sessman *sm)
-{
-    struct restore *r = sm->restore;
-    if (r->next_row == r->top_row) {
-        uint8_t top[8];
-        r->top_row += ROWS_BLOCK;
-        for (int i = 0; i < 8; i++)
-            top[i] = (uint8_t)(r->top_row >> (56 - 8 * i));
-        store_run(sm->store, STMT_META_SET,
-                  STORE_VALUES(STORE_T(SLICE("session_top")), STORE_B(slice_of((const char *)top, 8))), NULL,
-                  NULL);
-    }
-    return r->next_row++;
-}
-
 void restore_bound(struct sessman *sm, struct session *s)
 {
     if (!sm->restore)
         return;
-    s->row = row_next(sm);
+    s->row = numbers_next(&sm->restore->rows);
     uint64_t ticket =
         store_run(sm->store, STMT_SESSION_ADD,
                   STORE_VALUES(STORE_I(s->row), STORE_I(s->account->id), STORE_T(session_resource(s)),
@@ -210,38 +195,15 @@ void restore_batch(struct sessman *sm)
 
 static void page(struct sessman *sm);
 
-static bool get_u64(const struct store_result *res, uint64_t *out)
-{
-    if (res->rows != 1 || store_row(res, 0)[0].s.len != 8)
-        return false;
-    const uint8_t *p = (const uint8_t *)store_row(res, 0)[0].s.p;
-    *out = 0;
-    for (int i = 0; i < 8; i++)
-        *out = *out << 8 | p[i];
-    return *out != 0;
-}
-
 static void on_node(void *ctx, const struct store_result *res)
 {
     struct sessman *sm = ctx;
     struct restore *r = sm->restore;
-    uint8_t bytes[8];
-    if (get_u64(res, &r->node))
+    if (numbers_row_read(res, &r->node))
         return;
     while (!r->node)
         r->node = secret_random_u64();
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(r->node >> (56 - 8 * i));
-    store_run(sm->store, STMT_META_SET,
-              STORE_VALUES(STORE_T(SLICE("node")), STORE_B(slice_of((const char *)bytes, 8))), NULL, NULL);
-}
-
-static void on_top(void *ctx, const struct store_result *res)
-{
-    struct restore *r = ((struct sessman *)ctx)->restore;
-    if (!get_u64(res, &r->next_row))
-        r->next_row = 1;
-    r->top_row = r->next_row;
+    numbers_row_write(sm, "node", r->node);
 }
 
 static void on_edges(void *ctx, const struct store_result *res)
@@ -251,6 +213,7 @@ static void on_edges(void *ctx, const struct store_result *res)
         const struct store_value *v = store_row(res, i);
         struct edge *e =
             edge_restored(sm, (uint64_t)v[0].i, v[1].s, (uint32_t)v[2].i, (uint64_t)v[3].i, v[4].s);
+        e->is_s2s = v[5].i != 0;
         idmap_put(sm->restore->edges, (uint64_t)v[0].i, e);
     }
 }
@@ -409,7 +372,7 @@ void restore_load(struct sessman *sm, void (*done)(struct sessman *sm))
     r->began_ms = clock_mono_ms();
     list_init(&r->kept);
     store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("node"))), on_node, sm);
-    store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("session_top"))), on_top, sm);
+    numbers_load(&r->rows, sm, "session_top");
     store_run(sm->store, STMT_EDGE_ALL, NULL, 0, on_edges, sm);
     page(sm);
 }

@@ -14,6 +14,7 @@
 
 struct auth_backend;
 struct out;
+struct outbox;
 struct smqueues;
 struct module_index;
 struct adhoc_sessions;
@@ -71,6 +72,8 @@ struct sessman_conf {
     /* [push] */
     int push_summary; /* enum push_summary */
     uint32_t push_ms, push_services_max, push_errors_max;
+    /* [remote] */
+    uint32_t remote_wait_ms, remote_queue;
     /* [csi] */
     int csi_hold; /* enum csi_policy */
     uint32_t csi_stanzas_max, csi_ms;
@@ -113,6 +116,7 @@ struct sessman {
     struct link accounts_idle;       /* loaded and unused, the longest first */
     size_t accounts_idle_n;
     struct out *out;                 /* what waits for a commit */
+    struct outbox *outbox;           /* what is for other servers; NULL in tests of parts */
     struct journal *journal;
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     struct retention *retention;
@@ -160,7 +164,7 @@ enum sessman_metric {
     M_FORGED_MARKS, M_ARCHIVE_QUERIES, M_ARCHIVE_RESULTS,
     M_AMP_MET, M_AMP_REFUSED,
     M_SM_HIBERNATING, M_SM_RESUMED, M_SM_RESUME_FAILED, M_SM_EXPIRED, M_LIMIT_SM_QUEUE,
-    M_EXPIRED,
+    M_EXPIRED, M_OUTBOX, M_OUTBOX_EXPIRED, M_LIMIT_OUTBOX,
     M_PUSHES, M_PUSH_FAILED, M_PUSH_DISABLED, M_LIMIT_PUSH,
     SESSMAN_METRICS
 };

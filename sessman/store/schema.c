@@ -125,11 +125,21 @@ static const char version_2[] =
     " options TEXT,"             /* the publish-options form as it came */
     " resource TEXT NOT NULL,"   /* that registered it: while it is connected, it needs no telling */
     " PRIMARY KEY(account, jid, node)) WITHOUT ROWID;";
+
+/* Stanzas for other servers, until an s2s says that they have gone (sessman/outbox.h). */
+static const char version_3[] =
+    "CREATE TABLE outbox("
+    " id INTEGER PRIMARY KEY,"   /* assigned by the process, never used twice: s2s knows them by it */
+    " at_ms INTEGER NOT NULL,"
+    " domain TEXT NOT NULL,"     /* of the other server */
+    " stanza BLOB NOT NULL);"
+    "ALTER TABLE edge ADD COLUMN s2s INTEGER NOT NULL DEFAULT 0;"; /* it is one, and has no sessions */
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {
     { 1, version_1 },
     { 2, version_2 },
+    { 3, version_3 },
     { 0, NULL },
 };
 

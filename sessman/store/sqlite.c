@@ -402,6 +402,7 @@ static enum rc refusal(struct db *db, enum stmt id, int code)
 static bool is_page(enum stmt id)
 {
     switch (id) {
+    case STMT_OUTBOX_AFTER:
     case STMT_JOURNAL_AFTER:
     case STMT_ARCHIVE_UP:
     case STMT_ARCHIVE_DOWN:

@@ -80,12 +80,18 @@
                      " s.detached_ms, s.state FROM session s JOIN account a ON a.id = s.account WHERE s.id > ?1"     \
                      " ORDER BY s.id LIMIT ?2")                                                                      \
     /* edges: ?1 node */                                                                                             \
-    X(EDGE_ALL, "SELECT node, instance, incarnation, done, beyond FROM edge")                                        \
-    X(EDGE_PUT, "INSERT INTO edge(node, instance, incarnation, done, beyond, seen_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" \
+    X(EDGE_ALL, "SELECT node, instance, incarnation, done, beyond, s2s FROM edge")                                   \
+    X(EDGE_PUT, "INSERT INTO edge(node, instance, incarnation, done, beyond, seen_ms, s2s)"                          \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"                                                                \
                 " ON CONFLICT(node) DO UPDATE SET instance = excluded.instance, incarnation = excluded.incarnation," \
                 " done = excluded.done, beyond = excluded.beyond, seen_ms = excluded.seen_ms")                       \
     X(EDGE_MARK, "UPDATE edge SET done = ?2, beyond = ?3 WHERE node = ?1")                                           \
     X(EDGE_DEL, "DELETE FROM edge WHERE node = ?1")                                                                  \
+    /* for other servers: ?1 id */                                                                                   \
+    X(OUTBOX_COUNT, "SELECT count(*) FROM outbox")                                                                   \
+    X(OUTBOX_ADD, "INSERT INTO outbox(id, at_ms, domain, stanza) VALUES(?1, ?2, ?3, ?4)")                            \
+    X(OUTBOX_AFTER, "SELECT id, at_ms, domain, stanza FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2")               \
+    X(OUTBOX_DEL, "DELETE FROM outbox WHERE id = ?1")                                                                \
     /* journal: ?1 account id */                                                                                     \
     X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
                    " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \

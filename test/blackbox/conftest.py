@@ -1,4 +1,5 @@
-"""Fixtures: one server per test module, with what the module's SERVER says (see server.Server), and people on it."""
+"""Fixtures: one server per test module, with what the module's SERVER says (see server.Server), and people on it. A SERVER that is a
+function is called with the module's name server and authority (see dnszone.Names, pki.Authority), and is in the DNS when it runs."""
 
 import itertools
 import sys
@@ -17,9 +18,15 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def server(request):
-    it = servers.Server(**getattr(request.module, "SERVER", {}))
+    said, names = getattr(request.module, "SERVER", {}), None
+    if callable(said):
+        names = request.getfixturevalue("names")
+        said = said(names, request.getfixturevalue("ca"))
+    it = servers.Server(**said)
     try:
         it.start()
+        if names:
+            announce(it, names)
         yield it
     finally:
         wrong = it.stop() if it.process else []
@@ -29,13 +36,37 @@ def server(request):
             it.remove()
 
 
+def announce(it, names):
+    for domain in it.domains:
+        names.service(domain, it.host, it.port("s2s"))
+        names.service(domain, None, it.port("s2s_tls"), tls=True)
+
+
+@pytest.fixture(scope="module")
+def names():
+    """The name server of the module's world."""
+    from dnszone import Names
+    with Names() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def ca():
+    """Its authority for certificates."""
+    from pki import Authority
+    return Authority()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the daemons last said."""
+    """A failed test shows what the daemons, and the other servers if there are any, last said."""
     outcome = yield
     report = outcome.get_result()
-    if report.when == "call" and report.failed and "server" in item.funcargs:
-        report.sections.append(("Server log", item.funcargs["server"].log_tail()))
+    if report.when == "call" and report.failed:
+        for value in item.funcargs.values():
+            for it in value if isinstance(value, tuple) else (value,):
+                if hasattr(it, "log_tail"):
+                    report.sections.append(("Log of %s" % it.domain, it.log_tail()))
 
 
 class Person:

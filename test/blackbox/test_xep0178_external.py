@@ -1,50 +1,21 @@
 """Login by client certificate (XEP-0178, RFC 6120 6.3.4, 13.7.1.4)."""
 
-import datetime
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+import pki
 import sasl
 from client import NS_SASL, local, tls_context
 
-XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
-
-
-def certificate(subject, issuer=None, addresses=(), days=30, authority=False):
-    """(certificate, key); issuer is such a pair, None: signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
-    now = datetime.datetime.utcnow()
-    builder = x509.CertificateBuilder(name if issuer is None else issuer[0].subject, name, key.public_key(),
-                                      x509.random_serial_number(), now - datetime.timedelta(days=60),
-                                      now + datetime.timedelta(days=days))
-    builder = builder.add_extension(x509.BasicConstraints(authority, None), True)
-    if addresses:
-        others = [x509.OtherName(XMPP_ADDR, b"\x0c" + bytes([len(a.encode())]) + a.encode()) for a in addresses]
-        builder = builder.add_extension(x509.SubjectAlternativeName(others), False)
-    return builder.sign(key if issuer is None else issuer[1], hashes.SHA256()), key
-
-
-def pem(cert):
-    return cert.public_bytes(serialization.Encoding.PEM)
-
-
-AUTHORITY = certificate("An authority", authority=True)
-STRANGER = certificate("Another authority", authority=True)
-SERVER = {"files": {"tls/clients.pem": pem(AUTHORITY[0])}, "conf": {"c2s.conf": "[tls]\nclient_ca = tls/clients.pem\n"}}
+AUTHORITY = pki.Authority("An authority")
+STRANGER = pki.Authority("Another authority")
+SERVER = {"files": {"tls/clients.pem": AUTHORITY.pem()}, "conf": {"c2s.conf": "[tls]\nclient_ca = tls/clients.pem\n"}}
 
 
 @pytest.fixture
 def under_tls(tmp_path):
-    """under_tls(person, cert): a stream under TLS with this certificate shown."""
-    def make(who, cert, key):
-        path = tmp_path / "client.pem"
-        path.write_bytes(pem(cert) + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    """under_tls(person, identity): a stream under TLS with this certificate shown."""
+    def make(who, identity):
+        path = identity.write_both(tmp_path / "client.pem")
         client = who.connect()
         client.begin()
         client.starttls(tls_context(cert=(path, path)))
@@ -62,7 +33,7 @@ def external(client, authzid):
 def test_login_by_certificate(person, under_tls, named):
     """XEP-0178 2: the one address in it is who it is, said or not."""
     romeo = person("romeo")
-    client = under_tls(romeo, *certificate("Romeo", AUTHORITY, [romeo.jid]))
+    client = under_tls(romeo, AUTHORITY.person(romeo.jid))
     assert "EXTERNAL" in client.mechanisms()
     assert local(external(client, romeo.jid if named else "")) == "success"
     client.begin()
@@ -73,7 +44,7 @@ def test_login_by_certificate(person, under_tls, named):
 def test_certificate_of_several_addresses(people, under_tls):
     """XEP-0178 2: then the client says which."""
     romeo, juliet = people("romeo", "juliet")
-    client = under_tls(romeo, *certificate("Both", AUTHORITY, [romeo.jid, juliet.jid]))
+    client = under_tls(romeo, AUTHORITY.person(romeo.jid, juliet.jid))
     assert local(external(client, juliet.jid)) == "success"
     client.begin()
     client.bind()
@@ -83,17 +54,18 @@ def test_certificate_of_several_addresses(people, under_tls):
 def test_certificate_of_another(people, under_tls):
     """XEP-0178 2: <invalid-authzid/> or <not-authorized/>."""
     romeo, juliet = people("romeo", "juliet")
-    client = under_tls(romeo, *certificate("Romeo", AUTHORITY, [romeo.jid]))
+    client = under_tls(romeo, AUTHORITY.person(romeo.jid))
     el = external(client, juliet.jid)
     assert local(el) == "failure" and local(el[0]) in ("invalid-authzid", "not-authorized")
 
 
-@pytest.mark.parametrize("issuer, days", [(STRANGER, 30), (None, 30), (AUTHORITY, -1)],
+@pytest.mark.parametrize("made", [STRANGER.person, lambda jid: pki.self_signed("Romeo", addresses=[jid]),
+                                  lambda jid: AUTHORITY.person(jid, **pki.EXPIRED)],
                          ids=["another authority", "self-signed", "expired"])
-def test_certificate_that_proves_nothing(person, under_tls, issuer, days):
+def test_certificate_that_proves_nothing(person, under_tls, made):
     """RFC 6120 13.7.2: not offered and not taken; the password still opens."""
     romeo = person("romeo")
-    client = under_tls(romeo, *certificate("Romeo", issuer, [romeo.jid], days))
+    client = under_tls(romeo, made(romeo.jid))
     assert "EXTERNAL" not in client.mechanisms()
     assert local(external(client, romeo.jid)) == "failure"
     assert local(client.authenticate(romeo.user, romeo.password)) == "success"
@@ -102,7 +74,7 @@ def test_certificate_that_proves_nothing(person, under_tls, issuer, days):
 @pytest.mark.parametrize("address", ["ghost@im.example", "romeo@elsewhere.example", "a b@im.example", "im.example"])
 def test_certificate_for_an_account_that_is_not_there(person, under_tls, address):
     """XEP-0178 2: the certificate is right, the account is not."""
-    client = under_tls(person("romeo"), *certificate("Somebody", AUTHORITY, [address]))
+    client = under_tls(person("romeo"), AUTHORITY.person(address))
     assert local(external(client, "")) == "failure"
 
 
