@@ -10,8 +10,8 @@
 #include "s2s/sm.h"
 
 enum {
-    FORGET_MS = 600000,  /* a pair that nobody needs, with its last failure */
-    LIVED_MS = 30000,    /* a stream that has lived so long was no failure */
+    FORGET_MS = 600000, /* a pair that nobody needs, with its last failure */
+    LIVED_MS = 30000,   /* a stream that has lived so long was no failure */
 };
 
 const char *pair_step_name(enum pair_step s)
@@ -264,11 +264,14 @@ void pair_ask(struct pair *p, struct verify *v)
 
 /* --- the stream --- */
 
-void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond cond, bool again, const char *text)
+void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond cond, bool again,
+                      const char *text)
 {
     struct why why = { "" };
     why_set(&why, "%s", text); /* text may be of *f */
-    *f = (struct failure){ .step = step, .cond = cond, .again = again, .wall_ms = clock_wall_ms(), .why = why };
+    *f = (struct failure){
+        .step = step, .cond = cond, .again = again, .wall_ms = clock_wall_ms(), .why = why
+    };
 }
 
 void pair_need(struct pair *p)
@@ -292,7 +295,8 @@ void pair_need(struct pair *p)
     if (policy.blocked) {
         struct failure f;
         METRIC_INC(d->metrics, M_BLOCKED);
-        pair_failure_set(&f, STEP_POLICY, COND_NOT_ALLOWED, false, "connections with this domain are not allowed here");
+        pair_failure_set(&f, STEP_POLICY, COND_NOT_ALLOWED, false,
+                         "connections with this domain are not allowed here");
         pair_failed(p, &f);
         return;
     }

@@ -61,7 +61,8 @@ void s2s_take_conf(struct s2s *d, const struct s2s_conf *conf)
     d->conn_conf.out_max = conf->output_bytes;
     d->conn_conf.out_full = conf->output_bytes / 4;
     for (size_t i = 0; i < LIMIT_RULES; i++) {
-        if (limit_rule_parse(slice_cstr(conf->limits[i]), &d->rules[i], NULL) != RC_OK) /* conf.c has checked it */
+        if (limit_rule_parse(slice_cstr(conf->limits[i]), &d->rules[i], NULL) !=
+            RC_OK) /* conf.c has checked it */
             d->rules[i] = (struct limit_rule){ 0, LIMIT_NONE };
     }
     take_targets(d, conf);
@@ -179,7 +180,8 @@ enum rc s2s_new(struct daemon_run *run, struct s2s **out, struct why *why)
     d->flush_turn.fn = wire_flush_turn;
     d->rates.at_ms = loop_now_ms(run->loop);
     struct arena *a = arena_take(d->arenas);
-    if (slice_to_cstr(slice_to(secret_token(a, 48), sizeof d->secret - 1), d->secret, sizeof d->secret) != RC_OK)
+    if (slice_to_cstr(slice_to(secret_token(a, 48), sizeof d->secret - 1), d->secret, sizeof d->secret) !=
+        RC_OK)
         d->secret[0] = '\0';
     arena_give(d->arenas, &a);
     s2s_take_conf(d, run->conf);
@@ -217,7 +219,8 @@ static void on_last_words(struct timer *t)
     end_all(CONTAINER(t, struct s2s, stop_timer));
 }
 
-/* What waits for an acknowledgement gets a moment for it; what does not come stays with the session managers. */
+/* What waits for an acknowledgement gets a moment for it; what does not come stays with the session managers.
+ */
 void s2s_stop(struct s2s *d)
 {
     bool wait = false;
