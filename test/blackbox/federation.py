@@ -11,14 +11,12 @@ RESOLVER = "[dns]\nservers = %s@%d\nanchor_file = none\n"
 
 def federating(domain, names, ca=None, how="certificate", s2s="", components=None, **more):
     """What a SERVER says for one installation. how: certificate (proven by it, no dialback), dialback (over TLS, a certificate of
-    nobody's), plain (no TLS); s2s: more lines of s2s.conf."""
+    nobody's); s2s: more lines of s2s.conf."""
     files, conf = {}, RESOLVER % (names.address, names.port)
     if how == "certificate":
         me = ca.issue(domain)
         files = {"tls/cert.pem": me.pem(), "tls/key.pem": me.key_pem(), "tls/peers.pem": ca.pem()}
         conf += "[tls]\nca = tls/peers.pem\n[dialback]\nenabled = no\n"
-    elif how == "plain":
-        conf += "[policy]\nrequire_tls = no\n"
     return {"domains": [domain], "s2s": True, "files": files, "components": components,
             "conf": dict(more, **{"s2s.conf": conf + s2s})}
 
