@@ -204,7 +204,7 @@ static void on_timer(struct timer *t)
 
 static bool definite(const struct pair *p)
 {
-    return !p->out && !p->via && p->failures && !p->last.again && loop_now_ms(p->d->loop) < p->retry_ms;
+    return !p->out && !p->via && p->hopeless && loop_now_ms(p->d->loop) < p->retry_ms;
 }
 
 void pair_send(struct pair *p, struct item *it)
@@ -351,6 +351,7 @@ void pair_failed(struct pair *p, const struct failure *f)
     log_pair(p, &log);
     p->failures++;
     p->last = *f;
+    p->hopeless = !f->again;
     p->retry_ms = loop_now_ms(p->d->loop) + pause_of(p);
     METRIC_INC(p->d->metrics, M_OUT_FAILED);
     LOG_INFO(&log, "not_connected", F_SLICE("local", p->local), F_SLICE("remote", p->remote),
@@ -367,6 +368,7 @@ void pair_failed(struct pair *p, const struct failure *f)
 void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *text)
 {
     struct failure f;
+    p->hopeless = false;
     if (lived_ms >= LIVED_MS)
         p->failures = 0;
     else if (refused || ++p->failures > 1)

@@ -82,8 +82,12 @@ def test_sm_acknowledges(sites, connections):
 
 def test_iq_and_presence(sites, connections):
     romeo, juliet = people(sites, connections)
-    romeo.ping(juliet.domain)
-    romeo.expect("iq", type="result", from_=juliet.domain)
+    answer = romeo.ask("get", "<ping xmlns='urn:xmpp:ping'/>", to=sites[1].domain)
+    assert answer.get("type") == "result" and answer.get("from") == sites[1].domain
+    romeo.send("<presence to='juliet@%s' type='subscribe'/>" % sites[1].domain)
+    juliet.expect("presence", type="subscribe", from_="romeo@" + sites[0].domain)
+    juliet.send("<presence to='romeo@%s' type='subscribed'/>" % sites[0].domain)
+    romeo.expect("presence", type=None, from_=juliet.jid)
 
 
 def test_large_stanza(sites, connections):
