@@ -6,6 +6,7 @@ from client import error_of, local
 from federation import federating, installation, person_of, streams
 
 NEAR, FAR = "near.example", "far.example"
+HASTE = "[queue]\nage = 5s\n[connect]\nretry = 100ms\nretry_most = 500ms\n"
 
 
 @pytest.fixture(scope="module", params=["certificate", "dialback"])
@@ -15,13 +16,13 @@ def how(request):
 
 @pytest.fixture(scope="module")
 def server(how, names, ca):
-    with installation(names, **federating(NEAR, names, ca, how)) as it:
+    with installation(names, **federating(NEAR, names, ca, how, s2s=HASTE)) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 def far(how, names, ca):
-    with installation(names, **federating(FAR, names, ca, how)) as it:
+    with installation(names, **federating(FAR, names, ca, how, s2s=HASTE)) as it:
         yield it
 
 
@@ -78,7 +79,7 @@ def test_subscription_and_presence(two):
     got = juliet.expect("presence", from_=romeo.jid)
     while got.find("{jabber:client}status") is None:
         got = juliet.expect("presence", from_=romeo.jid)
-    romeo.close()
+    romeo.send("<presence type='unavailable'/>")
     assert juliet.expect("presence", type="unavailable").get("from") == romeo.jid
 
 
