@@ -70,7 +70,7 @@ def organisations(how, outside, names, ca):
             it = Split(outside, domain, *nets, s2s=S2S % (names.address, names.port) + HOWS[how], files=files)
             names.service(domain, it.dmz_outside, 5269)
             made.append(stack.enter_context(running(it)))
-        yield made
+        yield tuple(made)
 
 
 @pytest.fixture
