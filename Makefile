@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 OPT  ?= -O2 -g
 HARD ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lm -pthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lunbound -lm -pthread
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARD) -fPIE $(PKG_CFLAGS) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS) $(SAN)
 
@@ -67,7 +67,8 @@ endef
 $(foreach d,router c2s s2s httpgw,$(eval $(call daemon_lib,$(d))))
 $(B)/libtools.a: $(call obj,common/tools/super.c common/tools/proc.c)
 	$(archive)
-LIBRARIES := $(patsubst %,$(B)/lib%.a,$(filter-out sessman,$(DAEMONS)) tools sessman common)
+PARTS     := $(patsubst %/,%,$(sort $(dir $(wildcard router/*.c c2s/*.c s2s/*.c httpgw/*.c))))
+LIBRARIES := $(patsubst %,$(B)/lib%.a,$(PARTS) tools sessman common)
 
 $(patsubst %,$(B)/bulkhead-%,$(DAEMONS)): $(B)/bulkhead-%: $(B)/obj/%/main.o $(B)/lib%.a $(B)/libcommon.a
 	$(link)
@@ -101,6 +102,10 @@ UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_st
 UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)
 UNIT_test_tokens := $(UNIT_test_auth)
 UNIT_test_auth_script := sessman/auth_script.c
+UNIT_test_limits := s2s/limits.c
+UNIT_test_custody := s2s/custody.c
+UNIT_test_policy := $(addprefix s2s/,policy.c conf.c limits.c)
+UNIT_test_pair := $(addprefix s2s/,pair.c policy.c)
 .SECONDEXPANSION:
 unit_objects = $(if $(UNIT_$(1)),$(call obj,$(UNIT_$(1))) $(B)/libcommon.a,$(LIBRARIES))
 $(B)/unit/%: $(B)/obj/test/unit/%.o $$(call unit_objects,$$*)
