@@ -102,5 +102,7 @@ MUST_USE enum rc conn_cb_exporter(struct conn *c, struct arena *a, struct slice 
 MUST_USE enum rc conn_cb_end_point(struct conn *c, struct arena *a, struct slice *out);
 /* DER of the peer's certificate, if it sent one. RC_NOTFOUND. */
 MUST_USE enum rc conn_peer_cert(struct conn *c, struct arena *a, struct slice *out);
+/* All that it sent, its own first, for net/peercert.h. RC_LIMIT: more than max, or of more than 64 KiB together. RC_NOTFOUND. */
+MUST_USE enum rc conn_peer_chain(struct conn *c, struct arena *a, struct slice *out, size_t max, size_t *n);
 
 #endif

@@ -6,6 +6,8 @@
 #define NS_SERVER "jabber:server"                                /* RFC 6120 4.8.2 */
 #define NS_COMPONENT_ACCEPT "jabber:component:accept"            /* XEP-0114 */
 #define NS_COMPONENT "urn:xmpp:component:0"                      /* XEP-0225 */
+#define NS_DIALBACK "jabber:server:dialback"                     /* XEP-0220 */
+#define NS_DIALBACK_FEATURE "urn:xmpp:features:dialback"         /* XEP-0220 2.4.1 */
 #define NS_STREAM "http://etherx.jabber.org/streams"             /* RFC 6120 4.8.1 */
 #define NS_STREAM_ERROR "urn:ietf:params:xml:ns:xmpp-streams"    /* RFC 6120 4.9 */
 #define NS_STANZA_ERROR "urn:ietf:params:xml:ns:xmpp-stanzas"    /* RFC 6120 8.3 */
