@@ -433,3 +433,24 @@ enum rc conn_peer_cert(struct conn *c, struct arena *a, struct slice *out)
     *out = arena_copy(a, slice_of((const char *)chain[0].data, chain[0].size));
     return RC_OK;
 }
+
+enum rc conn_peer_chain(struct conn *c, struct arena *a, struct slice *out, size_t max, size_t *n)
+{
+    enum { CHAIN_BYTES = 64 * 1024 };
+    unsigned count = 0;
+    size_t bytes = 0;
+    *n = 0;
+    if (!conn_secure(c))
+        return RC_NOTFOUND;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session_of(c)->s, &count);
+    if (!chain || count == 0)
+        return RC_NOTFOUND;
+    for (unsigned i = 0; i < count; i++)
+        bytes += chain[i].size;
+    if (count > max || bytes > CHAIN_BYTES)
+        return RC_LIMIT;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = arena_copy(a, slice_of((const char *)chain[i].data, chain[i].size));
+    *n = count;
+    return RC_OK;
+}
