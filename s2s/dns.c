@@ -35,15 +35,30 @@ static char host_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ? c : '\0';
 }
 
+bool dns_name_ok(struct slice text)
+{
+    size_t label = 0;
+    if (!text.len || text.len > DNS_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_dot = text.p[i] == '.';
+        if (is_dot ? label == 0 : !host_char(text.p[i]))
+            return false;
+        label = is_dot ? 0 : label + 1;
+        if (label > DNS_LABEL_MAX)
+            return false;
+    }
+    return label > 0;
+}
+
 /* RFC 1035 3.1: labels, each with its length before it, up to an empty one, which must be the end. */
 MUST_USE static enum rc name_read(struct arena *a, struct slice wire, struct slice *out)
 {
-    enum { LABEL_MAX = 63 };
     char text[DNS_NAME_MAX + 1];
     size_t len = 0, at = 0;
     while (at < wire.len && wire.p[at]) {
         size_t label = (uint8_t)wire.p[at++];
-        if (label > LABEL_MAX || label > wire.len - at || len + label + (len > 0) > DNS_NAME_MAX)
+        if (label > DNS_LABEL_MAX || label > wire.len - at || len + label + (len > 0) > DNS_NAME_MAX)
             return RC_SYNTAX;
         if (len)
             text[len++] = '.';

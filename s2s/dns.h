@@ -8,8 +8,11 @@
 #include <netinet/in.h>
 
 enum dns_type { DNS_A = 1, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52 };
-enum { DNS_NAME_MAX = 253 }; /* characters, without the last dot */
+enum { DNS_NAME_MAX = 253, DNS_LABEL_MAX = 63 }; /* characters, without the last dot: RFC 1035 2.3.4 */
 const char *dns_type_name(enum dns_type type);
+
+/* True if text is a name that may be asked for: labels of 1 to 63 letters, digits, '-' and '_', without a last dot. */
+bool dns_name_ok(struct slice text);
 
 union dns_addr { /* address and port, for conn_dial_tcp */
     struct sockaddr sa;

@@ -27,10 +27,10 @@ struct lookup_conf {
 };
 
 struct resolver;
-/* Reads the files now and starts nothing yet: before privileges are given up. RC_IO, RC_SYNTAX: why names file or option. conf and
- * what it points to are not kept. */
+/* Reads the files now: before the file system is out of reach. Its thread starts with the first lookup. RC_IO, RC_SYNTAX: why names
+ * file or option. conf and what it points to are not kept. */
 MUST_USE enum rc resolver_new(struct loop *loop, const struct lookup_conf *conf, struct resolver **out, struct why *why);
-/* Lookups that are left are dropped, their callbacks do not come. */
+/* Lookups that are left are dropped, their callbacks do not come. Not from inside a callback of a lookup. */
 void resolver_free(struct resolver **r);
 struct resolver_stats {
     uint64_t asked, answered, failed, bogus, timeouts, refused; /* refused: RC_LIMIT */
@@ -40,8 +40,8 @@ struct resolver_stats resolver_stats(const struct resolver *r);
 struct loop *resolver_loop(const struct resolver *r);
 
 struct lookup_answer {
-    enum rc rc;                 /* RC_OK: there are records. RC_NOTFOUND: there are none. RC_DENIED: bogus, DNSSEC says that somebody lies.
-                                   RC_TIMEOUT, RC_LIMIT. RC_SYNTAX: name is none. RC_IO: the servers failed */
+    enum rc rc;                 /* RC_OK: there are records. RC_NOTFOUND: there are none. RC_CONFLICT: bogus, DNSSEC says that
+                                   somebody lies. RC_TIMEOUT, RC_LIMIT. RC_SYNTAX: name is none. RC_IO: the servers failed */
     bool secure;                /* RC_OK, RC_NOTFOUND: validated */
     bool no_name;               /* RC_NOTFOUND: the name itself does not exist */
     const struct slice *rdata;  /* aliases (CNAME, DNAME) are followed already */
