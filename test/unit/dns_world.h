@@ -106,6 +106,18 @@ static inline unsigned dns_rows(struct dns_world *w, struct buf *out, const char
     return count;
 }
 
+/* The SOA of the zone that the table has for name; else that of the root. */
+static inline unsigned dns_soa(struct dns_world *w, struct buf *out, const char *name)
+{
+    for (const char *zone = name; zone; zone = strchr(zone, '.') ? strchr(zone, '.') + 1 : NULL) {
+        unsigned n = dns_rows(w, out, zone, T_SOA, &(enum dns_how){ DNS_ANSWER });
+        if (n)
+            return n;
+    }
+    dns_record(out, SLICE("\0"), T_SOA, 60, SLICE("\0\0\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\74"));
+    return 1;
+}
+
 static inline void dns_question(struct slice packet, char name[256], unsigned *type, size_t *end)
 {
     size_t at = 12, len = 0;
@@ -134,8 +146,7 @@ static inline void dns_reply(struct dns_world *w, struct slice packet, struct bu
         n = dns_rows(w, &answers, w->last, T_CNAME, &how);
     if (!n && (how == DNS_ANSWER || how == DNS_NO_NAME)) {
         n_authority = dns_rows(w, &authority, w->last, T_NSEC, &(enum dns_how){ DNS_ANSWER });
-        dns_record(&authority, SLICE("\0"), T_SOA, 60, SLICE("\0\0\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\74"));
-        n_authority++;
+        n_authority += dns_soa(w, &authority, w->last);
     }
     if (how != DNS_SILENT) {
         buf_slice(out, slice_to(packet, 2));
