@@ -65,6 +65,8 @@ for line in RECORDS.split("\n"):
         line = line[:-1].strip()
         forged.add(tuple(line.split()[:2]))
     owner, kind, text = line.split(" ", 2)
+    if kind == "NSEC":  # covers no other name (RFC 4470)
+        text = text.replace("@", "\\000." + owner)
     name = zone if owner == "@" else dns.name.from_text(owner, zone)
     rdata = dns.rdata.from_text("IN", kind, text, origin=zone, relativize=False)
     sets.setdefault((owner, kind), dns.rrset.RRset(name, rdata.rdclass, rdata.rdtype)).add(rdata, 3600)
