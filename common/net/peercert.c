@@ -8,6 +8,7 @@
 
 struct peercert_trust {
     gnutls_x509_trust_list_t list;
+    int64_t crl_until_ms; /* INT64_MAX: no list */
 };
 
 /* Certificates of a chain, parsed. */
@@ -135,30 +136,61 @@ enum rc peercert_names(struct arena *a, struct slice der, struct peercert_name *
 
 /* --- trust --- */
 
+MUST_USE static enum rc add_cas(struct peercert_trust *t, const char *file, struct why *why)
+{
+    int n;
+    if (strcmp(file, "system") == 0)
+        n = gnutls_x509_trust_list_add_system_trust(t->list, 0, 0);
+    else
+        n = gnutls_x509_trust_list_add_trust_file(t->list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+    if (n > 0)
+        return RC_OK;
+    why_set(why, "trust %s: %s", file, n < 0 ? gnutls_strerror(n) : "no certificate in it");
+    return RC_IO;
+}
+
+MUST_USE static enum rc add_crls(struct peercert_trust *t, const char *file, struct why *why)
+{
+    gnutls_datum_t pem = { NULL, 0 };
+    gnutls_x509_crl_t *crls = NULL;
+    unsigned n = 0;
+    int err = gnutls_load_file(file, &pem);
+    if (err >= 0)
+        err = gnutls_x509_crl_list_import2(&crls, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
+    for (unsigned i = 0; err >= 0 && i < n; i++) {
+        time_t next = gnutls_x509_crl_get_next_update(crls[i]);
+        if (next != (time_t)-1 && (int64_t)next * 1000 < t->crl_until_ms)
+            t->crl_until_ms = (int64_t)next * 1000;
+    }
+    if (err >= 0 && n)
+        err = gnutls_x509_trust_list_add_crls(t->list, crls, n, 0, 0); /* which are the list's now */
+    gnutls_free(crls);
+    gnutls_free(pem.data);
+    if (err > 0)
+        return RC_OK;
+    why_set(why, "revocations %s: %s", file, err < 0 ? gnutls_strerror(err) : "no list in it");
+    return RC_IO;
+}
+
 enum rc peercert_trust_new(const struct peercert_conf *conf, struct peercert_trust **out, struct why *why)
 {
     struct peercert_trust *t = mem_new(sizeof *t);
-    const char *file = conf->ca_file;
-    int n = gnutls_x509_trust_list_init(&t->list, 0);
-    if (n >= 0 && file && strcmp(file, "system") == 0)
-        n = gnutls_x509_trust_list_add_system_trust(t->list, 0, 0);
-    else if (n >= 0 && file)
-        n = gnutls_x509_trust_list_add_trust_file(t->list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
-    if (n < 0 || (file && n == 0)) {
-        why_set(why, "trust %s: %s", file ? file : "", n < 0 ? gnutls_strerror(n) : "no certificate in it");
+    enum rc rc = gnutls_x509_trust_list_init(&t->list, 0) < 0 ? RC_IO : RC_OK;
+    t->crl_until_ms = INT64_MAX;
+    if (rc == RC_OK && conf->ca_file)
+        rc = add_cas(t, conf->ca_file, why);
+    if (rc == RC_OK && conf->crl_file)
+        rc = add_crls(t, conf->crl_file, why);
+    if (rc != RC_OK)
         peercert_trust_free(&t);
-        return RC_IO;
-    }
-    if (conf->crl_file) {
-        n = gnutls_x509_trust_list_add_trust_file(t->list, NULL, conf->crl_file, GNUTLS_X509_FMT_PEM, 0, 0);
-        if (n <= 0) {
-            why_set(why, "revocations %s: %s", conf->crl_file, n < 0 ? gnutls_strerror(n) : "no list in it");
-            peercert_trust_free(&t);
-            return RC_IO;
-        }
-    }
-    *out = t;
-    return RC_OK;
+    else
+        *out = t;
+    return rc;
+}
+
+int64_t peercert_crl_until_ms(const struct peercert_trust *t)
+{
+    return t->crl_until_ms;
 }
 
 void peercert_trust_free(struct peercert_trust **t)
@@ -186,8 +218,6 @@ static const struct {
     { GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, "its issuer may not issue it" },
     { GNUTLS_CERT_PURPOSE_MISMATCH, "it is for another purpose" },
     { GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, "a critical extension is not known" },
-    { GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, "the list of revocations is too old" },
-    { GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, "the list of revocations is not valid yet" },
     { GNUTLS_CERT_SIGNER_NOT_FOUND, "its issuer is not trusted here" },
 };
 

@@ -26,10 +26,12 @@ MUST_USE enum rc peercert_names(struct arena *a, struct slice der, struct peerce
 struct peercert_trust;
 struct peercert_conf {
     const char *ca_file;  /* PEM; "system": the system's; NULL: nobody is trusted */
-    const char *crl_file; /* PEM; NULL: none. A CRL that is too old makes its issuer's certificates invalid */
+    const char *crl_file; /* PEM; NULL: none. What a list revoked stays revoked when the next list is due */
 };
 MUST_USE enum rc peercert_trust_new(const struct peercert_conf *conf, struct peercert_trust **out, struct why *why);
 void peercert_trust_free(struct peercert_trust **t);
+/* When the first of the lists is due to be replaced, wall time: for a warning. INT64_MAX: there is none. */
+int64_t peercert_crl_until_ms(const struct peercert_trust *t);
 
 enum peercert_purpose {
     PEERCERT_SERVER, /* extended key usage serverAuth, or none said */
