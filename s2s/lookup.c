@@ -265,9 +265,10 @@ static enum rc set_options(struct ub_ctx *ub, const struct lookup_conf *conf, st
 {
     enum { DAY_S = 86400, NEGATIVE_S = 300, SOCKETS = 256 };
     static const char *const fixed[][2] = {
-        { "do-not-query-localhost:", "no" }, /* a resolver on this host is the usual one */
-        { "msg-cache-size:", "2m" },         { "rrset-cache-size:", "4m" },
-        { "key-cache-size:", "1m" },         { "qname-minimisation:", "yes" },
+        { "msg-cache-size:", "2m" },
+        { "rrset-cache-size:", "4m" },
+        { "key-cache-size:", "1m" },
+        { "qname-minimisation:", "yes" },
     };
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < sizeof fixed / sizeof *fixed; i++)

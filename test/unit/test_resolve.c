@@ -351,6 +351,7 @@ static void what_is_forged_is_not_used(void **state)
     struct dns_world *w = signed_world(&rows);
     (void)state;
     fails(w, "forged.signed.example", RC_CONFLICT, "bogus");
+    fails(w, "half.signed.example", RC_CONFLICT, "_xmpps-server._tcp.half.signed.example: bogus");
     fails(w, "nosig.signed.example", RC_CONFLICT, "bogus");
     fails(w, "badhost.signed.example", RC_CONFLICT, "evil.signed.example: bogus");
     dns_world_free(w);
