@@ -48,7 +48,7 @@ bool link_knows_domains(const struct s2s *d)
 
 enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struct link_sent *out)
 {
-    struct rnode *node = rlink_pick(d->link, to->domain, jid_bare(to));
+    struct rnode *node = rlink_owner(d->link, to->domain, jid_bare(to));
     if (!node)
         return rlink_component(d->link, to->domain) ? rlink_send_name(d->link, jid_bare(to), &bytes, 1)
                                                     : RC_NOTFOUND;
@@ -59,7 +59,7 @@ enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struc
 
 bool link_full(const struct s2s *d, const struct jid *to)
 {
-    const struct rnode *node = rlink_pick(d->link, to->domain, jid_bare(to));
+    const struct rnode *node = rlink_owner(d->link, to->domain, jid_bare(to));
     return node && rlink_full(d->link, node);
 }
 

@@ -140,11 +140,12 @@ MUST_USE static enum rc resolver(struct s2s *d, struct why *why)
     for (size_t i = 0; i < conf->records.n; i++)
         records[i] = conf->records.items[i];
     char *hosts = conf->hosts_file ? daemon_path(d->run->dir, conf->hosts_file) : NULL;
+    bool no_anchor = conf->anchor_file && strcmp(conf->anchor_file, "none") == 0;
     char *anchor = conf->anchor_file ? daemon_path(d->run->dir, conf->anchor_file) : NULL;
     const struct lookup_conf lookup = { .servers = conf->servers.n ? servers : NULL,
                                         .records = conf->records.n ? records : NULL,
                                         .hosts_file = hosts,
-                                        .anchor_file = anchor,
+                                        .anchor_file = no_anchor ? "" : anchor,
                                         .timeout_ms = conf->lookup_ms,
                                         .ttl_least_s = conf->ttl_least_ms / 1000,
                                         .ttl_most_s = conf->ttl_most_ms / 1000,

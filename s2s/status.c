@@ -171,36 +171,6 @@ static void pair_json(const struct pair *p, struct buf *out)
     buf_byte(out, '}');
 }
 
-static enum rc cmd_s2s(void *ctx, struct slice args, struct buf *out, struct why *why)
-{
-    const struct daemon_run *run = ctx;
-    const struct s2s *d = run->ctx;
-    size_t at = 0;
-    bool some = false;
-    (void)args;
-    (void)why;
-    BUF_LIT(out, "{\"connections\":[");
-    for (struct link *it = d->wires.next; it != &d->wires; it = it->next) {
-        const struct wire *w = CONTAINER(it, struct wire, link);
-        if (some)
-            buf_byte(out, ',');
-        wire_json(w, out);
-        some = true;
-    }
-    some = false;
-    BUF_LIT(out, "],\"pairs\":[");
-    for (const struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
-        if (p->via) /* its connection is above */
-            continue;
-        if (some)
-            buf_byte(out, ',');
-        pair_json(p, out);
-        some = true;
-    }
-    BUF_LIT(out, "]}\n");
-    return RC_OK;
-}
-
 static bool concerns(const struct wire *w, struct slice domain)
 {
     if (slice_eq(wire_remote(w), domain))
@@ -211,6 +181,44 @@ static bool concerns(const struct wire *w, struct slice domain)
             return true;
     }
     return false;
+}
+
+static enum rc cmd_s2s(void *ctx, struct slice args, struct buf *out, struct why *why)
+{
+    const struct daemon_run *run = ctx;
+    const struct s2s *d = run->ctx;
+    size_t at = 0;
+    bool some = false;
+    struct arena *a = arena_take(d->arenas);
+    struct slice domain = SLICE_NONE; /* all */
+    enum rc rc = args.len ? jid_prepare_domain(a, args, &domain, why) : RC_OK;
+    if (rc != RC_OK) {
+        arena_give(d->arenas, &a);
+        return rc;
+    }
+    BUF_LIT(out, "{\"connections\":[");
+    for (struct link *it = d->wires.next; it != &d->wires; it = it->next) {
+        const struct wire *w = CONTAINER(it, struct wire, link);
+        if (domain.len && !concerns(w, domain))
+            continue;
+        if (some)
+            buf_byte(out, ',');
+        wire_json(w, out);
+        some = true;
+    }
+    some = false;
+    BUF_LIT(out, "],\"pairs\":[");
+    for (const struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
+        if (p->via || (domain.len && !slice_eq(p->remote, domain))) /* its connection is above */
+            continue;
+        if (some)
+            buf_byte(out, ',');
+        pair_json(p, out);
+        some = true;
+    }
+    BUF_LIT(out, "]}\n");
+    arena_give(d->arenas, &a);
+    return RC_OK;
 }
 
 static enum rc cmd_close(void *ctx, struct slice args, struct buf *out, struct why *why)
@@ -299,7 +307,7 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 }
 
 const struct ctl_command s2s_commands[] = {
-    { "s2s", "s2s: connections, and pairs of domains that are not connected (JSON)", cmd_s2s },
+    { "s2s", "s2s [DOMAIN]: connections, and pairs of domains that are not connected (JSON)", cmd_s2s },
     { "s2s-close", "s2s-close DOMAIN: ends the connections with a server; the next stanza makes a new one",
       cmd_close },
     { "s2s-probe",

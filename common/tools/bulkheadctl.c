@@ -22,11 +22,16 @@ static const struct subcommand subcommands[] = {
       "say what is wrong with the files, the ports, the store and this host, and what to change", true,
       ctl_check },
     { "status", "", "show each daemon, its links, sessions, rates and memory", true, ctl_status },
+    { "s2s", "[DOMAIN] | close DOMAIN | probe DOMAIN [FROM]",
+      "list the connections with other servers, and those that could not be made; close those with one; try "
+      "to\n"
+      "      reach one, step by step",
+      true, ctl_s2s },
     { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
       ctl_reload },
     { "restart", "DAEMON",
-      "start a daemon anew (router, sessman, c2s, or one of them: c2s-1) and wait until it is ready", false,
-      ctl_restart },
+      "start a daemon anew (router, sessman, c2s, s2s, or one of them: c2s-1) and wait until it is ready",
+      false, ctl_restart },
     { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
     { "tell", "INSTANCE COMMAND [ARGUMENTS]",
       "one line to a daemon's control socket: loglevel wire=debug, metrics, certs, peers, drain ... (help "

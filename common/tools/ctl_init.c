@@ -1,8 +1,8 @@
 /* common/tools/ctl_init.c - bulkheadctl init: a working installation in one folder
  *
- * Writes DIR/{bulkhead,router,c2s,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate), DIR/data
- * (the store with the domains and the administrator) and nothing outside DIR. What holds secrets has mode
- * 0600. An installation that is there already is not touched. */
+ * Writes DIR/{bulkhead,router,c2s,s2s,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate),
+ * DIR/data (the store with the domains and the administrator) and nothing outside DIR. What holds secrets has
+ * mode 0600. An installation that is there already is not touched. */
 #include "common/tools/tool.h"
 
 #include "common/base/mem.h"
@@ -144,7 +144,8 @@ static struct slice head(struct tool *t, const char *daemon)
 static const char log_section[] = "[log]\nsink = file\n";
 
 struct secrets { /* what each daemon shows the router */
-    struct slice c2s, sessman, admin;
+    struct slice c2s, s2s, sessman, admin;
+    struct slice dialback; /* of all s2s of the installation */
 };
 
 /* Programs of this host and components beside it come by loopback, where TLS would guard nothing. */
@@ -156,10 +157,11 @@ static struct slice router_conf(struct tool *t, const struct plan *plan, const s
         "[listen]\naddress = 127.0.0.1\nport = %u\n\n[tls]\nmode = optional\n\n%s\n"
         "# Who may log in here. Components are added likewise: [component echo.example.net], secret = ...\n"
         "[component c2s]\nsecret = " SLICE_FMT "\nrole = edge\n\n"
+        "[component s2s]\nsecret = " SLICE_FMT "\nrole = s2s\n\n"
         "[component sessman]\nsecret = " SLICE_FMT "\nrole = sessman\n\n"
         "[component admin]\nsecret = " SLICE_FMT "\nrole = admin\n",
         SLICE_ARG(head(t, "router")), (unsigned)(5347 + plan->offset), log_section, SLICE_ARG(secrets->c2s),
-        SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->admin));
+        SLICE_ARG(secrets->s2s), SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->admin));
 }
 
 static struct slice c2s_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
@@ -170,6 +172,20 @@ static struct slice c2s_conf(struct tool *t, const struct plan *plan, const stru
                   "key = tls/key.pem\n\n[router]\nname = c2s\nsecret = " SLICE_FMT "\n\n%s",
         SLICE_ARG(head(t, "c2s")), (unsigned)(5222 + plan->offset), (unsigned)(5223 + plan->offset),
         plan->tls_optional ? "optional" : "required", SLICE_ARG(secrets->c2s), log_section);
+}
+
+/* A test installation speaks to servers without TLS, and to those on its own host. */
+static struct slice s2s_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
+{
+    return arena_fmt(
+        t->arena,
+        SLICE_FMT "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
+                  "key = tls/key.pem\n\n%s"
+                  "# The same for every s2s of this installation: each answers for the keys of all.\n"
+                  "[dialback]\nsecret = " SLICE_FMT "\n\n[router]\nname = s2s\nsecret = " SLICE_FMT "\n\n%s",
+        SLICE_ARG(head(t, "s2s")), (unsigned)(5269 + plan->offset), (unsigned)(5270 + plan->offset),
+        plan->tls_optional ? "optional" : "required", plan->tls_optional ? "[dns]\nloopback = yes\n\n" : "",
+        SLICE_ARG(secrets->dialback), SLICE_ARG(secrets->s2s), log_section);
 }
 
 static struct slice sessman_conf(struct tool *t, const struct secrets *secrets)
@@ -191,6 +207,8 @@ static int write_confs(struct tool *t, const struct plan *plan)
 {
     const struct secrets secrets = {
         .c2s = secret_token(t->arena, SECRET_BYTES),
+        .s2s = secret_token(t->arena, SECRET_BYTES),
+        .dialback = secret_token(t->arena, SECRET_BYTES),
         .sessman = secret_token(t->arena, SECRET_BYTES),
         .admin = secret_token(t->arena, SECRET_BYTES),
     };
@@ -201,13 +219,14 @@ static int write_confs(struct tool *t, const struct plan *plan)
     } files[] = {
         { "router.conf", 0600, router_conf(t, plan, &secrets) },
         { "c2s.conf", 0600, c2s_conf(t, plan, &secrets) },
+        { "s2s.conf", 0600, s2s_conf(t, plan, &secrets) },
         { "sessman.conf", 0600, sessman_conf(t, &secrets) },
         { "bulkheadctl.conf", 0600, ctl_conf(t, &secrets) },
         { "bulkhead.conf", 0640,
-          SLICE(
-              "# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
-              "each.\n\n"
-              "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\n") }, /* last: with it, it is an installation */
+          SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
+                "each.\n\n"
+                "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\ns2s = 1\n") }, /* last: with it, it is an
+                                                                                  installation */
     };
     int code = TOOL_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && code == TOOL_OK; i++)
