@@ -28,7 +28,7 @@ require_certificate = yes
 block = *.blocked.example
 """
 # The last three are each for one test: what a stream that was cut leaves is none of the next one's business.
-DOMAINS = (FAR, EVIL, "plain.example", "only-certificates.example", "sm-one.example", "sm-two.example", "sm-three.example")
+DOMAINS = ("far.example", "evil.example", "plain.example", "only-certificates.example", "sm-one.example", "sm-two.example", "sm-three.example")
 SECRET = "dialback secret of im.example"
 DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'/>"
 FAR, EVIL = "far.example", "evil.example"
