@@ -4,6 +4,8 @@
 #include "c2s/client.h"
 #include "common/base/mem.h"
 
+/* Of what a client may leave waiting: from here on who asks for its flow waits for a quarter of that. */
+enum { FLOW_PART = 8 };
 enum { ARENA_CHUNK = 4096, ARENAS_KEPT = 16 };
 
 /* What follows from the options that can change at run time. */
@@ -14,6 +16,7 @@ void c2s_take_conf(struct c2s *d, const struct c2s_conf *conf)
         (struct xmlin_limits){ conf->pre_auth_bytes, conf->depth, conf->pre_auth_elements, conf->attrs };
     d->bound = (struct xmlin_limits){ conf->stanza_bytes, conf->depth, conf->elements, conf->attrs };
     d->conn_conf.out_max = conf->output_bytes;
+    d->conn_conf.out_full = conf->output_bytes / FLOW_PART;
     d->auth_limit = (struct rate_limit){ conf->auth_failures_per_s, conf->auth_failures_burst };
     d->byte_limit = (struct rate_limit){ conf->byte_rate, conf->byte_burst };
     d->stanza_limit = (struct rate_limit){ conf->stanza_rate, conf->stanza_burst };

@@ -328,6 +328,22 @@ static void on_session_stanza(struct esession *s, const struct slice *pieces, si
     METRIC_INC(c->d->metrics, M_STANZAS_OUT);
 }
 
+static void on_flow(struct esession *s, uint16_t n)
+{
+    struct client *c = CONTAINER(s, struct client, session);
+    c->flow = conn_full(c->conn) ? n : 0; /* on_drain follows */
+    if (!c->flow)
+        esession_flow(c->d->edge, s, n);
+}
+
+static void on_drain(void *owner)
+{
+    struct client *c = owner;
+    if (c->flow && c->state == CLIENT_BOUND)
+        esession_flow(c->d->edge, &c->session, c->flow);
+    c->flow = 0;
+}
+
 static void on_session_close(struct esession *s, enum stream_cond cond, struct slice text)
 {
     struct client *c = CONTAINER(s, struct client, session);
@@ -362,6 +378,7 @@ const struct edge_ops client_edge_ops = {
     .on_ask = sm_ask_client,
     .on_stanza = on_session_stanza,
     .on_close = on_session_close,
+    .on_flow = on_flow,
     .on_room = on_session_room,
     .on_domains = on_domains,
 };
@@ -484,6 +501,6 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
         edge_close(d->edge);
 }
 
-const struct conn_ops client_conn_ops = { .on_secure = on_secure,
-                                          .on_input = on_input,
-                                          .on_closed = on_closed };
+const struct conn_ops client_conn_ops = {
+    .on_secure = on_secure, .on_input = on_input, .on_drain = on_drain, .on_closed = on_closed
+};

@@ -66,6 +66,7 @@ struct client {
     uint32_t probe;           /* number of a ping that is not answered; 0: none */
     uint32_t number;          /* of the connection */
     struct addr_key address;
+    uint16_t flow;            /* number of a question whether it takes what it is sent; 0: none */
     uint8_t state;            /* enum client_state */
     bool secure : 1;
     bool handshaking : 1;     /* TLS is being negotiated: nothing can be said */

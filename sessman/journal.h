@@ -93,6 +93,7 @@ void journal_held(struct sessman *sm, struct account *a, uint64_t holder, size_t
 void journal_replay(struct sessman *sm, struct session *s);
 /* s cannot take more: it has ended, hibernates, or became unavailable. Another resource goes on, from the cursor. */
 void journal_session_end(struct sessman *sm, struct session *s);
+void journal_flow(struct session *s, uint16_t n); /* its client has taken the page of this number */
 /* Something undelivered waits for its turn to be given to a resource: what is new is appended behind it, so order holds. */
 bool journal_replaying(const struct account *a);
 struct session *journal_receiver(const struct account *a); /* the resource that has it now, or next; NULL: none */

@@ -1,6 +1,8 @@
 /* sessman/replay.c - what an account has that nobody was given: a page at a time, to one resource, in order
  * (XEP-0160 3) */
+#include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/link/control.h"
 #include "common/xmpp/delay.h"
 #include "common/xmpp/xmlout.h"
 #include "sessman/journalin.h"
@@ -8,7 +10,10 @@
 #include "sessman/out.h"
 #include "sessman/session.h"
 
-enum { PAGE_ROWS = 100 };
+/* A page ends at either, far below what an edge lets a client leave waiting; the next one waits until the
+ * client's socket has taken most of it, at most so long: who takes nothing then fills its buffer, and loses
+ * its connection (DESIGN 2). */
+enum { PAGE_ROWS = 100, PAGE_BYTES = 64 * 1024, TAKE_MS = 10000 };
 
 /* The account is referenced while it goes on. */
 struct replay {
@@ -17,7 +22,10 @@ struct replay {
     struct session *s; /* NULL: ended; another takes over or it stops */
     uint32_t pending;  /* rows of the page that are outstanding */
     uint16_t page;     /* its number, never 0 */
+    uint32_t rows;     /* how many to read: about what one page can hold */
     bool fetching;
+    bool asked; /* the client's edge, for its flow: of pending, too */
+    struct timer take;
     uint64_t appended; /* the lowest that is unsent since the page was asked for: it may lack it; 0: none */
     uint64_t *settled; /* since the page was asked for: it may have them */
     uint32_t n_settled, cap_settled;
@@ -25,10 +33,19 @@ struct replay {
 
 static void fetch(struct replay *r);
 
+/* Whoever its page went to is not there any more. */
+static void forget_page(struct replay *r)
+{
+    r->page = 0;
+    r->asked = false;
+    timer_stop(&r->take);
+}
+
 static void replay_end(struct replay *r)
 {
     struct account *a = r->a;
     struct sessman *sm = r->sm;
+    forget_page(r);
     a->replay = NULL;
     mem_free(r->settled);
     mem_free(r);
@@ -116,6 +133,61 @@ static void go_on(struct replay *r)
         replay_end(r);
 }
 
+static void page_taken(struct replay *r)
+{
+    r->asked = false;
+    timer_stop(&r->take);
+    r->pending--;
+    go_on(r);
+}
+
+static void on_take(struct timer *t)
+{
+    page_taken(CONTAINER(t, struct replay, take));
+}
+
+void journal_flow(struct session *s, uint16_t n)
+{
+    struct replay *r = s->account->replay;
+    if (r && r->asked && r->s == s && r->page == n)
+        page_taken(r);
+}
+
+/* What the edge has acknowledged stands in the client's output there, which is bounded. A client with stream
+ * management says by itself what it has. */
+static void ask_flow(struct replay *r)
+{
+    struct buf b = BUF_INIT(0);
+    if (!r->s->edge || r->s->sm)
+        return;
+    control_write_flow(&b, r->page);
+    out_control(r->sm, 0, r->s, buf_get(&b));
+    buf_fini(&b);
+    r->asked = true;
+    r->pending++;
+    loop_timer(r->sm->loop, &r->take, TAKE_MS, on_take);
+}
+
+static bool is_due(const struct replay *r, uint64_t pos)
+{
+    return !cursor_has(r->a, pos) && !was_settled(r, pos);
+}
+
+/* How many of these a page holds; so many are read for the next one. */
+static size_t page_rows(struct replay *r, const struct store_result *res)
+{
+    size_t bytes = 0, n = 0;
+    for (; n < res->rows && bytes < PAGE_BYTES; n++) {
+        const struct store_value *row = store_row(res, n);
+        bytes += is_due(r, (uint64_t)row[0].i) ? row[4].s.len : 0;
+    }
+    if (n < res->rows)
+        r->rows = (uint32_t)n;
+    else if (bytes < PAGE_BYTES / 2)
+        r->rows = r->rows < PAGE_ROWS / 2 ? r->rows * 2 : PAGE_ROWS;
+    return n;
+}
+
 static void on_page(void *ctx, const struct store_result *res)
 {
     struct replay *r = ctx;
@@ -126,18 +198,23 @@ static void on_page(void *ctx, const struct store_result *res)
         replay_end(r);
         return;
     }
-    bool more = res->rows == PAGE_ROWS || res->cut;
+    bool more = res->rows == r->rows || res->cut;
     uint64_t after = more ? (uint64_t)store_row(res, res->rows - 1)[0].i + 1 : 0;
+    size_t n = page_rows(r, res);
+    if (n < res->rows)
+        after = (uint64_t)store_row(res, n)[0].i;
     a->unsent = after && r->appended ? (after < r->appended ? after : r->appended) : after + r->appended;
     r->pending++; /* until all have been sent */
-    for (size_t i = 0; i < res->rows && r->s; i++) {
+    for (size_t i = 0; i < n && r->s; i++) {
         const struct store_value *row = store_row(res, i);
-        if (cursor_has(a, (uint64_t)row[0].i) || was_settled(r, (uint64_t)row[0].i))
+        if (!is_due(r, (uint64_t)row[0].i))
             continue;
         struct arena *arena = arena_take(r->sm->arenas);
         send_row(r, arena, row);
         arena_give(r->sm->arenas, &arena);
     }
+    if (r->s && r->pending > 1 && a->unsent)
+        ask_flow(r);
     if (!a->unsent)
         cursor_unsent_none(a);
     r->n_settled = 0;
@@ -156,7 +233,7 @@ static void fetch(struct replay *r)
     cursor_flush(r->sm->journal, r->a);
     journal_flush(r->sm, r->a->id);
     store_run(r->sm->store, STMT_JOURNAL_AFTER,
-              STORE_VALUES(STORE_I(r->a->id), STORE_I(r->a->unsent - 1), STORE_I(PAGE_ROWS)), on_page, r);
+              STORE_VALUES(STORE_I(r->a->id), STORE_I(r->a->unsent - 1), STORE_I(r->rows)), on_page, r);
 }
 
 void replay_page_less(struct account *a, uint16_t page)
@@ -202,6 +279,7 @@ void replay_kick(struct sessman *sm, struct account *a)
     r->sm = sm;
     r->a = a;
     r->s = s;
+    r->rows = PAGE_ROWS;
     a->replay = r;
     account_hold(sm, a);
     fetch(r);
@@ -220,7 +298,7 @@ void journal_session_end(struct sessman *sm, struct session *s)
         return;
     r->s = somebody(s->account, s);
     r->pending = r->fetching ? r->pending : 0; /* what it was sent it has, or it comes back */
-    r->page = 0;
+    forget_page(r);
     go_on(r);
 }
 
@@ -232,14 +310,16 @@ void replay_drop(struct sessman *sm, struct account *a)
         return;
     r->s = NULL;
     r->pending = 0;
-    r->page = 0;
+    forget_page(r);
     go_on(r);
 }
 
 void replay_free(struct account *a)
 {
-    if (a->replay)
+    if (a->replay) {
+        timer_stop(&a->replay->take);
         mem_free(a->replay->settled);
+    }
     MEM_FREE(&a->replay);
 }
 

@@ -362,6 +362,7 @@ uint64_t session_control(struct sessman *sm, struct session *s, enum control_kin
                          struct arena *a, struct node *n)
 {
     struct slice resource;
+    uint16_t number;
     bool active;
     switch (kind) {
     case CONTROL_AUTH:
@@ -381,6 +382,10 @@ uint64_t session_control(struct sessman *sm, struct session *s, enum control_kin
             csi_set(sm, s, active);
             session_dirty(sm, s);
         }
+        break;
+    case CONTROL_FLOW:
+        if (s->account && control_read_flow(n, &number, NULL) == RC_OK)
+            journal_flow(s, number);
         break;
     case CONTROL_GONE:
         on_gone(sm, s, n);

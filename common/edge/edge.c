@@ -26,6 +26,7 @@ static enum rc on_failure(const struct message *m, struct why *why);
 static enum rc on_bound(const struct message *m, struct why *why);
 static enum rc on_bind_refused(const struct message *m, struct why *why);
 static enum rc on_close(const struct message *m, struct why *why);
+static enum rc on_flow(const struct message *m, struct why *why);
 static enum rc on_sm_enabled(const struct message *m, struct why *why);
 static enum rc on_resumed(const struct message *m, struct why *why);
 static enum rc on_resume_failed(const struct message *m, struct why *why);
@@ -38,6 +39,7 @@ static const struct handler handlers[] = {
     { CONTROL_BOUND, IN(ESESSION_BINDING), on_bound },
     { CONTROL_BIND_REFUSED, IN(ESESSION_BINDING), on_bind_refused },
     { CONTROL_CLOSE, ANY_STATE, on_close },
+    { CONTROL_FLOW, IN(ESESSION_BOUND), on_flow },
     { CONTROL_SM_ENABLED, IN(ESESSION_BOUND), on_sm_enabled },
     { CONTROL_RESUMED, IN(ESESSION_RESUMING), on_resumed },
     { CONTROL_RESUME_FAILED, IN(ESESSION_RESUMING), on_resume_failed },
@@ -132,6 +134,15 @@ static enum rc on_close(const struct message *m, struct why *why)
     esession_forget(m->edge, m->session);
     m->edge->conf.ops->on_close(m->session, c.cond, c.text);
     return RC_OK;
+}
+
+static enum rc on_flow(const struct message *m, struct why *why)
+{
+    uint16_t n;
+    enum rc rc = control_read_flow(m->node, &n, why);
+    if (rc == RC_OK)
+        m->edge->conf.ops->on_flow(m->session, n);
+    return rc;
 }
 
 static enum rc on_sm_enabled(const struct message *m, struct why *why)

@@ -142,6 +142,12 @@ void esession_csi(struct edge *e, struct esession *s, bool active)
     send_control(e, s);
 }
 
+void esession_flow(struct edge *e, struct esession *s, uint16_t n)
+{
+    control_write_flow(scratch(e), n);
+    send_control(e, s);
+}
+
 bool esession_full(struct edge *e, struct esession *s)
 {
     if (!s->id || !rlink_full(e->link, s->node))

@@ -74,6 +74,8 @@ struct edge_ops {
     void (*on_stanza)(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark);
     /* The session is over (state NONE, no id): end the stream with this error. */
     void (*on_close)(struct esession *s, enum stream_cond cond, struct slice text);
+    /* esession_flow with this number once the client's socket has taken most of what is written to it; a later one instead of it. */
+    void (*on_flow)(struct esession *s, uint16_t n);
     void (*on_room)(struct esession *s);   /* after esession_full: go on reading */
     /* Stream management (XEP-0198): enabled; another session is this one's now (state BOUND); not (state AUTHED); write <a/>;
      * write <r/>. */
@@ -126,6 +128,7 @@ void esession_lang_set(struct esession *s, struct slice lang);                  
 void esession_bind(struct edge *e, struct esession *s, struct slice resource);         /* in AUTHED; prepared or empty */
 void esession_send(struct edge *e, struct esession *s, struct slice bytes);            /* a checked, canonical stanza */
 void esession_csi(struct edge *e, struct esession *s, bool active);                    /* in BOUND: XEP-0352 */
+void esession_flow(struct edge *e, struct esession *s, uint16_t n);                    /* in BOUND: on_flow has asked */
 /* --- stream management (XEP-0198): esm.c --- */
 /* In BOUND, once a stream: from now on each of the client's stanzas is numbered, also those that are answered here. */
 void esession_sm_enable(struct edge *e, struct esession *s, const struct control_sm_enable *c);

@@ -393,6 +393,13 @@ void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *
     BUF_LIT(out, "/>");
 }
 
+void control_write_flow(struct buf *out, uint16_t n)
+{
+    start(out, "flow");
+    put_u64(out, "n", n);
+    BUF_LIT(out, "/>");
+}
+
 void control_write_acked(struct buf *out, uint32_t h)
 {
     start(out, "acked");
@@ -893,6 +900,14 @@ enum rc control_read_sm_enabled(const struct node *n, struct control_sm_enabled 
     enum rc rc = get_count(n, "max", &c.max_s, why);
     if (rc == RC_OK)
         *out = c;
+    return rc;
+}
+
+enum rc control_read_flow(const struct node *n, uint16_t *number, struct why *why)
+{
+    uint64_t u = 0;
+    enum rc rc = get_u64(n, "n", UINT16_MAX, &u, why);
+    *number = (uint16_t)u;
     return rc;
 }
 

@@ -45,6 +45,7 @@
     X(SM_ENABLED, "sm-enabled") /* what follows is counted */                                 \
     X(RESUMED, "resumed")     /* the session id is that earlier session from now on */        \
     X(RESUME_FAILED, "resume-failed")                                                         \
+    X(FLOW, "flow")           /* to be sent back once most of what was sent before has been taken by the client */ \
     X(CLOSE, "close")         /* send this stream error and close; the edge answers with gone */ \
     /* sessman → edge */                                                                      \
     X(DOMAINS, "domains")     /* the hosted domains and what is offered in them: all of them */ \
@@ -179,6 +180,7 @@ void control_write_abort(struct buf *out);
 void control_write_bind(struct buf *out, struct slice resource); /* empty: the server chooses */
 void control_write_gone(struct buf *out, bool lost);             /* lost: the socket broke, no </stream> */
 void control_write_csi(struct buf *out, bool active);
+void control_write_flow(struct buf *out, uint16_t n);
 void control_write_challenge(struct buf *out, struct slice data);
 void control_write_success(struct buf *out, const struct control_success *c);
 void control_write_authenticated(struct buf *out, const struct control_authenticated *c);
@@ -219,6 +221,7 @@ MUST_USE enum rc control_read_bind_refused(struct arena *a, const struct node *n
                                            struct why *why);
 MUST_USE enum rc control_read_gone(const struct node *n, bool *lost, struct why *why);
 MUST_USE enum rc control_read_csi(const struct node *n, bool *active, struct why *why);
+MUST_USE enum rc control_read_flow(const struct node *n, uint16_t *number, struct why *why);
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,

@@ -418,6 +418,7 @@ void conn_end_turn(struct conn *c)
 {
     conn_flush(c);
     finish_step(c);
+    c->was_full = c->was_full || conn_full(c); /* enciphered it is more */
     if (c->was_full && !conn_closing(c) && conn_waiting(c) < c->conf->out_full / 4) {
         c->was_full = false;
         if (c->conf->ops->on_drain)

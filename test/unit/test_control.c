@@ -148,6 +148,7 @@ static void outcomes_come_back(void **state)
     struct jid full;
     struct slice resource;
     bool lost;
+    uint16_t flow;
     control_write_success(&f->b, &success);
     assert_int_equal(control_read_success(f->a, written(f, CONTROL_SUCCESS), &success_out, &f->why), RC_OK);
     assert_true(success_out.has_data && slice_eq(success_out.data, success.data) &&
@@ -177,6 +178,9 @@ static void outcomes_come_back(void **state)
         assert_int_equal(control_read_csi(written(f, CONTROL_CSI), &read, &f->why), RC_OK);
         assert_int_equal(read, active);
     }
+    control_write_flow(&f->b, UINT16_MAX);
+    assert_int_equal(control_read_flow(written(f, CONTROL_FLOW), &flow, &f->why), RC_OK);
+    assert_int_equal(flow, UINT16_MAX);
     control_write_abort(&f->b);
     written(f, CONTROL_ABORT);
 }
@@ -290,6 +294,7 @@ static enum rc read_any(struct fixture *f, struct node *n)
     uint32_t h;
     size_t count;
     bool lost;
+    uint16_t flow;
     switch (control_kind_of(n)) {
     case CONTROL_NODE_UP:
         return control_read_node_up(f->a, n, &up, &f->why);
@@ -321,6 +326,8 @@ static enum rc read_any(struct fixture *f, struct node *n)
         return control_read_gone(n, &lost, &f->why);
     case CONTROL_CSI:
         return control_read_csi(n, &lost, &f->why);
+    case CONTROL_FLOW:
+        return control_read_flow(n, &flow, &f->why);
     case CONTROL_CLOSE:
         return control_read_close(f->a, n, &close, &f->why);
     case CONTROL_DOMAINS:
@@ -406,6 +413,8 @@ static void lies_are_refused(void **state)
         "<bind-refused %s cond=''/>",
         "<gone %s lost='x'/>",
         "<csi %s active='yes'/>",
+        "<flow %s/>",
+        "<flow %s n='65536'/>",
         "<close %s/>",
         "<domains %s><domain mechanisms='PLAIN'/></domains>",
         "<domains %s><domain name='a@b'/></domains>",

@@ -167,6 +167,13 @@ static void on_close(struct esession *s, enum stream_cond cond, struct slice tex
     buf_fmt(&bench_of(s)->seen, "close %s " SLICE_FMT ";", stream_cond_name(cond), SLICE_ARG(text));
 }
 
+static void on_flow(struct esession *s, uint16_t n)
+{
+    struct bench *b = bench_of(s);
+    buf_fmt(&b->seen, "flow %u;", n);
+    esession_flow(b->edge, s, n);
+}
+
 static void on_room(struct esession *s)
 {
     buf_cstr(&bench_of(s)->seen, "room;");
@@ -192,6 +199,7 @@ static const struct edge_ops ops = { .on_challenge = on_challenge,
                                      .on_bind_refused = on_bind_refused,
                                      .on_stanza = on_stanza,
                                      .on_close = on_close,
+                                     .on_flow = on_flow,
                                      .on_room = on_room,
                                      .on_domains = on_domains };
 
@@ -438,6 +446,18 @@ static void a_lost_session_manager_ends_its_sessions(void **state)
     sent("");
 }
 
+static void what_a_client_takes_is_told(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    says(b, 0, FRAME_CONTROL, 1, SLICE("<flow " X " n='7'/>"));
+    saw(b, "flow 7;");
+    sent("1>100 control <flow " X " n='7'/>\n");
+    says(b, 0, FRAME_CONTROL, 1, SLICE("<flow " X "/>"));
+    saw(b, "");
+    sent("");
+}
+
 static void a_full_channel_stops_the_source_until_there_is_room(void **state)
 {
     struct bench *b = *state;
@@ -600,6 +620,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_login_ends_with_its_session_manager, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_client_takes_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_stops_the_source_until_there_is_room, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_stay_while_somebody_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(the_owner_is_found_by_the_first_step, setup, teardown),

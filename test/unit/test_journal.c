@@ -20,8 +20,18 @@
 static struct {
     uint64_t pos[1000];
     size_t n;
+    uint16_t flow; /* asked for last; 0: nothing was */
     bool too_large;
 } sent;
+
+void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element)
+{
+    const char *n;
+    (void)sm, (void)ticket, (void)s;
+    for (n = element.p; memcmp(n, " n='", 4) != 0; n++)
+        assert_true(n + 4 < element.p + element.len);
+    sent.flow = (uint16_t)atoi(n + 4);
+}
 
 bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, uint64_t n,
                  struct slice stanza)
@@ -208,15 +218,19 @@ static int jteardown(void **state)
     return world_teardown(state);
 }
 
-static uint64_t append_for(struct world *w, unsigned flags, int64_t owner, int64_t sender)
+static uint64_t append_stanza(struct world *w, unsigned flags, int64_t owner, int64_t sender,
+                              struct slice stanza)
 {
-    struct journal_row row = { .flags = flags,
-                               .owner = owner,
-                               .owner_peer = 5,
-                               .sender = sender,
-                               .stanza = SLICE("<message><body>x</body></message>") };
+    struct journal_row row = {
+        .flags = flags, .owner = owner, .owner_peer = 5, .sender = sender, .stanza = stanza
+    };
     journal_append(&w->sm, &row);
     return row.pos;
+}
+
+static uint64_t append_for(struct world *w, unsigned flags, int64_t owner, int64_t sender)
+{
+    return append_stanza(w, flags, owner, sender, SLICE("<message><body>x</body></message>"));
 }
 
 /* Appended and sent. */
@@ -490,6 +504,19 @@ static void load(struct world *w)
     journal_account_loaded(&w->sm, j->a, &counts);
 }
 
+/* The client has had the page. */
+static void taken(struct world *w)
+{
+    struct jworld *j = w->user;
+    assert_int_not_equal(sent.flow, 0);
+    journal_flow(&j->s, (uint16_t)(sent.flow - 1)); /* an earlier one: nothing comes of it */
+    settle(w);
+    uint16_t n = sent.flow;
+    sent.flow = 0;
+    journal_flow(&j->s, n);
+    settle(w);
+}
+
 static void pages_follow_one_another_as_they_are_settled(void **state)
 {
     struct world *w = *state;
@@ -506,12 +533,17 @@ static void pages_follow_one_another_as_they_are_settled(void **state)
     for (size_t i = 0; i < sent.n; i++)
         journal_settled(&w->sm, 1, sent.pos[i]);
     settle(w);
+    assert_int_equal(sent.n, 100); /* the edge has it all, its client does not */
+    taken(w);
     assert_int_equal(sent.n, 200);
     assert_true(journal_replaying(j->a));
+    taken(w);
+    assert_int_equal(sent.n, 200);
     for (size_t i = 100; i < 200; i++)
         journal_settled(&w->sm, 1, sent.pos[i]);
     settle(w);
     assert_int_equal(sent.n, 250);
+    assert_int_equal(sent.flow, 0); /* nothing more is to come */
     assert_false(journal_replaying(j->a));
     for (size_t i = 1; i < sent.n; i++)
         assert_true(sent.pos[i] > sent.pos[i - 1]);
@@ -521,6 +553,47 @@ static void pages_follow_one_another_as_they_are_settled(void **state)
     assert_int_equal(j->a->offline_n, 0);
     assert_null(j->a->replay);
     assert_int_equal(j->a->refs, 0);
+}
+
+static void a_page_of_large_stanzas_has_few_rows(void **state)
+{
+    struct world *w = *state;
+    struct jworld *j = w->user;
+    struct buf large = BUF_INIT(0);
+    buf_fmt(&large, "<message><body>%020000d</body></message>", 0);
+    for (int i = 0; i < 10; i++)
+        append_stanza(w, JOURNAL_DELIVER, 1, 0, buf_get(&large));
+    buf_fini(&large);
+    load(w);
+    journal_replay(&w->sm, &j->s);
+    settle(w);
+    assert_int_equal(sent.n, 4); /* the first to pass 64 KiB is the last */
+    for (size_t i = 0; i < 10; i++) {
+        if (i == 4 || i == 8)
+            taken(w);
+        assert_true(sent.n > i);
+        journal_settled(&w->sm, 1, sent.pos[i]);
+    }
+    settle(w);
+    assert_int_equal(sent.n, 10);
+    assert_int_equal(undelivered(w), 0);
+    assert_null(j->a->replay);
+}
+
+static void a_page_that_nobody_takes_is_not_waited_for_for_ever(void **state)
+{
+    struct world *w = *state;
+    struct jworld *j = w->user;
+    for (int i = 0; i < 150; i++)
+        append_for(w, JOURNAL_DELIVER, 1, 0);
+    load(w);
+    journal_replay(&w->sm, &j->s);
+    settle(w);
+    for (size_t i = 0; i < 100; i++)
+        journal_settled(&w->sm, 1, sent.pos[i]);
+    wheel_advance(w->sm.loop->wheel, loop_now_ms(w->sm.loop) + 60000);
+    settle(w);
+    assert_int_equal(sent.n, 150);
 }
 
 static void what_is_outstanding_or_settled_meanwhile_is_not_in_a_page(void **state)
@@ -710,6 +783,8 @@ int main(void)
         TEST(what_a_crash_left_without_entries_gets_them),
         TEST(what_an_edge_says_it_had_is_not_delivered_again),
         TEST(pages_follow_one_another_as_they_are_settled),
+        TEST(a_page_of_large_stanzas_has_few_rows),
+        TEST(a_page_that_nobody_takes_is_not_waited_for_for_ever),
         TEST(what_is_outstanding_or_settled_meanwhile_is_not_in_a_page),
         TEST(a_session_that_ends_leaves_the_rest_to_the_next),
         TEST(what_is_new_waits_for_what_may_come_back),
