@@ -92,6 +92,7 @@ static void on_commit(void *ctx)
     smqueue_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);
+    restore_committed(sm);
     journal_committed(sm);
 }
 

@@ -93,7 +93,7 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
 {
     struct smqueue *q = s->sm;
     int64_t now = clock_wall_ms();
-    if (!q || !q->id || !q->told || link_in_list(&q->over))
+    if (!q || !q->id || !q->told || link_in_list(&q->over) || (s->over && s->edge))
         return false;
     struct log_ctx log = resume_log(sm, s);
     LOG_INFO(&log, "hibernates", F_STR("jid", s->jid), F_UINT("unacknowledged", q->n));
@@ -135,7 +135,7 @@ static struct session *find(const struct account *a, struct slice id)
 {
     LIST_EACH(&a->sessions, it) {
         struct session *s = CONTAINER(it, struct session, in_account);
-        if (s->sm && s->sm->id && s->sm->told && secret_eq(slice_cstr(s->sm->id), id))
+        if (s->sm && s->sm->id && s->sm->told && !s->over && secret_eq(slice_cstr(s->sm->id), id))
             return s;
     }
     return NULL;
