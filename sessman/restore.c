@@ -349,6 +349,8 @@ static void come_back(struct arrival *v, struct edge *e, struct account *a)
     v->s = s;
     s->row = (uint64_t)v->row;
     s->over = v->detached_ms < 0;
+    if (v->sm_on)
+        smqueue_restored(sm, s, &(struct smqueue_row){ id, v->sm_in, v->hibernate_s });
     if (state.len && !sessrow_state_read(sm, arena, state, s))
         LOG_ERROR(&log, "session_row_bad", F_STR("jid", s->jid), F_INT("row", v->row));
     sm->restore->sessions++;
@@ -359,8 +361,6 @@ static void come_back(struct arrival *v, struct edge *e, struct account *a)
         arrived(v);
         return;
     }
-    struct smqueue_row q = { .id = id, .in = v->sm_in, .hibernate_s = v->hibernate_s };
-    smqueue_restored(sm, s, &q);
     journal_held(sm, a, s->row, sm->conf->sm_queue_stanzas, on_held, v);
 }
 

@@ -7,7 +7,7 @@
  * there. Until all of them have (or for 5 s after a router is up) no frame is worked on: the barrier.
  *
  * The state column: <state priority='' interested='' carbons='' csi='' trusted='' flexible='' agent=''>, the presence without `to`, and a <directed/> for each
- * JID that directed presence went to. */
+ * JID that directed presence went to; of one that hibernates (resume.h) also <queue out='' acked=''> with <kept n=''>stanza as text</kept>. */
 #ifndef SESSMAN_RESTORE_H
 #define SESSMAN_RESTORE_H
 

@@ -106,6 +106,8 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
     loop_timer(sm->loop, &q->expiry, left > 0 ? (uint64_t)left : 0, on_expiry);
     asleep(q, true);
     session_dirty_place(sm, s);
+    if (!detached_ms)
+        session_dirty(sm, s); /* its queue */
     journal_session_end(sm, s);
     return true;
 }
@@ -173,6 +175,7 @@ static void take_over(struct sessman *sm, struct session *old, const struct resu
     q->detached_ms = 0;
     smqueue_settle(q, h);
     smqueue_rewind(q);
+    session_dirty(sm, old);
     uint64_t ticket = session_dirty_place(sm, old);
     smqueue_open(q, buf_get(&b), ticket > old->ticket ? ticket : old->ticket);
     buf_fini(&b);
