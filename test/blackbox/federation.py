@@ -10,18 +10,19 @@ from contextlib import contextmanager
 from conftest import Person, announce, numbers
 from server import Server
 
-RESOLVER = "[dns]\nservers = %s@%d\nanchor_file = none\n"
+RESOLVER = "[dns]\nservers = %s@%d\nanchor_file = %s\n"
 
 
 def federating(domain, names, ca=None, how="certificate", s2s="", components=None, **more):
     """What a SERVER says for one installation. how: certificate (proven by it, no dialback), dialback (over TLS, a certificate of
     nobody's), any (a certificate, and dialback where it is not enough); s2s: more lines of s2s.conf; tls: as of Server; more:
-    {file name: text to append} for the others."""
-    tls = more.pop("tls", "optional")
-    files, conf = {}, RESOLVER % (names.address, names.port)
+    {file name: text to append} for the others. Zones that are signed by now are believed."""
+    tls, anchors = more.pop("tls", "optional"), "\n".join(names.anchors()).encode()
+    files = {"anchors": anchors} if anchors else {}
+    conf = RESOLVER % (names.address, names.port, "anchors" if anchors else "none")
     if how != "dialback":
         me = ca.issue(domain)
-        files = {"tls/cert.pem": me.pem(), "tls/key.pem": me.key_pem(), "tls/peers.pem": ca.pem()}
+        files.update({"tls/cert.pem": me.pem(), "tls/key.pem": me.key_pem(), "tls/peers.pem": ca.pem()})
         conf += "[tls]\nca = tls/peers.pem\n"
     if how == "certificate":
         conf += "[dialback]\nenabled = no\n"
