@@ -202,7 +202,7 @@ def lua(value):
 
 class Prosody(Peer):
     host = "127.0.0.2"
-    modules = ("roster", "saslauth", "tls", "disco", "ping", "posix", "smacks", "admin_shell", "carbons", "version", "offline")
+    modules = ("roster", "saslauth", "tls", "disco", "ping", "posix", "smacks", "admin_shell", "carbons", "version")
 
     def configure(self):
         self.file("data").mkdir(exist_ok=True)
@@ -269,7 +269,7 @@ class Ejabberd(Peer):
             listeners.append("{port: %d, ip: %s, module: ejabberd_s2s_in, tls: true}" % (
                 self.port("s2s_tls"), json.dumps(self.host)))
         modules = ["mod_roster", "mod_disco", "mod_ping", "mod_admin_extra", "mod_carboncopy", "mod_version", "mod_stream_mgmt",
-                   "mod_offline", *["mod_s2s_dialback"] * self.dialback]
+                   *["mod_s2s_dialback"] * self.dialback]
         self.file("ejabberd.yml").write_text("\n".join([
             "hosts: [%s]" % self.domain, "loglevel: debug", "log_rotate_count: 0",
             "certfiles: [%s]" % json.dumps(str(self.file("both.pem"))), "ca_file: %s" % json.dumps(str(self.file("ca.pem"))),
