@@ -371,6 +371,8 @@ void out_ready(struct out *o)
         wire_end(&o->w);
         return;
     }
+    o->at = NULL; /* an idle stream owns little */
+    resolve_free(&o->resolve);
     wire_arm(&o->w);
     if (!p)
         return;
@@ -494,6 +496,16 @@ static void on_due(struct wire *w)
         reach_give_up(o);
 }
 
+/* Where it is not the domain's server at all, waiting does not help. */
+static void on_refused(struct wire *w, struct slice cond, const char *text)
+{
+    struct out *o = out_of(w);
+    bool none = slice_is(cond, "host-unknown") || slice_is(cond, "host-gone");
+    if (o->state != OUT_READY)
+        out_failed(o, o->state == OUT_DIALBACK ? STEP_DIALBACK : STEP_STREAM,
+                   none ? COND_REMOTE_SERVER_NOT_FOUND : COND_REMOTE_SERVER_TIMEOUT, !none, text);
+}
+
 /* Questions that were asked here have to be asked again, elsewhere. */
 static void ask_again(struct pair *p)
 {
@@ -506,7 +518,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
 {
     struct out *o = out_of(w);
     struct pair *p = o->pair;
-    bool was_ready = o->state == OUT_READY || (o->state == OUT_OPEN && !o->blamed);
+    bool ready = o->state == OUT_READY, was_ready = ready || (o->state == OUT_OPEN && !o->blamed);
     (void)lost;
     if (!was_ready && !o->blamed) {
         struct why why = { "" };
@@ -525,7 +537,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
         return;
     o->told = true; /* it had worked */
     p->out = NULL;
-    pair_ended(p, loop_now_ms(w->d->loop) - w->since_ms, text != NULL, text);
+    pair_ended(p, ready ? loop_now_ms(w->d->loop) - w->since_ms : UINT64_MAX, text != NULL, text);
 }
 
 static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why)
@@ -559,5 +571,6 @@ const struct wire_ops out_wire_ops = {
     .due = due,
     .on_due = on_due,
     .may_send = may_send,
+    .on_refused = on_refused,
     .state = state,
 };

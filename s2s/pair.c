@@ -163,13 +163,24 @@ bool pair_wants(const struct pair *p)
 
 static void on_timer(struct timer *t);
 
+/* When to look whether a stream is to be begun, or used; UINT64_MAX: something else will say. */
+static uint64_t look_at(const struct pair *p)
+{
+    bool open = p->out && (p->out->state == OUT_OPEN || p->out->state == OUT_READY);
+    bool wants =
+        pair_wants(p) && !p->via && (open || !p->held); /* what is on a wire that ends comes back first */
+    if (wants && open)
+        return 0;
+    return !p->out && (wants || !list_empty(&p->verifies)) ? p->retry_ms : UINT64_MAX;
+}
+
 static void arm(struct pair *p)
 {
-    uint64_t now = loop_now_ms(p->d->loop), due = UINT64_MAX;
-    if (!list_empty(&p->queue))
-        due = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
-    if ((pair_wants(p) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
-        due = p->retry_ms;
+    uint64_t now = loop_now_ms(p->d->loop), due = look_at(p);
+    if (!list_empty(&p->queue)) {
+        uint64_t old = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
+        due = old < due ? old : due;
+    }
     if (due == UINT64_MAX)
         timer_stop(&p->timer);
     else
@@ -197,7 +208,6 @@ static void on_timer(struct timer *t)
     struct pair *p = CONTAINER(t, struct pair, timer);
     age(p, loop_now_ms(p->d->loop));
     pair_need(p);
-    arm(p);
 }
 
 /* --- stanzas of ours --- */
@@ -211,6 +221,7 @@ void pair_send(struct pair *p, struct item *it)
 {
     const struct s2s_conf *conf = p->d->conf;
     p->used_ms = it->at_ms;
+    p->wanted = true;
     if (p->via && list_empty(&p->queue) && wire_may_send(p->via)) {
         wire_send(p->via, it);
     } else if (definite(p)) {
@@ -222,7 +233,6 @@ void pair_send(struct pair *p, struct item *it)
         list_append(&p->queue, &it->link);
         queued(p, it, 1);
         pair_need(p);
-        arm(p);
     }
 }
 
@@ -259,7 +269,6 @@ void pair_ask(struct pair *p, struct verify *v)
         v->asked = out_ask(p->out, v);
     else
         pair_need(p);
-    arm(p);
 }
 
 /* --- the stream --- */
@@ -274,11 +283,9 @@ void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond c
     };
 }
 
-void pair_need(struct pair *p)
+static void begin(struct pair *p)
 {
     struct s2s *d = p->d;
-    if (d->stopping)
-        return;
     if (p->out && p->out->state == OUT_READY && !p->via)
         pair_via(p, &p->out->w);
     else if (p->out && !p->via && pair_wants(p))
@@ -301,6 +308,14 @@ void pair_need(struct pair *p)
         return;
     }
     p->out = out_new(p, NULL);
+}
+
+void pair_need(struct pair *p)
+{
+    if (p->d->stopping)
+        return;
+    begin(p);
+    arm(p);
 }
 
 void pair_via(struct pair *p, struct wire *w)
@@ -378,7 +393,20 @@ void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *tex
         p->last = f;
     }
     pair_need(p);
-    arm(p);
+}
+
+void pairs_forgive(struct s2s *d, struct slice remote)
+{
+    size_t at = 0;
+    for (struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
+        if (!slice_eq(p->remote, remote))
+            continue;
+        p->retry_ms = 0;
+        p->failures = 0;
+        p->hopeless = false;
+        sm_kept_drop(&p->resume);
+        arm(p);
+    }
 }
 
 /* --- once a second --- */
@@ -390,7 +418,7 @@ static bool stays(void *value, void *ctx)
     if (p->resume && !p->out && *now >= p->resume->until_ms)
         sm_kept_drop(&p->resume);
     bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
-    if (busy || *now < p->used_ms + FORGET_MS || *now < p->retry_ms)
+    if (busy || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
         return true;
     pair_free(p);
     return false;
