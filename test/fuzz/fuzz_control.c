@@ -74,6 +74,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     case CONTROL_ALIVE:
         return control_read_alive(a, n, &out.alive, why);
     case CONTROL_UNDELIVERED:
+    case CONTROL_UNREAD:
         return control_read_undelivered(a, n, &marks, &count, why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &out.node, why);
