@@ -293,7 +293,8 @@ static void from_session(struct incoming *in, struct node *n)
         return;
     }
     if (in->st.kind != STANZA_MESSAGE)
-        in_wrote(in, fast_write_of(sm, in->session)); /* whatever comes of it may be taken for an acknowledgement */
+        in_wrote(in, fast_write_of(
+                         sm, in->session)); /* whatever comes of it may be taken for an acknowledgement */
     else if (restore_had(sm, in->edge, in->seq))
         return; /* it was delivered by the process before this one */
     in->to = addressee_of(in);

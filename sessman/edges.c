@@ -679,7 +679,7 @@ bool edges_rejoined(const struct sessman *sm)
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
         const struct edge *e = n->user;
-        if (e && (e->rejoining || e->sweep || (e->acks && e->acks->first <= e->sweep_at)))
+        if (e && !e->is_s2s && (e->rejoining || e->sweep || (e->acks && e->acks->first <= e->sweep_at)))
             return false;
     }
     return true;

@@ -20,7 +20,8 @@ struct message {
     struct edge *edge;      /* its; NULL: it is lost */
     uint64_t seq;           /* of the frame there */
     uint64_t pos, came_ms;
-    int64_t owner, owner_peer;
+    int64_t owner;
+    int64_t owner_peer; /* of the sender, once it has ended */
     uint32_t len;
     char bytes[];
 };
@@ -83,7 +84,8 @@ static uint64_t write(struct fast *f, struct message *m)
                                    .age_ms = (int64_t)(loop_now_ms(sm->loop) - m->came_ms),
                                    .flags = JOURNAL_DELIVER,
                                    .owner = m->owner,
-                                   .owner_peer = m->owner_peer,
+                                   .owner_peer =
+                                       m->sender ? journal_peer(sm, session_bare(m->sender)) : m->owner_peer,
                                    .stanza = slice_of(m->bytes, m->len) };
         ticket = journal_append(sm, &row);
         metric_add(sm->metrics, M_FAST_ROWS, 1);
@@ -166,10 +168,12 @@ uint64_t fast_low(const struct sessman *sm)
     return f && !list_empty(&f->pending) ? CONTAINER(f->pending.next, struct message, all)->pos : 0;
 }
 
-void fast_sender_gone(struct session *s)
+void fast_sender_gone(struct sessman *sm, struct session *s)
 {
     LIST_EACH(&s->fast, it) {
-        CONTAINER(it, struct message, of_sender)->sender = NULL;
+        struct message *m = CONTAINER(it, struct message, of_sender);
+        m->owner_peer = journal_peer(sm, session_bare(s));
+        m->sender = NULL;
         list_unlink(it);
     }
 }
@@ -218,12 +222,14 @@ static bool receivers_are_free(const struct incoming *in, const struct session *
 
 static bool account_is_free(const struct account *a)
 {
-    return !a->gone && !a->unsent && !a->replay && !a->flexible && !a->push && !(a->cursor && a->cursor->adrift);
+    return !a->gone && !a->unsent && !a->replay && !a->flexible && !a->push &&
+           !(a->cursor && a->cursor->adrift);
 }
 
 static bool sender_is_free(const struct incoming *in)
 {
-    return in->edge && in->seq && in->session && !in->session->sm && in->ticket <= store_committed(in->sm->store);
+    return in->edge && in->seq && in->session && !in->session->sm &&
+           in->ticket <= store_committed(in->sm->store);
 }
 
 static bool is_archived(const struct incoming *in)
@@ -248,7 +254,6 @@ static struct message *message_new(struct fast *f, struct incoming *in, struct s
     m->pos = journal_position(sm);
     m->came_ms = loop_now_ms(sm->loop);
     m->owner = in->target->id;
-    m->owner_peer = journal_peer(sm, jid_bare(&in->st.from));
     m->len = (uint32_t)stanza.len;
     memcpy(m->bytes, stanza.p, stanza.len);
     f->bytes += m->len;

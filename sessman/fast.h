@@ -35,7 +35,7 @@ void fast_write(struct sessman *sm, uint64_t pos); /* its row, now */
 uint64_t fast_low(const struct sessman *sm); /* the lowest position that may get a row yet; 0: none */
 bool fast_moved(struct sessman *sm);         /* something was settled since this was asked last */
 /* --- who sent them --- */
-void fast_sender_gone(struct session *s);
+void fast_sender_gone(struct sessman *sm, struct session *s);
 void fast_edge_gone(struct sessman *sm, const struct edge *e);
 
 #endif

@@ -514,7 +514,7 @@ static void session_free(struct sessman *sm, struct session *s)
         list_unlink(it);
         CONTAINER(it, struct incoming, of_session)->session = NULL;
     }
-    fast_sender_gone(s);
+    fast_sender_gone(sm, s);
     list_unlink(&s->busy);
     backlog_drop(s);
     login_free(&s->login);

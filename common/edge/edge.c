@@ -391,7 +391,8 @@ static void on_flushed(struct turn *t)
     }
 }
 
-/* It is in the client's output, or nobody's any more; acknowledged when the sockets have been offered that. */
+/* It is in the client's output, or nobody's any more; acknowledged when the sockets have been offered that.
+ */
 static void taken(struct edge *e, struct rnode *from, uint64_t seq)
 {
     struct peer *p = peer_of(from);

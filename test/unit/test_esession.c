@@ -600,7 +600,8 @@ static void an_origin_is_told_with_its_mark(void **state)
     struct bench *b = *state;
     logged_in(b, "a@im.example/r");
     says_of(b, 71, 5);
-    sent("0>100 control <unread " X "><m id='1' pos='71' origin='5'/></unread>\n"); /* nobody says that it was taken */
+    sent("0>100 control <unread " X
+         "><m id='1' pos='71' origin='5'/></unread>\n"); /* nobody says that it was taken */
     says_of(b, 72, 6);
     buf_reset(&the_link->sent);
     edge_unread(b->edge, 100, &(struct control_mark){ 1, 72, 0 }, 1);
@@ -663,7 +664,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(an_origin_is_told_with_its_mark, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_came_before_a_restart_is_not_acknowledged_after_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_before_a_restart_is_not_acknowledged_after_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_login_ends_with_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_takes_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_stops_the_source_until_there_is_room, setup, teardown),

@@ -1,5 +1,5 @@
-/* test/unit/test_fast.c - which messages are delivered at once, and what becomes of them: settled without a row,
- * or with one after all */
+/* test/unit/test_fast.c - which messages are delivered at once, and what becomes of them: settled without a
+ * row, or with one after all */
 #include "sessman/fast.h"
 
 #include "common/base/mem.h"
@@ -268,7 +268,7 @@ static void who_sent_it_may_be_gone(void **state)
     struct world *w = *state;
     assert_true(deliver_it(w, 1) && deliver_it(w, 2));
     rest.text[0] = '\0';
-    fast_sender_gone(&w->his);
+    fast_sender_gone(&w->sm, &w->his);
     fast_write(&w->sm, 1);
     assert_int_equal(w->his.ticket, 0);
     fast_edge_gone(&w->sm, &w->edge);
