@@ -494,6 +494,7 @@ static void domains_stay_while_somebody_has_them(void **state)
     says(b, 0, FRAME_CONTROL, 0, DOMAINS(DOMAIN("c.example", ""))); /* a is gone; b is told by the other */
     saw(b, "domains 2;");
     assert_null(edge_domain(b->edge, SLICE("a.example")));
+    the_link->ops->on_node(the_link->owner, &the_link->nodes[0], false);
     the_link->known[0] = false; /* gone for good: what it told stays until there is another list */
     assert_non_null(edge_domain(b->edge, SLICE("c.example")));
     says(b, 1, FRAME_CONTROL, 0, DOMAINS(DOMAIN("b.example", "")));
