@@ -548,6 +548,7 @@ void session_leave(struct sessman *sm, struct session *s)
 
 void session_end(struct sessman *sm, struct session *s)
 {
+    fast_write_of(sm, s); /* after a restart nobody would be there to have sent them */
     journal_session_gone(sm, s);
     if (s->edge)
         out_session_gone(sm, s);
