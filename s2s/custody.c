@@ -92,7 +92,7 @@ size_t custody_tell(struct custody *c, struct control_mark *out, size_t max)
     if (!n)
         return 0;
     for (size_t i = 0; i < n; i++)
-        out[i] = (struct control_mark){ 0, c->tell[i] };
+        out[i] = (struct control_mark){ .pos = c->tell[i] };
     c->n_tell -= n;
     if (c->n_tell)
         memmove(c->tell, c->tell + n, c->n_tell * sizeof *c->tell);
