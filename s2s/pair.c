@@ -142,8 +142,8 @@ struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
 
 static void pair_free(struct pair *p)
 {
+    ssm_kept_drop(&p->resume); /* gives back what it held, and that sets the timer */
     timer_stop(&p->timer);
-    ssm_kept_drop(&p->resume);
     for (struct item *it; (it = unqueue(p)) != NULL;)
         mem_free(it);
     LIST_EACH(&p->verifies, at) {
