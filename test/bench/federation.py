@@ -8,6 +8,7 @@ import re
 import subprocess
 import time
 
+from archive import archive_switch
 from measure import BenchError, Perf, cpu, cpu_between, pss_kib
 from servers import Bulkhead, set_option, sign
 
@@ -43,6 +44,7 @@ class Sites:
             site.init()
             if certificates:
                 self.certify(folder, site)
+            archive_switch(site.folder, False)
         if remotes:
             self.far.host(remote)
 
