@@ -506,7 +506,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
 {
     struct out *o = out_of(w);
     struct pair *p = o->pair;
-    bool was_ready = o->state == OUT_READY || (o->state == OUT_OPEN && !o->blamed);
+    bool ready = o->state == OUT_READY, was_ready = ready || (o->state == OUT_OPEN && !o->blamed);
     (void)lost;
     if (!was_ready && !o->blamed) {
         struct why why = { "" };
@@ -525,7 +525,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
         return;
     o->told = true; /* it had worked */
     p->out = NULL;
-    pair_ended(p, loop_now_ms(w->d->loop) - w->since_ms, text != NULL, text);
+    pair_ended(p, ready ? loop_now_ms(w->d->loop) - w->since_ms : UINT64_MAX, text != NULL, text);
 }
 
 static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why)

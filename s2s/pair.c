@@ -197,7 +197,6 @@ static void on_timer(struct timer *t)
     struct pair *p = CONTAINER(t, struct pair, timer);
     age(p, loop_now_ms(p->d->loop));
     pair_need(p);
-    arm(p);
 }
 
 /* --- stanzas of ours --- */
@@ -222,7 +221,6 @@ void pair_send(struct pair *p, struct item *it)
         list_append(&p->queue, &it->link);
         queued(p, it, 1);
         pair_need(p);
-        arm(p);
     }
 }
 
@@ -259,7 +257,6 @@ void pair_ask(struct pair *p, struct verify *v)
         v->asked = out_ask(p->out, v);
     else
         pair_need(p);
-    arm(p);
 }
 
 /* --- the stream --- */
@@ -274,11 +271,9 @@ void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond c
     };
 }
 
-void pair_need(struct pair *p)
+static void begin(struct pair *p)
 {
     struct s2s *d = p->d;
-    if (d->stopping)
-        return;
     if (p->out && p->out->state == OUT_READY && !p->via)
         pair_via(p, &p->out->w);
     else if (p->out && !p->via && pair_wants(p))
@@ -301,6 +296,14 @@ void pair_need(struct pair *p)
         return;
     }
     p->out = out_new(p, NULL);
+}
+
+void pair_need(struct pair *p)
+{
+    if (p->d->stopping)
+        return;
+    begin(p);
+    arm(p);
 }
 
 void pair_via(struct pair *p, struct wire *w)
@@ -378,7 +381,6 @@ void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *tex
         p->last = f;
     }
     pair_need(p);
-    arm(p);
 }
 
 /* --- once a second --- */

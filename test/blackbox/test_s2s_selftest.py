@@ -27,13 +27,18 @@ require_certificate = yes
 [policy]
 block = *.blocked.example
 """
+# The last three are each for one test: what a stream that was cut leaves is none of the next one's business.
+DOMAINS = ("far.example", "evil.example", "plain.example", "only-certificates.example", "sm-one.example", "sm-two.example", "sm-three.example")
 SECRET = "dialback secret of im.example"
 DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'/>"
 FAR, EVIL = "far.example", "evil.example"
 
 
 class World:
-    pass
+    domain = "im.example"
+
+    def log_tail(self):
+        return self.site.log_tail()
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +48,9 @@ def world(ca, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pki")
     site = it.site = Site("im.example", s2s=CONF, files={"ca.pem": ca.pem()})
     it.ca, it.folder = ca, folder
-    for domain in (FAR, EVIL, "plain.example", "only-certificates.example"):
-        listener = Listener(domain, "im.example", ca.issue(domain), folder, it.left)
+    it.listeners = {}
+    for domain in DOMAINS:
+        listener = it.listeners[domain] = Listener(domain, "im.example", ca.issue(domain), folder, it.left)
         setattr(it, domain.split(".")[0].replace("-", "_"), listener)
         site.route(domain, listener.port)
     site.route("dead.example", 9)
@@ -71,10 +77,10 @@ def clean(world):
     for connection in world.left:
         connection.cut()
     world.left.clear()
-    for domain in (FAR, EVIL, "plain.example", "only-certificates.example"):
+    for domain in DOMAINS:
         world.site.ask_s2s("s2s-close " + domain)
     poll("the connections to end", lambda: not world.site.connections())
-    for listener in (world.far, world.evil, world.plain, world.only_certificates):
+    for listener in world.listeners.values():
         listener.sock.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -87,7 +93,8 @@ def proven(world, connections, domain=FAR):
     it = Caller(world.site, domain, connections).ready()
     it.result("the key")
     asked = []
-    getattr(world, domain.split(".")[0]).authority(lambda el: asked.append((el.get("id"), el.text)) or True)
+    listener = world.listeners[domain]
+    listener.authority(lambda el: asked.append((el.get("id"), el.text)) or True)
     assert asked == [(it.id, "the key")]
     assert it.expect("result").get("type") == "valid"
     return it
@@ -393,42 +400,44 @@ SM_FEATURES = DIALBACK + "<sm xmlns='%s'/>" % NS_SM
 
 def test_we_resume(world, romeo):
     """What was not acknowledged when the connection broke comes once more, what was does not."""
-    romeo.message("nurse@" + FAR, "one")
-    it = world.far.accepted(SM_FEATURES)
+    romeo.message("nurse@sm-one.example", "one")
+    it = world.sm_one.accepted(SM_FEATURES)
     it.expect("enable", resume="true")
     it.send("<enabled xmlns='%s' id='some id' resume='true'/>" % NS_SM)
     it.expect("message", body="one")
-    romeo.message("nurse@" + FAR, "two")
+    romeo.message("nurse@sm-one.example", "two")
     it.expect("message", body="two")
     it.cut()
-    again = world.far.accepted(SM_FEATURES)
+    again = world.sm_one.accepted(SM_FEATURES)
     assert again.expect("resume", previd="some id").get("h") == "0"
     again.send("<resumed xmlns='%s' previd='some id' h='1'/>" % NS_SM)
     assert again.expect("message").find("{*}body").text == "two"
     again.expect("r")
     again.send("<a xmlns='%s' h='2'/>" % NS_SM)
-    romeo.message("nurse@" + FAR, "three")
+    romeo.message("nurse@sm-one.example", "three")
     assert again.expect("message").find("{*}body").text == "three"
+    again.send("<a xmlns='%s' h='3'/>" % NS_SM)
 
 
 def test_we_cannot_resume(world, romeo):
-    romeo.message("nurse@" + FAR, "one")
-    it = world.far.accepted(SM_FEATURES)
-    it.expect("enable")
+    romeo.message("nurse@sm-two.example", "one")
+    it = world.sm_two.accepted(SM_FEATURES)
+    it.expect("enable", resume="true")
     it.send("<enabled xmlns='%s' id='some id' resume='true'/>" % NS_SM)
     it.expect("message", body="one")
     it.cut()
-    again = world.far.accepted(SM_FEATURES)
+    again = world.sm_two.accepted(SM_FEATURES)
     again.expect("resume")
     again.send("<failed xmlns='%s'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>" % NS_SM)
     again.expect("enable")
     again.send("<enabled xmlns='%s'/>" % NS_SM)
     again.expect("message", body="one")
+    again.send("<a xmlns='%s' h='1'/>" % NS_SM)
 
 
 def test_more_acknowledged_than_sent(world, romeo):
-    romeo.message("nurse@" + FAR, "one")
-    it = world.far.accepted(SM_FEATURES)
+    romeo.message("nurse@sm-three.example", "one")
+    it = world.sm_three.accepted(SM_FEATURES)
     it.expect("enable")
     it.send("<enabled xmlns='%s'/>" % NS_SM)
     it.expect("message")
@@ -477,3 +486,52 @@ def test_stanza_on_a_stream_that_is_one_way(world, romeo):
     it.message(romeo.jid, "the wrong way")
     it.expect_stream_error("invalid-from")
     romeo.expect_nothing("message")
+
+
+# -- limits ---------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("rule, action", [("stanzas_per_minute = 3 drop", "drop"), ("stanzas_per_minute = 3 disconnect", "end"),
+                                          ("stanzas_per_connection = 3 disconnect", "end"),
+                                          ("domain_stanzas_per_minute = 3 drop", "drop"),
+                                          ("domain_bytes_per_minute = 500 disconnect", "end")])
+def test_limits(ca, tmp_path, connections, rule, action):
+    site = Site("im.example", s2s="[tls]\nca = ca.pem\n[limits]\n%s\n" % rule, files={"ca.pem": ca.pem()})
+    try:
+        site.start()
+        site.adduser("romeo@im.example", "pass word of romeo")
+        romeo = Person(site, "romeo", "im.example", connections).login("here").online()
+        it = Caller(site, FAR, connections).ready(ca.issue(FAR).write(tmp_path))
+        it.send("<auth xmlns='%s' mechanism='EXTERNAL'>=</auth>" % NS_SASL)
+        it.expect("success")
+        it.begin()
+        for n in range(6):
+            it.message(romeo.jid, str(n))
+        if action == "end":
+            it.expect_stream_error("policy-violation")
+        else:
+            poll("stanzas to be dropped", lambda: site.count("limit_dropped") == 3)
+        for n in range(3):
+            romeo.expect("message", body=str(n))
+        romeo.expect_nothing("message", body="5")
+        assert sum(site.count(name) for name in ("limit_stanzas", "limit_domain_stanzas", "limit_domain_bytes")) > 0
+    finally:
+        site.check(site.stop() if site.process else [])
+        site.remove()
+
+
+def test_times(ca, tmp_path, connections):
+    """Who proves nothing, and who has nothing to say, is not kept."""
+    site = Site("im.example", s2s="[tls]\nca = ca.pem\n[limits]\nauth_time = 500ms\n[keepalive]\nmax_idle = 500ms\n",
+                files={"ca.pem": ca.pem()})
+    try:
+        site.start()
+        Caller(site, FAR, connections).ready().expect_stream_error("connection-timeout")
+        it = Caller(site, FAR, connections).ready(ca.issue(FAR).write(tmp_path))
+        it.send("<auth xmlns='%s' mechanism='EXTERNAL'>=</auth>" % NS_SASL)
+        it.expect("success")
+        it.begin()
+        it.expect_end()
+        assert site.count("limit_auth_time") == 1 and site.count("idle_closed") == 1
+    finally:
+        site.check(site.stop() if site.process else [])
+        site.remove()
