@@ -158,6 +158,7 @@ struct s2s {
     struct conn_totals totals;      /* of conn_conf */
     struct rlink *link;
     struct map *hosted;             /* struct hosted by name: domains of session managers (link.c); owns them */
+    struct link unsettled;          /* struct wire that wait for acknowledgements of session managers */
     struct link rooms;              /* struct wire that wait for room in a channel */
     struct turn sent_turn;          /* tells session managers what has left (custody.h) */
     struct certs *certs;            /* what is served; NULL: no TLS for incoming streams */

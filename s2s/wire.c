@@ -80,6 +80,7 @@ void wire_fini(struct wire *w)
     timer_stop(&w->timer);
     xmlin_fini(&w->xml);
     list_unlink(&w->room);
+    list_unlink(&w->unsettled);
     list_unlink(&w->dirty);
     list_unlink(&w->link);
     mem_free(w->local);
