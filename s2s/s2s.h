@@ -184,6 +184,7 @@ struct s2s {
     struct addr_table *addresses, *addresses_pending;
     struct buf scratch;             /* one canonical stanza */
     char secret[64 + 1];            /* of dialback where none is configured */
+    size_t secured, secured_before; /* TLS handshakes since memory was given back; a second ago */
     struct timer second;            /* house-keeping, once a second */
     struct s2s_rates {
         uint64_t at_ms, last[4]; /* stanzas in and out, bytes in and out: when last looked */

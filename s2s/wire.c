@@ -117,6 +117,7 @@ static void on_secure(void *owner)
     struct wire_log log;
     w->handshaking = false;
     w->secure = true;
+    w->d->secured++;
     METRIC_INC(w->d->metrics, M_TLS_OK);
     conn_tls_info(w->conn, &tls);
     LOG_DEBUG(wire_log(w, &log, LOG_TLS, NULL), "secure", F_STR("version", tls.version),

@@ -180,6 +180,7 @@ class Federation:
             counts = [site.counts() for site in (sites.near, sites.far)]
 
             def on_phase(phase):
+                time.sleep(3)  # what handshakes took is given back
                 seen[phase] = sites.pss(), [site.counts() for site in (sites.near, sites.far)]
             command = self.command(sites, "remotes", remotes=remotes, phases=True, timeout=120)
             result, used = self.phased(sites, key, command, ("begin", "up", "end"), on_phase)
