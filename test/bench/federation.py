@@ -175,7 +175,7 @@ class Federation:
         remotes = self.args.remotes
         with self.sites(key, remotes=remotes, certificates=certificates) as sites:
             self.up(sites, 2)
-            time.sleep(2)
+            time.sleep(3)
             empty, seen = sites.pss(), {}
             counts = [site.counts() for site in (sites.near, sites.far)]
 
@@ -185,6 +185,9 @@ class Federation:
             command = self.command(sites, "remotes", remotes=remotes, phases=True, timeout=120)
             result, used = self.phased(sites, key, command, ("begin", "up", "end"), on_phase)
         f, (full, now) = self.bench.figures, seen["up"]
+        if not certificates:  # after init
+            f["empty_near_mib"] = sum(v for k, v in empty.items() if k.startswith("near ")) / 1024
+            f["empty_s2s_mib"] = empty["near s2s"] / 1024
         f[f"{key}_ms"] = self.bench.split(key, used[0], remotes, "ms")
         f[f"{key}_s2s_ms"] = both_s2s(used[0]) * 1e3 / remotes
         f[f"{key}_s"], f[f"{key}_p50_s"] = result["seconds"], result["first_us"]["p50"] / 1e6

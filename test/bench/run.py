@@ -202,6 +202,8 @@ class Bench:
         used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_chat, at_left, server.names), logins, "ms")
         rest = cpu_between(at_online, at_rest, server.names)["all"] / 3
         f = self.figures
+        if "s2s" in empty:
+            f[f"empty_s2s_mib{suffix}"] = empty["s2s"] / 1024
         f[f"empty_mib{suffix}"] = max(empty["all"] / 1024, f.get(f"empty_mib{suffix}", 0))
         f[f"session_{kind}_kib{suffix}"] = (online["all"] - empty["all"]) / max(logins, 1)
         f[f"left_{kind}_mib{suffix}"] = left["all"] / 1024
