@@ -6,9 +6,10 @@
 #include "common/base/text.h"
 #include "s2s/link.h"
 #include "s2s/proof.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 #define IN(state) (1u << (state))
+enum { ASKED_TIMES = 4 }; /* so many requests for each domain that a connection may prove */
 
 static void on_starttls(struct wire *w, struct arena *a, struct node *n);
 static void on_auth(struct wire *w, struct arena *a, struct node *n);
@@ -46,7 +47,7 @@ static void on_element(struct wire *w, struct arena *a, struct node *n)
             return;
         }
     }
-    if (in->state != IN_PROVEN || !sm_take(w, a, n))
+    if (in->state != IN_PROVEN || !ssm_take(w, a, n))
         take_other(w, n);
 }
 
@@ -199,7 +200,7 @@ static void features(struct in *in)
     if (plain_ok && conf->dialback)
         dialback_feature_write(&out);
     if (plain_ok && conf->sm)
-        sm_feature_write(&out);
+        ssm_feature_write(&out);
     if (plain_ok)
         write_limits(&out, conf);
     BUF_LIT(&out, "</stream:features>");
@@ -225,8 +226,12 @@ static void on_resolved(void *ctx, struct resolve *r)
     }
     arena_give(in->w.d->arenas, &a);
     resolve_free(&in->resolve);
-    if (in->state == IN_PROVING)
-        features(in);
+    in->w.hold = false;
+    if (in->state != IN_PROVING)
+        return;
+    features(in);
+    if (!in->w.over)
+        wire_pace(&in->w);
 }
 
 /* Features come once it is known what the certificate proves. */
@@ -248,6 +253,8 @@ static void look_at_certificate(struct in *in, struct arena *a)
     }
     if (!in->resolve)
         features(in);
+    else
+        w->hold = true;
 }
 
 static bool header_is_bad(struct in *in, const struct stream_header *h, enum stream_cond *cond,
@@ -500,6 +507,10 @@ static void on_dialback(struct wire *w, struct arena *a, struct node *n)
         wire_fail(w, STREAM_POLICY_VIOLATION, "TLS is required");
     } else if (d.kind == DIALBACK_VERIFY) {
         answer_verify(in, a, &d);
+    } else if (in->n_asked++ >=
+               ASKED_TIMES * w->d->conf->domains_per_connection) { /* each is work for others, too */
+        METRIC_INC(w->d->metrics, M_LIMIT_DOMAINS);
+        wire_fail(w, STREAM_POLICY_VIOLATION, "too many requests of dialback");
     } else {
         take_result(in, &d);
     }

@@ -8,7 +8,7 @@
 #include "s2s/in.h"
 #include "s2s/link.h"
 #include "s2s/out.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 enum {
     FORGET_MS = 600000, /* a pair that nobody needs, with its last failure */
@@ -146,7 +146,7 @@ struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
 static void pair_free(struct pair *p)
 {
     timer_stop(&p->timer);
-    sm_kept_drop(&p->resume);
+    ssm_kept_drop(&p->resume);
     for (struct item *it; (it = unqueue(p)) != NULL;)
         mem_free(it);
     LIST_EACH(&p->verifies, at) {
@@ -166,13 +166,24 @@ bool pair_wants(const struct pair *p)
 
 static void on_timer(struct timer *t);
 
+/* When to look whether a stream is to be begun, or used; UINT64_MAX: something else will say. */
+static uint64_t look_at(const struct pair *p)
+{
+    bool open = p->out && (p->out->state == OUT_OPEN || p->out->state == OUT_READY);
+    bool wants =
+        pair_wants(p) && !p->via && (open || !p->held); /* what is on a wire that ends comes back first */
+    if (wants && open)
+        return 0;
+    return !p->out && (wants || !list_empty(&p->verifies)) ? p->retry_ms : UINT64_MAX;
+}
+
 static void arm(struct pair *p)
 {
-    uint64_t now = loop_now_ms(p->d->loop), due = UINT64_MAX;
-    if (!list_empty(&p->queue))
-        due = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
-    if ((pair_wants(p) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
-        due = p->retry_ms;
+    uint64_t now = loop_now_ms(p->d->loop), due = look_at(p);
+    if (!list_empty(&p->queue)) {
+        uint64_t old = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
+        due = old < due ? old : due;
+    }
     if (due == UINT64_MAX)
         timer_stop(&p->timer);
     else
@@ -213,6 +224,7 @@ void pair_send(struct pair *p, struct item *it)
 {
     const struct s2s_conf *conf = p->d->conf;
     p->used_ms = it->at_ms;
+    p->wanted = true;
     if (p->via && list_empty(&p->queue) && wire_may_send(p->via)) {
         wire_send(p->via, it);
     } else if (definite(p)) {
@@ -365,7 +377,7 @@ void pair_failed(struct pair *p, const struct failure *f)
              F_UINT("waiting", p->n), F_UINT("retry_in_ms", p->retry_ms - loop_now_ms(p->d->loop)));
     tell_verifies(p, f);
     if (!f->again && !p->via) {
-        sm_kept_drop(&p->resume);
+        ssm_kept_drop(&p->resume);
         bounce_all(p, f);
     }
     arm(p);
@@ -386,6 +398,20 @@ void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *tex
     pair_need(p);
 }
 
+void pairs_forgive(struct s2s *d, struct slice remote)
+{
+    size_t at = 0;
+    for (struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
+        if (!slice_eq(p->remote, remote))
+            continue;
+        p->retry_ms = 0;
+        p->failures = 0;
+        p->hopeless = false;
+        ssm_kept_drop(&p->resume);
+        arm(p);
+    }
+}
+
 /* --- once a second --- */
 
 static bool stays(void *value, void *ctx)
@@ -393,9 +419,9 @@ static bool stays(void *value, void *ctx)
     struct pair *p = value;
     const uint64_t *now = ctx;
     if (p->resume && !p->out && *now >= p->resume->until_ms)
-        sm_kept_drop(&p->resume);
+        ssm_kept_drop(&p->resume);
     bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
-    if (busy || *now < p->used_ms + FORGET_MS || *now < p->retry_ms)
+    if (busy || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
         return true;
     pair_free(p);
     return false;

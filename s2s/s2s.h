@@ -176,7 +176,7 @@ struct s2s {
     size_t n_in, n_out, n_pending;  /* streams; incoming ones that have proven nothing */
     struct map *pairs;              /* struct pair by its key; owns them */
     struct map *remotes;            /* struct remote by domain (limits.h); owns them */
-    struct map *kept;               /* struct sm_kept by id (sm.h); owns them */
+    struct map *kept;               /* struct ssm_kept by id (sm.h); owns them */
     struct link probes;             /* struct probe, oldest first; owned (probe.c) */
     struct turn flush_turn;         /* looks at what sockets have taken */
     struct link dirty;              /* struct wire to look at there */
@@ -191,7 +191,7 @@ struct s2s {
         uint64_t per_s[4];       /* of the last interval */
     } rates;
     bool paused, crowded;           /* accepting; for too many unproven connections */
-    bool draining, stopping;
+    bool draining, stopping, closed; /* closed: the links, too */
     struct timer stop_timer;        /* what is left when it fires is ended hard */
 };
 

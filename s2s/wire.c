@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "s2s/idle.h"
 #include "s2s/pair.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 enum { LINGER_MS = 3000, LINGER_STOP_MS = 1000, SENT_MAX = 4096 };
 
@@ -19,13 +19,10 @@ const char *proof_name(enum proof p)
 const struct log_ctx *wire_log(const struct wire *w, struct wire_log *out, enum log_sub sub,
                                const char *doing)
 {
-    out->peer.ip[0] = '\0';
-    if (w->conn)
-        conn_peer(w->conn, &out->peer);
     out->ctx = (struct log_ctx){ .log = w->d->run->log,
                                  .sub = sub,
                                  .conn = w->number,
-                                 .ip = out->peer.ip[0] ? out->peer.ip : NULL,
+                                 .ip = w->ip[0] ? w->ip : NULL,
                                  .doing = doing ? doing : w->ops->state(w) };
     return &out->ctx;
 }
@@ -68,6 +65,8 @@ void wire_take_conn(struct wire *w, struct conn *conn)
     xmlin_reset(&w->xml);
     w->xml.limits = &w->d->pre_auth;
     conn_peer(conn, &peer);
+    memcpy(w->ip, peer.ip, sizeof w->ip);
+    w->hold = false;
     w->trusted = w->d->conf->policy == TLS_OPTIONAL &&
                  addr_is_loopback((const struct sockaddr *)(const void *)&peer.addr);
     conn_owner_set(conn, &w->d->conn_conf, w);
@@ -76,7 +75,7 @@ void wire_take_conn(struct wire *w, struct conn *conn)
 void wire_fini(struct wire *w)
 {
     wire_give_back(w);
-    sm_free(&w->sm);
+    ssm_free(&w->sm);
     timer_stop(&w->timer);
     xmlin_fini(&w->xml);
     list_unlink(&w->room);
@@ -170,7 +169,7 @@ static void on_input(void *owner, struct slice bytes)
 void wire_pace(struct wire *w)
 {
     bool was = conn_paused(w->conn);
-    if (w->pause_until_ms || link_in_list(&w->room)) {
+    if (w->hold || w->pause_until_ms || link_in_list(&w->room)) {
         conn_pause(w->conn);
         if (w->pause_until_ms)
             wire_arm(w);
@@ -251,7 +250,8 @@ void wire_restart(struct wire *w)
 
 bool wire_may_send(const struct wire *w)
 {
-    return w->conn && !w->over && !conn_full(w->conn) && w->n_sent < SENT_MAX;
+    return w->conn && !w->over && !conn_full(w->conn) && w->n_sent < SENT_MAX &&
+           w->sent_bytes < w->d->conf->output_bytes;
 }
 
 void wire_flush_turn(struct turn *t)
@@ -262,7 +262,7 @@ void wire_flush_turn(struct turn *t)
         list_unlink(it);
         if (!w->conn || w->over)
             continue;
-        sm_turn(w);
+        ssm_turn(w);
         conn_flush(w->conn);
         wire_taken(w);
     }
@@ -288,7 +288,7 @@ void wire_send(struct wire *w, struct item *it)
     w->busy_ms = loop_now_ms(w->d->loop);
     METRIC_INC(w->d->metrics, M_STANZAS_OUT);
     if (it->counted)
-        sm_wrote(w);
+        ssm_wrote(w);
     wire_dirty(w);
 }
 
@@ -378,15 +378,20 @@ static void finish(struct wire *w)
 
 void wire_end(struct wire *w)
 {
+    wire_end_why(w, NULL);
+}
+
+void wire_end_why(struct wire *w, const char *text)
+{
     if (w->over || !w->conn)
         return;
     if (!w->handshaking) {
         wire_open(w, wire_local(w), wire_remote(w), slice_cstr(w->incoming ? w->id : NULL));
-        sm_last(w);
+        ssm_last(w);
         wire_write(w, SLICE(STREAM_END));
     }
     w->said_end = true;
-    over(w, false, NULL);
+    over(w, false, text);
     finish(w);
 }
 
@@ -402,7 +407,7 @@ void wire_fail_app(struct wire *w, enum stream_cond cond, const char *text, stru
         struct buf out = BUF_INIT(0);
         wire_open(w, wire_local(w), wire_remote(w),
                   slice_cstr(w->incoming ? w->id : NULL)); /* RFC 6120 4.9.1.2 */
-        sm_last(w);
+        ssm_last(w);
         stream_error_write(&out, cond, text, SLICE_NONE, app);
         BUF_LIT(&out, STREAM_END);
         wire_write(w, buf_get(&out));
@@ -442,7 +447,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     wire_taken(w);
     w->conn = NULL;
     xmlin_reset(&w->xml);
-    sm_keep(w);
+    ssm_keep(w);
     w->ops->on_gone(w, cause, why);
 }
 

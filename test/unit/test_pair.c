@@ -5,7 +5,7 @@
 #include "s2s/in.h"
 #include "s2s/link.h"
 #include "s2s/out.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 #include "common/base/mem.h"
 #include <setjmp.h>
@@ -94,7 +94,7 @@ void verify_free(struct verify **v)
     MEM_FREE(v);
 }
 
-void sm_kept_drop(struct sm_kept **k)
+void ssm_kept_drop(struct ssm_kept **k)
 {
     *k = NULL;
 }
