@@ -172,7 +172,9 @@ static uint64_t look_at(const struct pair *p)
     bool open = p->out && (p->out->state == OUT_OPEN || p->out->state == OUT_READY);
     bool wants =
         pair_wants(p) && !p->via && (open || !p->held); /* what is on a wire that ends comes back first */
-    if (wants && open)
+    bool stays = p->n && p->via &&
+                 wire_may_send(p->via); /* given back by another wire; else that one says when it has room */
+    if ((wants && open) || stays)
         return 0;
     return !p->out && (wants || !list_empty(&p->verifies)) ? p->retry_ms : UINT64_MAX;
 }
@@ -317,6 +319,7 @@ void pair_need(struct pair *p)
 {
     if (p->d->stopping)
         return;
+    pair_flush(p);
     begin(p);
     arm(p);
 }

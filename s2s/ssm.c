@@ -5,7 +5,10 @@
 #include "common/base/secret.h"
 #include "common/edge/smelement.h"
 
-enum { OVERDUE_MS = 5000 }; /* an <r/> waits for session managers so long before it is answered with less */
+enum {
+    OVERDUE_MS = 5000, /* an <r/> waits for session managers so long before it is answered with less */
+    KEPT_MAX = 10000,  /* streams that were cut; over it those who come back begin anew */
+};
 
 /* --- theirs to us: pure --- */
 
@@ -498,7 +501,8 @@ static void keep_in(struct wire *w)
 void ssm_keep(struct wire *w)
 {
     struct s2s *d = w->d;
-    if (!w->sm || !w->sm->id || w->ended || w->said_end || d->stopping) {
+    if (!w->sm || !w->sm->id || w->ended || w->said_end || d->stopping ||
+        (w->incoming && d->kept && map_count(d->kept) >= KEPT_MAX)) {
         wire_give_back(w);
         ssm_free(&w->sm);
         return;
