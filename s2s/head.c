@@ -64,7 +64,7 @@ static bool attribute(struct slice *s, struct slice *name, struct slice *value)
 bool head_read(struct slice stanza, struct head *out)
 {
     static const struct slice starts[] = { { "<message", 8 }, { "<presence", 9 }, { "<iq", 3 } };
-    struct slice from = SLICE_NONE, to = SLICE_NONE, name, value, rest = SLICE_NONE;
+    struct slice from = SLICE_NONE, to = SLICE_NONE, name, value, rest = SLICE("");
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
         if (slice_starts(stanza, starts[i]))
             rest = slice_from(stanza, starts[i].len);
