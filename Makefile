@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 OPT  ?= -O2 -g
 HARD ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lm -pthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lunbound -lm -pthread
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARD) -fPIE $(PKG_CFLAGS) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS) $(SAN)
 
@@ -67,7 +67,8 @@ endef
 $(foreach d,router c2s s2s httpgw,$(eval $(call daemon_lib,$(d))))
 $(B)/libtools.a: $(call obj,common/tools/super.c common/tools/proc.c)
 	$(archive)
-LIBRARIES := $(patsubst %,$(B)/lib%.a,$(filter-out sessman,$(DAEMONS)) tools sessman common)
+PARTS     := $(patsubst %/,%,$(sort $(dir $(wildcard router/*.c c2s/*.c s2s/*.c httpgw/*.c))))
+LIBRARIES := $(patsubst %,$(B)/lib%.a,$(PARTS) tools sessman common)
 
 $(patsubst %,$(B)/bulkhead-%,$(DAEMONS)): $(B)/bulkhead-%: $(B)/obj/%/main.o $(B)/lib%.a $(B)/libcommon.a
 	$(link)

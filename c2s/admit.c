@@ -45,23 +45,10 @@ MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t 
     return rc;
 }
 
-MUST_USE static enum rc read_networks(struct c2s *d, struct why *why)
-{
-    struct buf all = BUF_INIT(65536);
-    for (size_t i = 0; i < d->conf->proxy_from.n; i++) {
-        if (i)
-            buf_byte(&all, ',');
-        buf_cstr(&all, d->conf->proxy_from.items[i]);
-    }
-    enum rc rc = all.len ? net_list_parse(buf_get(&all), &d->proxy_from, why) : RC_OK;
-    buf_fini(&all);
-    return rc;
-}
-
 enum rc admit_open(struct c2s *d, struct why *why)
 {
     const struct c2s_conf *conf = d->conf;
-    enum rc rc = read_networks(d, why);
+    enum rc rc = conf_networks(&conf->proxy_from, &d->proxy_from, why);
     d->listening = mem_array(conf->address.n * 2 + 1, sizeof *d->listening);
     for (size_t i = 0; rc == RC_OK && i < conf->address.n; i++) {
         rc = listen_one(d, conf->address.items[i], conf->port, false, why);

@@ -22,6 +22,26 @@ void c2s_take_conf(struct c2s *d, const struct c2s_conf *conf)
     d->stanza_limit = (struct rate_limit){ conf->stanza_rate, conf->stanza_burst };
 }
 
+enum rc c2s_certs(struct c2s *d, struct why *why)
+{
+    static const char *const alpn[] = { "xmpp-client", NULL }; /* XEP-0368 3 */
+    const struct certs_conf conf = { .dir = d->run->dir,
+                                     .cert = d->conf->cert,
+                                     .key = d->conf->key,
+                                     .sections = d->conf->certs,
+                                     .trust = d->conf->client_ca,
+                                     .may_lack = d->conf->policy == TLS_OPTIONAL,
+                                     .priority = d->conf->priority,
+                                     .alpn = alpn };
+    struct certs *certs = NULL;
+    enum rc rc = certs_load(&conf, &certs, why);
+    if (rc != RC_OK)
+        return rc;
+    certs_free(&d->certs);
+    d->certs = certs;
+    return RC_OK;
+}
+
 struct c2s *c2s_new(struct daemon_run *run)
 {
     struct c2s *d = mem_new(sizeof *d);

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/metric.h"
 #include "common/base/rate.h"
+#include "common/daemon/certs.h"
 #include "common/daemon/daemon.h"
 #include "common/daemon/linkconf.h"
 #include "common/edge/esession.h"
@@ -70,10 +71,6 @@ enum c2s_metric {
 enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL }; /* OPTIONAL: a test installation */
 enum probe_kind { PROBE_WHITESPACE, PROBE_XMPP };
 
-struct c2s_cert { /* a [certificate NAME] section */
-    struct c2s_cert *next;
-    char *name, *cert, *key;
-};
 struct c2s_conf {
     /* [listen] */
     struct conf_list address, proxy_from;
@@ -81,7 +78,7 @@ struct c2s_conf {
     /* [tls] */
     int policy; /* enum tls_policy */
     char *cert, *key, *client_ca, *priority;
-    struct c2s_cert *certs;
+    struct certs_section *certs;
     struct rlink_options router;
     /* [sasl] */
     bool sasl2, pipelining;
@@ -136,6 +133,7 @@ struct c2s {
 
 /* c2s.c */
 struct c2s *c2s_new(struct daemon_run *run);                        /* without edge, certificates and listeners */
+MUST_USE enum rc c2s_certs(struct c2s *d, struct why *why);          /* reads the certificates; on an error the old ones stay */
 void c2s_take_conf(struct c2s *d, const struct c2s_conf *conf);     /* what can change at run time; conf is borrowed */
 void c2s_stop(struct c2s *d); /* ends every stream and the links; the loop runs on until all is closed */
 void c2s_free(struct c2s **d); /* after the loop has ended */
@@ -146,13 +144,6 @@ void admit_close(struct c2s *d); /* listeners; what is connected stays */
 void admit_fini(struct c2s *d);
 void admit_balance(struct c2s *d); /* pauses or resumes accepting, as the number of logins in progress says */
 void admit_hurry(struct c2s *d);   /* once a second: ends silent connections where they keep others out */
-
-/* certs.c: the certificates in use */
-struct certs;
-MUST_USE enum rc certs_load(const char *dir, const struct c2s_conf *conf, struct certs **out, struct why *why);
-void certs_free(struct certs **certs);
-struct tls_ctx *certs_tls(const struct certs *certs); /* NULL allowed: NULL */
-void certs_json(const struct certs *certs, struct buf *out); /* an array, as they were loaded */
 
 /* status.c: what is told to bulkheadctl */
 void status_json(struct daemon_run *run, struct buf *json);

@@ -1,8 +1,6 @@
 /* c2s/conf.c - the option table; conf/c2s.conf explains each */
 #include "c2s/c2s.h"
 
-#include "common/base/mem.h"
-
 #define ROW struct c2s_conf
 /* clang-format off */
 static const struct option options[] = {
@@ -56,43 +54,23 @@ static enum rc cert_begin(void *conf, const char *name, struct why *why)
 {
     struct c2s_conf *c = conf;
     (void)why;
-    struct c2s_cert *it = mem_new(sizeof *it);
-    it->name = mem_copy(slice_cstr(name));
-    it->next = c->certs;
-    c->certs = it;
-    return RC_OK;
+    return certs_section_begin(&c->certs, name);
 }
 
 static enum rc cert_set(void *conf, const char *name, const char *option, const char *value, struct why *why)
 {
     struct c2s_conf *c = conf;
-    struct c2s_cert *it = c->certs; /* the section that was begun last */
-    if (!it || strcmp(it->name, name) != 0) {
-        why_set(why, "[certificate %s]: no such section", name);
-        return RC_SYNTAX;
-    }
-    char **to = strcmp(option, "cert") == 0 ? &it->cert : &it->key;
-    mem_free(*to);
-    *to = mem_copy(slice_cstr(value));
-    return RC_OK;
+    return certs_section_set(c->certs, name, option, value, why);
 }
 
 static void sections_free(void *of)
 {
     struct c2s_conf *conf = of;
-    while (conf->certs) {
-        struct c2s_cert *it = conf->certs;
-        conf->certs = it->next;
-        mem_free(it->name);
-        mem_free(it->cert);
-        mem_free(it->key);
-        mem_free(it);
-    }
+    certs_sections_free(&conf->certs);
 }
 
-static const char *const cert_options[] = { "cert", "key", NULL };
 static const struct conf_named named[] = {
-    { .kind = "certificate", .names = cert_options, .begin = cert_begin, .set = cert_set },
+    { .kind = "certificate", .names = certs_options, .begin = cert_begin, .set = cert_set },
     { .kind = NULL },
 };
 const struct conf_table c2s_conf_table = {

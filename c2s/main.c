@@ -25,7 +25,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     run->ctx = d;
     rc = linkconf_fill(&d->conf->router, &link, routers, why);
     if (rc == RC_OK)
-        rc = certs_load(run->dir, d->conf, &d->certs, why);
+        rc = c2s_certs(d, why);
     if (rc != RC_OK)
         return rc;
     const struct edge_conf edge = { .loop = d->loop,
@@ -61,16 +61,11 @@ static void fini(struct daemon_run *run)
 static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *why)
 {
     struct c2s *d = run->ctx;
-    struct certs *certs = NULL;
     struct log_ctx log = { .log = run->log, .sub = LOG_TLS };
     c2s_take_conf(d, new_conf);
-    enum rc rc = certs_load(run->dir, d->conf, &certs, why);
-    if (rc != RC_OK) {
+    enum rc rc = c2s_certs(d, why);
+    if (rc != RC_OK)
         LOG_ERROR(&log, "certificates_kept", F_WHY(why)); /* better an old one than none */
-    } else {
-        certs_free(&d->certs);
-        d->certs = certs;
-    }
     LIST_EACH(&d->clients, it) {
         struct client *c = CONTAINER(it, struct client, link);
         if (c->state != CLIENT_CLOSED)

@@ -2,6 +2,7 @@
 #include "common/daemon/conf.h"
 
 #include "common/base/mem.h"
+#include "common/base/rate.h"
 #include "common/daemon/confvalue.h"
 #include <assert.h>
 #include <ini.h>
@@ -289,4 +290,18 @@ void conf_print(const struct conf_table *table, const void *conf, struct slice f
         printf("%s = " SLICE_FMT "\n", o->name, SLICE_ARG(buf_get(&text)));
         buf_fini(&text);
     }
+}
+
+enum rc conf_networks(const struct conf_list *list, struct net_list **out, struct why *why)
+{
+    struct buf all = BUF_INIT(65536);
+    *out = NULL;
+    for (size_t i = 0; i < list->n; i++) {
+        if (i)
+            buf_byte(&all, ',');
+        buf_cstr(&all, list->items[i]);
+    }
+    enum rc rc = all.len ? net_list_parse(buf_get(&all), out, why) : RC_OK;
+    buf_fini(&all);
+    return rc;
 }

@@ -71,6 +71,9 @@ void conf_clear(const struct conf_table *table, void *conf); /* frees strings an
 void conf_compare(const struct conf_table *table, const void *a, const void *b,
                   void (*differ)(void *ctx, const struct option *o), void *ctx);
 void conf_copy(const struct option *o, const void *from, void *to); /* one option's value */
+struct net_list;
+/* The networks of a list option, as one (base/rate.h); NULL for an empty list. */
+MUST_USE enum rc conf_networks(const struct conf_list *list, struct net_list **out, struct why *why);
 /* One option's value, as it would stand in the file. */
 void conf_value(const struct option *o, const void *conf, char *out, size_t size);
 void conf_print(const struct conf_table *table, const void *conf, struct slice file_name); /* --dump-config, stdout */

@@ -88,6 +88,13 @@ enum tls_role { TLS_CLIENT, TLS_SERVER };
 /* Starts TLS now: what was read behind it in this event is not TLS and was dropped by the owner. on_secure follows, or
  * on_closed(CONN_TLS). server_name: SNI to send (client), or NULL. */
 void conn_start_tls(struct conn *c, struct tls_ctx *tls, enum tls_role role, const char *server_name);
+/* The client's side where there are several of us (servers): our certificate is the one for own_name, NULL: the default. alpn: the
+ * context's protocols are offered. */
+struct conn_tls_client {
+    const char *server_name, *own_name; /* of the peer, for SNI; either may be NULL */
+    bool alpn;
+};
+void conn_start_tls_client(struct conn *c, struct tls_ctx *ctx, const struct conn_tls_client *how);
 bool conn_secure(const struct conn *c);
 struct conn_tls {
     const char *version, *cipher;   /* "TLS1.3", "AES-256-GCM"; static storage */
@@ -102,5 +109,7 @@ MUST_USE enum rc conn_cb_exporter(struct conn *c, struct arena *a, struct slice 
 MUST_USE enum rc conn_cb_end_point(struct conn *c, struct arena *a, struct slice *out);
 /* DER of the peer's certificate, if it sent one. RC_NOTFOUND. */
 MUST_USE enum rc conn_peer_cert(struct conn *c, struct arena *a, struct slice *out);
+/* All that it sent, its own first, for net/peercert.h. RC_LIMIT: more than max, or of more than 64 KiB together. RC_NOTFOUND. */
+MUST_USE enum rc conn_peer_chain(struct conn *c, struct arena *a, struct slice *out, size_t max, size_t *n);
 
 #endif

@@ -359,6 +359,56 @@ void wake_free(struct wake **w)
     *w = NULL;
 }
 
+/* --- descriptors of others --- */
+
+struct watch {
+    uv_poll_t poll;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+/* An error is told as readable: whoever reads finds it. */
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct watch *w = poll->data;
+    (void)status, (void)events;
+    loop_touch(poll->loop->data);
+    w->fn(w->ctx);
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    mem_free(handle->data);
+}
+
+enum rc watch_new(struct loop *loop, int fd, void (*fn)(void *ctx), void *ctx, struct watch **out,
+                  struct why *why)
+{
+    struct watch *w = mem_new(sizeof *w);
+    int err = uv_poll_init(&loop->uv, &w->poll, fd);
+    if (err < 0) {
+        why_set(why, "descriptor %d: %s", fd, uv_strerror(err));
+        mem_free(w);
+        return RC_IO;
+    }
+    w->poll.data = w;
+    w->fn = fn;
+    w->ctx = ctx;
+    uv_poll_start(&w->poll, UV_READABLE, on_readable);
+    uv_unref((uv_handle_t *)&w->poll);
+    *out = w;
+    return RC_OK;
+}
+
+void watch_free(struct watch **w)
+{
+    if (!*w)
+        return;
+    uv_poll_stop(&(*w)->poll);
+    uv_close((uv_handle_t *)&(*w)->poll, on_watch_closed);
+    *w = NULL;
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct signal_slot *slot = handle->data;

@@ -34,6 +34,12 @@ struct wake *wake_new(struct loop *loop, void (*fn)(void *ctx), void *ctx);
 void wake_post(struct wake *w); /* any thread */
 void wake_free(struct wake **w);
 
+/* A descriptor of somebody else's (a library's pipe): fn(ctx) runs on the loop when it can be read, and again as long as it
+ * can. It is made non-blocking, is not closed here, and must stay open until watch_free. It does not hold loop_run. */
+struct watch;
+MUST_USE enum rc watch_new(struct loop *loop, int fd, void (*fn)(void *ctx), void *ctx, struct watch **out, struct why *why);
+void watch_free(struct watch **w); /* fn does not come any more; NULL is harmless */
+
 /* Signals, delivered on the loop. At most 8 of them. */
 void loop_on_signal(struct loop *loop, int signum, void (*fn)(void *ctx, int signum), void *ctx);
 

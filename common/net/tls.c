@@ -90,11 +90,13 @@ struct tls_cert *tls_cert_hold(struct tls_ctx *ctx, struct slice name)
     return found;
 }
 
-struct tls_cert *tls_cert_hold_client(struct tls_ctx *ctx)
+struct tls_cert *tls_cert_hold_client(struct tls_ctx *ctx, const char *name)
 {
-    struct tls_cert *cert = ctx->certs ? ctx->certs : ctx->none;
-    cert->refs++;
-    return cert;
+    struct tls_cert *cert = tls_cert_hold(ctx, slice_cstr(name));
+    if (cert)
+        return cert;
+    ctx->none->refs++;
+    return ctx->none;
 }
 
 /* --- contexts --- */

@@ -1,6 +1,7 @@
 /* common/net/tlscert.c - certificate files: facts, names, and making a self-signed one */
 #include "common/base/clock.h"
 #include "common/base/secret.h"
+#include "common/net/peercert.h"
 #include "common/net/tlsctx.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -176,39 +177,15 @@ out:
 
 /* --- XmppAddr --- */
 
-/* Identity number i of the certificate. RC_AGAIN: not an XmppAddr; RC_NOTFOUND: there are no more. */
-MUST_USE static enum rc xmpp_addr(struct arena *a, gnutls_x509_crt_t crt, unsigned i, struct slice *out)
-{
-    unsigned char name[2048];
-    size_t size = sizeof name;
-    int got = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
-    if (got == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-        return RC_NOTFOUND;
-    if (got != (int)GNUTLS_SAN_OTHERNAME_XMPP) /* its text is decoded already */
-        return RC_AGAIN;
-    struct slice text = slice_of((const char *)name, size);
-    if (!slice_utf8_ok(text) || slice_find(text, '\0') >= 0)
-        return RC_AGAIN;
-    *out = arena_copy(a, text);
-    return RC_OK;
-}
-
 enum rc tls_cert_xmpp_addrs(struct arena *a, struct slice der, struct slice *out, size_t max, size_t *n)
 {
-    enum { NAMES_MAX = 256 };
-    gnutls_x509_crt_t crt = NULL;
-    gnutls_datum_t datum = { (unsigned char *)(uintptr_t)der.p, (unsigned)der.len };
+    struct peercert_name *names = ARENA_ARRAY(a, PEERCERT_NAMES_MAX, struct peercert_name);
+    size_t all;
     *n = 0;
-    if (der.len > UINT16_MAX || gnutls_x509_crt_init(&crt) < 0)
-        return RC_LIMIT;
-    enum rc rc = gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_DER) < 0 ? RC_SYNTAX : RC_OK;
-    for (unsigned i = 0; rc == RC_OK && i < NAMES_MAX && *n < max; i++) {
-        enum rc got = xmpp_addr(a, crt, i, &out[*n]);
-        if (got == RC_OK)
-            ++*n;
-        else if (got == RC_NOTFOUND)
-            break;
+    enum rc rc = peercert_names(a, der, names, PEERCERT_NAMES_MAX, &all);
+    for (size_t i = 0; rc == RC_OK && i < all && *n < max; i++) {
+        if (names[i].kind == PEERCERT_XMPPADDR)
+            out[(*n)++] = names[i].text;
     }
-    gnutls_x509_crt_deinit(crt);
     return rc;
 }

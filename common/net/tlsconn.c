@@ -253,21 +253,21 @@ static int set_up_server(struct tls_session *t)
     return err;
 }
 
-static int set_up_client(struct tls_session *t)
+static int set_up_client(struct tls_session *t, const struct conn_tls_client *how)
 {
     int err = gnutls_init(&t->s, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
     if (err < 0)
         return err;
-    t->cert = tls_cert_hold_client(t->ctx);
+    t->cert = tls_cert_hold_client(t->ctx, how->own_name);
     err = gnutls_credentials_set(t->s, GNUTLS_CRD_CERTIFICATE, t->cert->cred);
     if (err >= 0 && t->server_name)
         err = gnutls_server_name_set(t->s, GNUTLS_NAME_DNS, t->server_name, strlen(t->server_name));
-    if (err >= 0 && t->ctx->alpn_count)
+    if (err >= 0 && how->alpn && t->ctx->alpn_count)
         err = gnutls_alpn_set_protocols(t->s, t->ctx->alpn, t->ctx->alpn_count, 0);
     return err;
 }
 
-void conn_start_tls(struct conn *c, struct tls_ctx *ctx, enum tls_role role, const char *server_name)
+static void start(struct conn *c, struct tls_ctx *ctx, enum tls_role role, const struct conn_tls_client *how)
 {
     if (conn_closing(c))
         return;
@@ -281,11 +281,11 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx, enum tls_role role, con
     t->conn = c;
     t->role = role;
     t->ctx = tls_ctx_hold(ctx);
-    t->server_name = server_name && server_name[0] ? mem_copy(slice_cstr(server_name)) : NULL;
+    t->server_name = how->server_name && how->server_name[0] ? mem_copy(slice_cstr(how->server_name)) : NULL;
     c->tls = &t->layer;
     if (!c->loop->plain_buf)
         c->loop->plain_buf = mem_resize(NULL, PLAIN_BYTES);
-    int err = role == TLS_SERVER ? set_up_server(t) : set_up_client(t);
+    int err = role == TLS_SERVER ? set_up_server(t) : set_up_client(t, how);
     if (err >= 0)
         err = gnutls_priority_set(t->s, ctx->priority);
     if (err < 0) {
@@ -299,6 +299,16 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx, enum tls_role role, con
     gnutls_handshake_set_timeout(t->s, GNUTLS_INDEFINITE_TIMEOUT); /* whoever owns the conn has a timer */
     if (role == TLS_CLIENT)
         handshake(c);
+}
+
+void conn_start_tls(struct conn *c, struct tls_ctx *ctx, enum tls_role role, const char *server_name)
+{
+    start(c, ctx, role, &(struct conn_tls_client){ .server_name = server_name, .alpn = true });
+}
+
+void conn_start_tls_client(struct conn *c, struct tls_ctx *ctx, const struct conn_tls_client *how)
+{
+    start(c, ctx, TLS_CLIENT, how);
 }
 
 /* --- what a session tells --- */
@@ -431,5 +441,26 @@ enum rc conn_peer_cert(struct conn *c, struct arena *a, struct slice *out)
     if (!chain || n == 0)
         return RC_NOTFOUND;
     *out = arena_copy(a, slice_of((const char *)chain[0].data, chain[0].size));
+    return RC_OK;
+}
+
+enum rc conn_peer_chain(struct conn *c, struct arena *a, struct slice *out, size_t max, size_t *n)
+{
+    enum { CHAIN_BYTES = 64 * 1024 };
+    unsigned count = 0;
+    size_t bytes = 0;
+    *n = 0;
+    if (!conn_secure(c))
+        return RC_NOTFOUND;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session_of(c)->s, &count);
+    if (!chain || count == 0)
+        return RC_NOTFOUND;
+    for (unsigned i = 0; i < count; i++)
+        bytes += chain[i].size;
+    if (count > max || bytes > CHAIN_BYTES)
+        return RC_LIMIT;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = arena_copy(a, slice_of((const char *)chain[i].data, chain[i].size));
+    *n = count;
     return RC_OK;
 }

@@ -36,7 +36,8 @@ struct tls_ctx *tls_ctx_hold(struct tls_ctx *ctx);
 void tls_ctx_drop(struct tls_ctx *ctx);
 /* The certificate for an SNI name (empty: the default), held. NULL: the context has none. */
 struct tls_cert *tls_cert_hold(struct tls_ctx *ctx, struct slice name);
-struct tls_cert *tls_cert_hold_client(struct tls_ctx *ctx); /* the default, or one without a certificate */
+/* To show as a client: the one for name (NULL: the default), or one without a certificate. */
+struct tls_cert *tls_cert_hold_client(struct tls_ctx *ctx, const char *name);
 void tls_cert_drop(struct tls_cert *cert);
 
 #endif

@@ -241,6 +241,28 @@ enum rc jid_prepare_domain(struct arena *a, struct slice in, struct slice *out, 
     return RC_OK;
 }
 
+enum rc jid_domain_ascii(struct arena *a, struct slice domain, struct slice *out, struct why *why)
+{
+    enum { NAME_MAX_ASCII = 253 }; /* RFC 1035 2.3.4, without the length bytes at both ends */
+    uint8_t *made = NULL;
+    if (domain.len == 0 || domain.p[0] == '[' || !slice_utf8_ok(domain) || memchr(domain.p, '\0', domain.len))
+        return refuse(why, "domain", "not a name for DNS");
+    int err = idn2_lookup_u8((const uint8_t *)arena_cstr(a, domain), &made, IDN2_NFC_INPUT | IDN2_NO_TR46);
+    if (err != IDN2_OK)
+        return refuse(why, "domain", idn2_strerror(err));
+    struct slice ascii_name = arena_copy(a, slice_cstr((const char *)made));
+    idn2_free(made);
+    struct in_addr ip;
+    if (inet_pton(AF_INET, ascii_name.p, &ip) == 1)
+        return refuse(why, "domain", "an address, not a name for DNS");
+    if (ascii_name.len > NAME_MAX_ASCII) {
+        why_set(why, "domain: longer than %d bytes", NAME_MAX_ASCII);
+        return RC_LIMIT;
+    }
+    *out = ascii_name;
+    return RC_OK;
+}
+
 /* Whole addresses */
 
 static void assemble(struct arena *a, struct jid *j)

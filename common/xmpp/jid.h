@@ -25,6 +25,9 @@ MUST_USE enum rc jid_make(struct arena *a, struct slice local, struct slice doma
 MUST_USE enum rc jid_prepare_local(struct arena *a, struct slice in, struct slice *out, struct why *why);
 MUST_USE enum rc jid_prepare_domain(struct arena *a, struct slice in, struct slice *out, struct why *why);
 MUST_USE enum rc jid_prepare_resource(struct arena *a, struct slice in, struct slice *out, struct why *why);
+/* A prepared domain as DNS and certificates spell it: A-labels. RC_SYNTAX: no name for DNS (an address, a label over 63
+ * bytes); RC_LIMIT: longer than 253. */
+MUST_USE enum rc jid_domain_ascii(struct arena *a, struct slice domain, struct slice *out, struct why *why);
 /* Passwords: RFC 8265 OpaqueString (for SCRAM, RFC 5802 asks for SASLprep, of which it is the successor). */
 MUST_USE enum rc jid_prepare_password(struct arena *a, struct slice in, struct slice *out, struct why *why);
 

@@ -6,11 +6,15 @@
 #define NS_SERVER "jabber:server"                                /* RFC 6120 4.8.2 */
 #define NS_COMPONENT_ACCEPT "jabber:component:accept"            /* XEP-0114 */
 #define NS_COMPONENT "urn:xmpp:component:0"                      /* XEP-0225 */
+#define NS_DIALBACK "jabber:server:dialback"                     /* XEP-0220 */
+#define NS_DIALBACK_FEATURE "urn:xmpp:features:dialback"         /* XEP-0220 2.4.1 */
 #define NS_STREAM "http://etherx.jabber.org/streams"             /* RFC 6120 4.8.1 */
 #define NS_STREAM_ERROR "urn:ietf:params:xml:ns:xmpp-streams"    /* RFC 6120 4.9 */
 #define NS_STANZA_ERROR "urn:ietf:params:xml:ns:xmpp-stanzas"    /* RFC 6120 8.3 */
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"                 /* RFC 6120 5 */
 #define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"               /* RFC 6120 6 */
+#define NS_BIDI "urn:xmpp:bidi"                                  /* XEP-0288 */
+#define NS_BIDI_FEATURE "urn:xmpp:features:bidi"                 /* XEP-0288 */
 #define NS_SASL2 "urn:xmpp:sasl:2"                               /* XEP-0388 */
 #define NS_BIND2 "urn:xmpp:bind:0"                               /* XEP-0386 */
 #define NS_FAST "urn:xmpp:fast:0"                                /* XEP-0484 */

@@ -92,6 +92,8 @@ void stream_header_write(struct buf *out, const struct stream_open *h)
     BUF_LIT(out, "<?xml version='1.0'?><stream:stream xmlns='");
     buf_cstr(out, h->content_ns);
     BUF_LIT(out, "' xmlns:stream='" NS_STREAM "'");
+    if (h->dialback)
+        BUF_LIT(out, " xmlns:db='" NS_DIALBACK "'");
     attr_unless_empty(out, "from", h->from);
     attr_unless_empty(out, "to", h->to);
     attr_unless_empty(out, "id", h->id);

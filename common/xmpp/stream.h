@@ -58,6 +58,7 @@ struct stream_open {       /* a header to write */
     const char *content_ns;
     struct slice from, to, id, lang; /* empty: left out */
     bool version_1;
+    bool dialback; /* declares its prefix (XEP-0220 2.1) */
 };
 void stream_header_write(struct buf *out, const struct stream_open *h); /* with the XML declaration */
 /* <stream:error> with condition and text (text may be NULL; content, for see-other-host, may be empty, and so may app, the canonical

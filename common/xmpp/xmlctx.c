@@ -188,15 +188,18 @@ static bool within_limits(struct xmlin_ctx *ctx, int declared, int attrs)
     return !which;
 }
 
-/* The header with which pooled contexts are primed declares the default namespace and "stream"; nothing else.
- */
+/* The header with which pooled contexts are primed declares the default namespace and "stream", between
+ * servers "db" too; nothing else. */
 static bool declares_the_usual(const struct xmlin_ctx *ctx, const xmlChar *prefix, int n, const xmlChar **ns)
 {
-    bool usual = n == 2 && prefix && strcmp((const char *)prefix, "stream") == 0;
+    bool servers = strcmp(ctx->pool->default_ns, NS_SERVER) == 0;
+    bool usual = n == (servers ? 3 : 2) && prefix && strcmp((const char *)prefix, "stream") == 0;
     for (int i = 0; usual && i < n; i++) {
         const char *name = (const char *)ns[2 * i];
         const char *uri = ns[2 * i + 1] ? (const char *)ns[2 * i + 1] : "";
-        if (name)
+        if (name && servers && strcmp(name, "db") == 0)
+            usual = strcmp(uri, NS_DIALBACK) == 0;
+        else if (name)
             usual = strcmp(name, "stream") == 0 && strcmp(uri, NS_STREAM) == 0;
         else
             usual = strcmp(uri, ctx->pool->default_ns) == 0;

@@ -17,7 +17,8 @@ struct xmlin_pool *xmlin_pool_new(const char *default_ns, struct arena_pool *are
     struct xmlin_pool *pool = mem_new(sizeof *pool);
     struct buf prime = BUF_INIT(0);
     size_t len;
-    buf_fmt(&prime, "<stream:stream xmlns='%s' xmlns:stream='" NS_STREAM "'>", default_ns);
+    buf_fmt(&prime, "<stream:stream xmlns='%s' xmlns:stream='" NS_STREAM "'%s>", default_ns,
+            strcmp(default_ns, NS_SERVER) == 0 ? " xmlns:db='" NS_DIALBACK "'" : "");
     buf_byte(&prime, '\0');
     pool->prime = buf_take(&prime, &len);
     pool->default_ns = mem_copy(slice_cstr(default_ns));

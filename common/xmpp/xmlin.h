@@ -6,7 +6,7 @@
  *
  * Parser contexts are pooled: an idle stream (nothing but white space since its last stanza) owns none; the arena of
  * a stanza is taken when its first byte arrives and given back after on_stanza. A stream whose header declares other
- * prefixes than the usual two keeps a context of its own until xmlin_fini.
+ * prefixes than the usual two (between servers three: db) keeps a context of its own until xmlin_fini.
  * Pure: no I/O, no clock. */
 #ifndef XMPP_XMLIN_H
 #define XMPP_XMLIN_H

@@ -28,6 +28,7 @@ LIBRARIES = {                      # header -> the only folders that see it
     "uv.h": {"common/net"},
     "gnutls/x509.h": {"common/net"},
     "libxml": {"common/xmpp"},
+    "unbound.h": {"s2s"},
     "sqlite3.h": {"sessman/store", "common/tools"},
     "ini.h": {"common/daemon", "common/tools"},
 }

@@ -222,6 +222,32 @@ static void passwords_are_opaque_strings(void **state) /* RFC 8265 4.3 */
     assert_int_equal(jid_prepare_password(*state, SLICE("\xFF"), &out, NULL), RC_SYNTAX);
 }
 
+static void domains_are_spelt_for_dns(void **state) /* RFC 5890 2.3.2.1 */
+{
+    static const struct {
+        const char *domain, *ascii;
+    } good[] = { { "example.net", "example.net" },
+                 { "localhost", "localhost" },
+                 { "b\u00FCcher.example", "xn--bcher-kva.example" },
+                 { "stra\u00DFe.example", "xn--strae-oqa.example" } };
+    static const char *const bad[] = {
+        "192.0.2.1", "[2001:db8::1]", "",
+        "a123456789b123456789c123456789d123456789e123456789f123456789abcde.example"
+    };
+    char name[300];
+    struct slice out;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(jid_domain_ascii(*state, slice_cstr(good[i].domain), &out, NULL), RC_OK);
+        assert_true(slice_is(out, good[i].ascii));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(jid_domain_ascii(*state, slice_cstr(bad[i]), &out, NULL), RC_SYNTAX);
+    for (size_t i = 0; i < sizeof name; i++)
+        name[i] = i % 2 ? '.' : 'a';
+    assert_int_equal(jid_domain_ascii(*state, slice_of(name, 253), &out, NULL), RC_OK);
+    assert_int_not_equal(jid_domain_ascii(*state, slice_of(name, 255), &out, NULL), RC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_excluded_character_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_are_mapped, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_are_idna2008, setup, teardown),
+        cmocka_unit_test_setup_teardown(domains_are_spelt_for_dns, setup, teardown),
         cmocka_unit_test_setup_teardown(contexts_and_directions_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_part_may_have_1023_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(prepared_text_is_not_copied, setup, teardown),

@@ -1,5 +1,6 @@
 /* test/unit/test_loop.c - turns, wakes, signals, timers, stopping */
 #include "test/unit/net_world.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -122,6 +123,60 @@ static void signals_arrive_on_the_loop(void **state)
     loop_free(&s.loop);
 }
 
+struct pipe {
+    struct loop *loop;
+    struct watch *watch;
+    int fds[2];
+    unsigned calls, bytes;
+};
+
+static void take_byte(void *ctx)
+{
+    struct pipe *p = ctx;
+    char byte;
+    p->calls++;
+    if (read(p->fds[0], &byte, 1) == 1)
+        p->bytes++;
+    if (p->bytes == 3) {
+        watch_free(&p->watch);
+        loop_stop(p->loop);
+    }
+}
+
+static void a_foreign_descriptor_is_watched_until_it_is_not(void **state)
+{
+    (void)state;
+    struct pipe p = { .loop = loop_new() };
+    struct why why = { "" };
+    assert_int_equal(pipe(p.fds), 0);
+    assert_int_equal(watch_new(p.loop, p.fds[0], take_byte, &p, &p.watch, &why), RC_OK);
+    uv_run(&p.loop->uv, UV_RUN_NOWAIT);
+    assert_int_equal(p.calls, 0);
+    assert_int_equal(write(p.fds[1], "abcd", 4), 4);
+    loop_run(p.loop); /* a byte a call: it comes again as long as there is something */
+    assert_int_equal(p.bytes, 3);
+    assert_null(p.watch);
+    assert_int_equal(p.calls, 3);
+    watch_free(&p.watch);
+    loop_free(&p.loop); /* nothing is left open */
+    close(p.fds[0]);
+    close(p.fds[1]);
+}
+
+static void what_cannot_be_watched_is_told(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_new();
+    struct watch *w = NULL;
+    struct why why = { "" };
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(fd);
+    assert_int_equal(watch_new(loop, fd, take_byte, NULL, &w, &why), RC_IO);
+    assert_true(why.text[0]);
+    assert_null(w);
+    loop_free(&loop);
+}
+
 static void on_timer(struct timer *t)
 {
     struct seen *s = CONTAINER(t, struct seen, timer);
@@ -166,6 +221,8 @@ int main(void)
         cmocka_unit_test(a_dropped_turn_does_not_come),
         cmocka_unit_test(another_thread_wakes_it),
         cmocka_unit_test(signals_arrive_on_the_loop),
+        cmocka_unit_test(a_foreign_descriptor_is_watched_until_it_is_not),
+        cmocka_unit_test(what_cannot_be_watched_is_told),
         cmocka_unit_test(timers_fire_and_set_themselves_again),
         cmocka_unit_test(it_runs_until_every_handle_is_closed),
     };

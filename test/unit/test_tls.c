@@ -2,6 +2,7 @@
 #include "common/net/tls.h"
 
 #include "common/base/secret.h"
+#include "test/unit/cert_world.h"
 #include "test/unit/net_world.h"
 #include <gnutls/gnutls.h>
 #include <sys/stat.h>
@@ -298,6 +299,65 @@ static void a_client_certificate_is_seen(void **state)
     world_free(w);
 }
 
+/* A server that shows the first n of chain, and its key. */
+static void chain_of(struct cert_world *certs, struct cert *chain, size_t n, enum rc expected)
+{
+    struct world *w = world_new("127.0.0.1", NULL);
+    struct tls_ctx *server = context(&(struct tls_conf){ 0 }, "", ""),
+                   *client = context(&(struct tls_conf){ 0 }, "", "");
+    struct slice seen[PEERCERT_CHAIN_MAX];
+    gnutls_datum_t pem;
+    struct why why = { "" };
+    size_t got = 99;
+    FILE *f = fopen(file("chain.pem"), "w");
+    assert_non_null(f);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(gnutls_x509_crt_export2(chain[i].crt, GNUTLS_X509_FMT_PEM, &pem), 0);
+        assert_int_equal(fwrite(pem.data, 1, pem.size, f), pem.size);
+        gnutls_free(pem.data);
+    }
+    fclose(f);
+    assert_int_equal(gnutls_x509_privkey_export2(chain[0].key, GNUTLS_X509_FMT_PEM, &pem), 0);
+    cert_write(file("chain.key"), &pem);
+    if (tls_ctx_cert(server, "x", file("chain.pem"), file("chain.key"), &why) != RC_OK)
+        fail_msg("%s", why.text);
+    unlink(file("chain.pem"));
+    unlink(file("chain.key"));
+    secure_both(w, server, client, "one.example");
+    assert_int_equal(conn_peer_chain(w->client.conn, certs->a, seen, PEERCERT_CHAIN_MAX, &got),
+                     RC_NOTFOUND); /* not yet */
+    both_are_secure(w);
+    assert_int_equal(conn_peer_chain(w->client.conn, certs->a, seen, PEERCERT_CHAIN_MAX, &got), expected);
+    assert_int_equal(got, expected == RC_OK ? n : 0);
+    for (size_t i = 0; i < got; i++)
+        assert_true(slice_eq(seen[i], chain[i].der));
+    assert_int_equal(conn_peer_chain(w->server.conn, certs->a, seen, PEERCERT_CHAIN_MAX, &got), RC_NOTFOUND);
+    tls_ctx_free(&server);
+    tls_ctx_free(&client);
+    world_free(w);
+}
+
+static void a_peers_chain_is_seen_whole(void **state)
+{
+    enum { MANY = 200 }; /* PEERS 31 */
+    struct cert_world *w = *state;
+    struct cert chain[MANY];
+    for (size_t i = MANY; i-- > 0;) {
+        char name[16];
+        snprintf(name, sizeof name, "c%zu", i);
+        chain[i] = cert_make(
+            w->a,
+            &(struct cert_spec){ .cn = name, .ca = i > 0, .issuer = i + 1 < MANY ? &chain[i + 1] : NULL });
+    }
+    chain_of(w, chain, 1, RC_OK);
+    chain_of(w, chain, 2, RC_OK);
+    chain_of(w, chain, PEERCERT_CHAIN_MAX, RC_OK);
+    chain_of(w, chain, PEERCERT_CHAIN_MAX + 1, RC_LIMIT);
+    chain_of(w, chain, MANY, RC_LIMIT);
+    for (size_t i = 0; i < MANY; i++)
+        cert_free(&chain[i]);
+}
+
 /* --- ALPN --- */
 
 static const char *const xmpp_alpn[] = { "xmpp-client", NULL }, *const http_alpn[] = { "h2", "http/1.1",
@@ -526,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_key_of_another_certificate_is_refused),
         cmocka_unit_test(verification_needs_trust_and_name),
         cmocka_unit_test(a_client_certificate_is_seen),
+        cmocka_unit_test_setup_teardown(a_peers_chain_is_seen_whole, cert_setup, cert_teardown),
         cmocka_unit_test(alpn_is_mandatory_for_who_offers_it),
         cmocka_unit_test(garbage_fails_the_handshake),
         cmocka_unit_test(old_versions_are_refused),

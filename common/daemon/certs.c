@@ -1,9 +1,10 @@
-/* c2s/certs.c - the certificates in use: read at the start and on reload, served as they were read */
-#include "c2s/c2s.h"
+/* common/daemon/certs.c */
+#include "common/daemon/certs.h"
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/daemon/daemon.h"
 #include "common/xmpp/delay.h"
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ MUST_USE static enum rc add(struct certs *to, const char *dir, const char *name,
     return rc;
 }
 
-static size_t count(const struct c2s_cert *c)
+static size_t count(const struct certs_section *c)
 {
     size_t n = 0;
     for (; c; c = c->next)
@@ -64,38 +65,36 @@ static size_t count(const struct c2s_cert *c)
     return n;
 }
 
-/* In a test installation the certificate may be missing: then there is no TLS. */
-static bool may_lack(const char *dir, const struct c2s_conf *conf)
+static bool lacks(const struct certs_conf *conf)
 {
-    if (conf->policy != TLS_OPTIONAL || !conf->cert)
-        return conf->policy == TLS_OPTIONAL;
-    char *path = daemon_path(dir, conf->cert);
-    bool lacks = access(path, F_OK) != 0;
+    if (!conf->may_lack || conf->sections || !conf->cert)
+        return conf->may_lack && !conf->sections;
+    char *path = daemon_path(conf->dir, conf->cert);
+    bool missing = access(path, F_OK) != 0;
     mem_free(path);
-    return lacks;
+    return missing;
 }
 
-enum rc certs_load(const char *dir, const struct c2s_conf *conf, struct certs **out, struct why *why)
+enum rc certs_load(const struct certs_conf *conf, struct certs **out, struct why *why)
 {
-    static const char *const alpn[] = { "xmpp-client", NULL }; /* XEP-0368 3 */
     *out = NULL;
-    if (!conf->certs && may_lack(dir, conf))
+    if (lacks(conf))
         return RC_OK;
-    bool by_file = conf->client_ca && strcmp(conf->client_ca, "system") != 0;
-    char *trust = by_file ? daemon_path(dir, conf->client_ca) : NULL;
+    bool by_file = conf->trust && strcmp(conf->trust, "system") != 0;
+    char *trust = by_file ? daemon_path(conf->dir, conf->trust) : NULL;
     struct tls_conf tls = {
         .priority = conf->priority,
-        .alpn = alpn,
-        .ask_client_cert = conf->client_ca != NULL,
-        .trust_file = by_file ? trust : conf->client_ca,
+        .alpn = conf->alpn,
+        .ask_client_cert = conf->ask || conf->trust != NULL,
+        .trust_file = by_file ? trust : conf->trust,
     };
     struct certs *it = mem_new(sizeof *it);
-    it->list = mem_array(count(conf->certs) + 1, sizeof *it->list);
+    it->list = mem_array(count(conf->sections) + 1, sizeof *it->list);
     enum rc rc = tls_ctx_new(&tls, &it->tls, why);
-    if (rc == RC_OK && (conf->cert || !conf->certs)) /* the first one is the default */
-        rc = add(it, dir, "default", conf->cert, conf->key, why);
-    for (const struct c2s_cert *c = conf->certs; rc == RC_OK && c; c = c->next)
-        rc = add(it, dir, c->name, c->cert, c->key, why);
+    if (rc == RC_OK && (conf->cert || !conf->sections)) /* the first one is the default */
+        rc = add(it, conf->dir, "default", conf->cert, conf->key, why);
+    for (const struct certs_section *c = conf->sections; rc == RC_OK && c; c = c->next)
+        rc = add(it, conf->dir, c->name, c->cert, c->key, why);
     mem_free(trust);
     if (rc == RC_OK)
         *out = it;
@@ -103,6 +102,47 @@ enum rc certs_load(const char *dir, const struct c2s_conf *conf, struct certs **
         certs_free(&it);
     return rc;
 }
+
+/* --- sections --- */
+
+const char *const certs_options[] = { "cert", "key", NULL };
+
+enum rc certs_section_begin(struct certs_section **list, const char *name)
+{
+    struct certs_section *it = mem_new(sizeof *it);
+    it->name = mem_copy(slice_cstr(name));
+    it->next = *list;
+    *list = it;
+    return RC_OK;
+}
+
+enum rc certs_section_set(struct certs_section *list, const char *name, const char *option, const char *value,
+                          struct why *why)
+{
+    struct certs_section *it = list; /* the section that was begun last */
+    if (!it || strcmp(it->name, name) != 0) {
+        why_set(why, "[certificate %s]: no such section", name);
+        return RC_SYNTAX;
+    }
+    char **to = strcmp(option, "cert") == 0 ? &it->cert : &it->key;
+    mem_free(*to);
+    *to = mem_copy(slice_cstr(value));
+    return RC_OK;
+}
+
+void certs_sections_free(struct certs_section **list)
+{
+    while (*list) {
+        struct certs_section *it = *list;
+        *list = it->next;
+        mem_free(it->name);
+        mem_free(it->cert);
+        mem_free(it->key);
+        mem_free(it);
+    }
+}
+
+/* --- facts --- */
 
 static void member(struct buf *out, const char *name, const char *value)
 {

@@ -1,0 +1,414 @@
+/* s2s/pair.c */
+#include "s2s/pair.h"
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "s2s/in.h"
+#include "s2s/link.h"
+#include "s2s/out.h"
+#include "s2s/sm.h"
+
+enum {
+    FORGET_MS = 600000,  /* a pair that nobody needs, with its last failure */
+    LIVED_MS = 30000,    /* a stream that has lived so long was no failure */
+};
+
+const char *pair_step_name(enum pair_step s)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        PAIR_STEPS(X)
+#undef X
+    };
+    return names[s];
+}
+
+enum pair_state pair_state(const struct pair *p)
+{
+    return p->via ? PAIR_READY : p->out ? PAIR_TRYING : PAIR_IDLE;
+}
+
+static void log_pair(const struct pair *p, struct log_ctx *log)
+{
+    *log = (struct log_ctx){ .log = p->d->run->log, .sub = LOG_XMPP, .doing = "pair" };
+}
+
+/* --- items --- */
+
+struct item *item_new(struct pair *p, struct slice bytes, uint64_t node, uint64_t mark)
+{
+    struct item *it = mem_new(sizeof *it + bytes.len);
+    it->pair = p;
+    it->node = node;
+    it->mark = mark;
+    it->at_ms = loop_now_ms(p->d->loop);
+    it->len = (uint32_t)bytes.len;
+    memcpy(it->bytes, bytes.p, bytes.len);
+    return it;
+}
+
+void item_finish(struct item *it)
+{
+    if (it->mark)
+        link_finished(it->pair->d, it->node, it->mark);
+    mem_free(it);
+}
+
+static void queued(struct pair *p, const struct item *it, int by)
+{
+    p->n += (size_t)by;
+    p->bytes += by > 0 ? it->len : (size_t)0 - it->len;
+    metric_move(p->d->metrics, M_QUEUED, by);
+    metric_move(p->d->metrics, M_QUEUED_BYTES, by > 0 ? (int64_t)it->len : -(int64_t)it->len);
+}
+
+static struct item *unqueue(struct pair *p)
+{
+    if (list_empty(&p->queue))
+        return NULL;
+    struct item *it = CONTAINER(p->queue.next, struct item, link);
+    list_unlink(&it->link);
+    queued(p, it, -1);
+    return it;
+}
+
+static void bounce(struct item *it, enum stanza_cond cond, const char *text)
+{
+    if (!it->pair->d->stopping) { /* else its session manager keeps it */
+        link_bounce(it->pair->d, item_bytes(it), cond, text);
+        item_finish(it);
+    } else {
+        mem_free(it);
+    }
+}
+
+static void bounce_all(struct pair *p, const struct failure *f)
+{
+    struct link mine; /* a bounce may lead to something new in the queue */
+    list_init(&mine);
+    for (struct item *it; (it = unqueue(p)) != NULL;)
+        list_append(&mine, &it->link);
+    LIST_EACH(&mine, at) {
+        bounce(CONTAINER(at, struct item, link), f->cond, f->why.text);
+    }
+}
+
+/* --- pairs --- */
+
+static struct slice key_of(const void *value)
+{
+    return slice_cstr(((const struct pair *)value)->key);
+}
+
+struct pair *pair_find(const struct s2s *d, struct slice local, struct slice remote)
+{
+    if (!d->pairs)
+        return NULL;
+    struct arena *a = arena_take(d->arenas);
+    struct slice key = arena_fmt(a, SLICE_FMT " " SLICE_FMT, SLICE_ARG(local), SLICE_ARG(remote));
+    struct pair *p = map_get(d->pairs, key);
+    arena_give(d->arenas, &a);
+    return p;
+}
+
+struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
+{
+    struct pair *p = pair_find(d, local, remote);
+    if (!d->pairs)
+        d->pairs = map_new(key_of);
+    if (!p && map_count(d->pairs) >= d->conf->pairs) {
+        METRIC_INC(d->metrics, M_LIMIT_PAIRS);
+        return NULL;
+    }
+    if (!p) {
+        struct buf key = BUF_INIT(0);
+        size_t len;
+        p = mem_new(sizeof *p);
+        p->d = d;
+        buf_fmt(&key, SLICE_FMT " " SLICE_FMT, SLICE_ARG(local), SLICE_ARG(remote));
+        buf_byte(&key, '\0');
+        p->key = buf_take(&key, &len);
+        p->local = slice_of(p->key, local.len);
+        p->remote = slice_of(p->key + local.len + 1, remote.len);
+        list_init(&p->queue);
+        list_init(&p->verifies);
+        map_put(d->pairs, p);
+        metric_set(d->metrics, M_PAIRS, (int64_t)map_count(d->pairs));
+    }
+    p->used_ms = loop_now_ms(d->loop);
+    return p;
+}
+
+static void pair_free(struct pair *p)
+{
+    timer_stop(&p->timer);
+    sm_kept_drop(&p->resume);
+    for (struct item *it; (it = unqueue(p)) != NULL;)
+        mem_free(it);
+    LIST_EACH(&p->verifies, at) {
+        struct verify *v = CONTAINER(at, struct verify, link);
+        verify_free(&v);
+    }
+    mem_free(p->key);
+    mem_free(p);
+}
+
+/* --- the timer: the next attempt, and the age of what waits --- */
+
+bool pair_wants(const struct pair *p)
+{
+    return p->n > 0 || (p->resume && !list_empty(&p->resume->sent));
+}
+
+static void on_timer(struct timer *t);
+
+static void arm(struct pair *p)
+{
+    uint64_t now = loop_now_ms(p->d->loop), due = UINT64_MAX;
+    if (!list_empty(&p->queue))
+        due = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
+    if ((pair_wants(p) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
+        due = p->retry_ms;
+    if (due == UINT64_MAX)
+        timer_stop(&p->timer);
+    else
+        loop_timer(p->d->loop, &p->timer, due > now ? due - now : 0, on_timer);
+}
+
+/* What has waited too long is answered with what has gone wrong. */
+static void age(struct pair *p, uint64_t now)
+{
+    struct failure f = p->last;
+    if (!f.wall_ms || !p->failures)
+        pair_failure_set(&f, STEP_CONNECT, COND_REMOTE_SERVER_TIMEOUT, true,
+                         p->via ? "the server reads too slowly" : "no connection in time");
+    while (!list_empty(&p->queue)) {
+        struct item *it = CONTAINER(p->queue.next, struct item, link);
+        if (it->at_ms + p->d->conf->queue_age_ms > now)
+            break;
+        METRIC_INC(p->d->metrics, M_QUEUE_AGED);
+        bounce(unqueue(p), f.cond, f.why.text);
+    }
+}
+
+static void on_timer(struct timer *t)
+{
+    struct pair *p = CONTAINER(t, struct pair, timer);
+    age(p, loop_now_ms(p->d->loop));
+    pair_need(p);
+    arm(p);
+}
+
+/* --- stanzas of ours --- */
+
+static bool definite(const struct pair *p)
+{
+    return !p->out && !p->via && p->failures && !p->last.again && loop_now_ms(p->d->loop) < p->retry_ms;
+}
+
+void pair_send(struct pair *p, struct item *it)
+{
+    const struct s2s_conf *conf = p->d->conf;
+    p->used_ms = it->at_ms;
+    if (p->via && list_empty(&p->queue) && wire_may_send(p->via)) {
+        wire_send(p->via, it);
+    } else if (definite(p)) {
+        bounce(it, p->last.cond, p->last.why.text);
+    } else if (p->n >= conf->queue_stanzas || p->bytes + it->len > conf->queue_bytes) {
+        METRIC_INC(p->d->metrics, M_LIMIT_QUEUE);
+        bounce(it, COND_RESOURCE_CONSTRAINT, "too much waits for this server already");
+    } else {
+        list_append(&p->queue, &it->link);
+        queued(p, it, 1);
+        pair_need(p);
+        arm(p);
+    }
+}
+
+void pair_flush(struct pair *p)
+{
+    bool some = false;
+    while (p->via && !list_empty(&p->queue) && wire_may_send(p->via)) {
+        wire_send(p->via, unqueue(p));
+        some = true;
+    }
+    if (some)
+        arm(p);
+}
+
+void pair_back(struct pair *p, struct item *it)
+{
+    it->at_ms = loop_now_ms(p->d->loop); /* its wait begins anew */
+    list_prepend(&p->queue, &it->link);
+    queued(p, it, 1);
+    arm(p);
+}
+
+void pair_ask(struct pair *p, struct verify *v)
+{
+    if (definite(p)) {
+        in_verified(v, p, DIALBACK_ERROR, stanza_cond_name(p->last.cond), p->last.why.text);
+        verify_free(&v);
+        return;
+    }
+    v->at_ms = loop_now_ms(p->d->loop);
+    list_append(&p->verifies, &v->link);
+    METRIC_INC(p->d->metrics, M_VERIFY_OUT);
+    if (p->out)
+        v->asked = out_ask(p->out, v);
+    else
+        pair_need(p);
+    arm(p);
+}
+
+/* --- the stream --- */
+
+void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond cond, bool again, const char *text)
+{
+    struct why why = { "" };
+    why_set(&why, "%s", text); /* text may be of *f */
+    *f = (struct failure){ .step = step, .cond = cond, .again = again, .wall_ms = clock_wall_ms(), .why = why };
+}
+
+void pair_need(struct pair *p)
+{
+    struct s2s *d = p->d;
+    if (d->stopping)
+        return;
+    if (p->out && p->out->state == OUT_READY && !p->via)
+        pair_via(p, &p->out->w);
+    else if (p->out && !p->via && pair_wants(p))
+        out_want(p->out);
+    LIST_EACH(&p->verifies, it) { /* who asked may have gone */
+        struct verify *v = CONTAINER(it, struct verify, link);
+        if (!v->in && !v->asked)
+            verify_free(&v);
+    }
+    bool needs = (pair_wants(p) && !p->via) || !list_empty(&p->verifies);
+    if (p->out || !needs || (p->held && list_empty(&p->verifies)) || loop_now_ms(d->loop) < p->retry_ms)
+        return;
+    struct policy policy = policy_of(d->conf, p->local, p->remote);
+    if (policy.blocked) {
+        struct failure f;
+        METRIC_INC(d->metrics, M_BLOCKED);
+        pair_failure_set(&f, STEP_POLICY, COND_NOT_ALLOWED, false, "connections with this domain are not allowed here");
+        pair_failed(p, &f);
+        return;
+    }
+    p->out = out_new(p, NULL);
+}
+
+void pair_via(struct pair *p, struct wire *w)
+{
+    pair_off(p);
+    p->via = w;
+    list_append(&w->pairs, &p->on_wire);
+    pair_flush(p);
+}
+
+void pair_off(struct pair *p)
+{
+    list_unlink(&p->on_wire);
+    p->via = NULL;
+}
+
+/* Full jitter: between half of the pause and all of it. */
+static uint64_t pause_of(const struct pair *p)
+{
+    uint64_t ms = p->d->conf->retry_ms;
+    for (uint32_t i = 1; i < p->failures && ms < p->d->conf->retry_max_ms; i++)
+        ms *= 2;
+    if (ms > p->d->conf->retry_max_ms)
+        ms = p->d->conf->retry_max_ms;
+    return ms / 2 + secret_random_below((uint32_t)(ms / 2) + 1);
+}
+
+static void tell_verifies(struct pair *p, const struct failure *f)
+{
+    struct link mine;
+    list_init(&mine);
+    while (!list_empty(&p->verifies)) {
+        struct link *it = p->verifies.next;
+        list_unlink(it);
+        list_append(&mine, it);
+    }
+    LIST_EACH(&mine, it) {
+        struct verify *v = CONTAINER(it, struct verify, link);
+        list_unlink(it);
+        in_verified(v, p, DIALBACK_ERROR, stanza_cond_name(f->cond), f->why.text);
+        verify_free(&v);
+    }
+}
+
+void pair_failed(struct pair *p, const struct failure *f)
+{
+    struct log_ctx log;
+    log_pair(p, &log);
+    p->failures++;
+    p->last = *f;
+    p->retry_ms = loop_now_ms(p->d->loop) + pause_of(p);
+    METRIC_INC(p->d->metrics, M_OUT_FAILED);
+    LOG_INFO(&log, "not_connected", F_SLICE("local", p->local), F_SLICE("remote", p->remote),
+             F_STR("step", pair_step_name(f->step)), F_WHY(&f->why), F_UINT("failures", p->failures),
+             F_UINT("waiting", p->n), F_UINT("retry_in_ms", p->retry_ms - loop_now_ms(p->d->loop)));
+    tell_verifies(p, f);
+    if (!f->again && !p->via) {
+        sm_kept_drop(&p->resume);
+        bounce_all(p, f);
+    }
+    arm(p);
+}
+
+void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *text)
+{
+    struct failure f;
+    if (lived_ms >= LIVED_MS)
+        p->failures = 0;
+    else if (refused || ++p->failures > 1)
+        p->retry_ms = loop_now_ms(p->d->loop) + pause_of(p);
+    if (text) {
+        pair_failure_set(&f, STEP_OPEN, COND_REMOTE_SERVER_TIMEOUT, true, text);
+        p->last = f;
+    }
+    pair_need(p);
+    arm(p);
+}
+
+/* --- once a second --- */
+
+static bool stays(void *value, void *ctx)
+{
+    struct pair *p = value;
+    const uint64_t *now = ctx;
+    if (p->resume && !p->out && *now >= p->resume->until_ms)
+        sm_kept_drop(&p->resume);
+    bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
+    if (busy || *now < p->used_ms + FORGET_MS || *now < p->retry_ms)
+        return true;
+    pair_free(p);
+    return false;
+}
+
+void pairs_tick(struct s2s *d)
+{
+    uint64_t now = loop_now_ms(d->loop);
+    if (!d->pairs)
+        return;
+    map_each(d->pairs, stays, &now);
+    metric_set(d->metrics, M_PAIRS, (int64_t)map_count(d->pairs));
+}
+
+static bool none_stays(void *value, void *ctx)
+{
+    (void)ctx;
+    pair_free(value);
+    return false;
+}
+
+void pair_free_all(struct s2s *d)
+{
+    if (d->pairs)
+        map_each(d->pairs, none_stays, NULL);
+    map_free(&d->pairs);
+}
