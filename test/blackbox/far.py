@@ -80,6 +80,15 @@ class Link(Stream):
         self.domain, self.server_name = domain, server_name     # the far one, ours
         self.features = None
 
+    def recv(self, seconds):
+        """As a Stream's, but what TLS has to say for itself (tickets) is not waited behind."""
+        self.sock.setblocking(False)
+        try:
+            return super().recv(seconds)
+        finally:
+            with contextlib.suppress(OSError):
+                self.sock.settimeout(PATIENCE)
+
     # -- said by who opened it --------------------------------------------------------------------------------------
 
     def open(self, to=None, from_=None, extra="", version="1.0"):
@@ -99,6 +108,7 @@ class Link(Stream):
     def wrap(self, identity, sni=None, alpn=None):
         self.sock.settimeout(PATIENCE)
         self.sock = context_of(identity, False, alpn).wrap_socket(self.sock, server_hostname=sni or self.server_name)
+        self.reset()
         return self
 
     def starttls(self, identity=None, sni=None):
