@@ -27,7 +27,7 @@ def world(names, ca, conf="", files=None, **more):
                       "anchors": "".join(line + "\n" for line in names.anchors()).encode(), **(files or {})},
             "conf": {"s2s.conf": "[tls]\nca = tls/ca.pem\n[dns]\nservers = %s@%d\nloopback = yes\nhosts_file =\nkeep_least = 0ms\n"
                                  "anchor_file = anchors\ntime = 5s\n[connect]\nnegotiate_time = 2s\nretry = 10ms\nretry_most = 50ms\n"
-                                 "[queue]\nage = 2s\n%s%s" % (names.address, names.port, conf, POLICY)}, **more}
+                                 "[queue]\nage = 1s\n%s%s" % (names.address, names.port, conf, POLICY)}, **more}
 
 
 # -- what it notices -----------------------------------------------------------------------------------------------------
