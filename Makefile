@@ -102,6 +102,10 @@ UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_st
 UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)
 UNIT_test_tokens := $(UNIT_test_auth)
 UNIT_test_auth_script := sessman/auth_script.c
+UNIT_test_limits := s2s/limits.c
+UNIT_test_custody := s2s/custody.c
+UNIT_test_policy := $(addprefix s2s/,policy.c conf.c limits.c)
+UNIT_test_pair := $(addprefix s2s/,pair.c policy.c)
 .SECONDEXPANSION:
 unit_objects = $(if $(UNIT_$(1)),$(call obj,$(UNIT_$(1))) $(B)/libcommon.a,$(LIBRARIES))
 $(B)/unit/%: $(B)/obj/test/unit/%.o $$(call unit_objects,$$*)

@@ -21,7 +21,8 @@ static void on_accept(void *ctx, struct conn *conn)
         in_accept(l->d, conn, l->direct_tls);
 }
 
-MUST_USE static enum rc listen_one(struct s2s *d, const char *address, uint32_t port, bool direct_tls, struct why *why)
+MUST_USE static enum rc listen_one(struct s2s *d, const char *address, uint32_t port, bool direct_tls,
+                                   struct why *why)
 {
     if (port == 0)
         return RC_OK;
@@ -73,7 +74,8 @@ void admit_fini(struct s2s *d)
 /* Not before it is known for which domains; not while draining; not while so many have proven nothing. */
 void admit_balance(struct s2s *d)
 {
-    bool crowded = d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
+    bool crowded =
+        d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
     bool pause = crowded || d->draining || !link_knows_domains(d);
     if (crowded && !d->crowded)
         METRIC_INC(d->metrics, M_LIMIT_PENDING);

@@ -129,7 +129,8 @@ static enum rc domain_set(struct s2s_domain *it, const char *option, const char 
     }
     while (it->next)
         it = it->next;
-    *(strcmp(option, "require_tls") == 0 ? &it->require_tls : &it->require_certificate) = yes ? POLICY_YES : POLICY_NO;
+    *(strcmp(option, "require_tls") == 0 ? &it->require_tls : &it->require_certificate) =
+        yes ? POLICY_YES : POLICY_NO;
     return RC_OK;
 }
 
@@ -151,7 +152,8 @@ static enum rc theirs_begin(void *conf, const char *name, struct why *why)
     return domain_begin(&((struct s2s_conf *)conf)->remotes, name);
 }
 
-static enum rc theirs_set(void *conf, const char *name, const char *option, const char *value, struct why *why)
+static enum rc theirs_set(void *conf, const char *name, const char *option, const char *value,
+                          struct why *why)
 {
     (void)name;
     return domain_set(((struct s2s_conf *)conf)->remotes, option, value, why);

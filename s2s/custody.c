@@ -7,7 +7,7 @@
 enum { HELD = 1, FINISHED = 2 };
 
 struct custody {
-    struct idmap *ids;  /* id → HELD or FINISHED, as a pointer into `states` */
+    struct idmap *ids; /* id → HELD or FINISHED, as a pointer into `states` */
     size_t held;
     uint64_t *finished; /* ring of CUSTODY_FINISHED_MAX, grown by need */
     size_t at, n, cap;

@@ -11,7 +11,7 @@ static bool wildcard_covers(struct slice pattern, struct slice name)
     ptrdiff_t dot = slice_find(name, '.');
     struct slice rest = slice_from(pattern, 1);
     return slice_starts(pattern, SLICE("*.")) && dot > 0 && slice_find(slice_from(rest, 1), '.') > 0 &&
-           slice_find(rest, '*') < 0 && slice_eq_nocase(rest, slice_from(name, (size_t)dot));
+           slice_eq_nocase(rest, slice_from(name, (size_t)dot));
 }
 
 static bool srv_covers(struct slice text, struct slice name) /* RFC 4985 2, RFC 6120 13.7.1.2.1 */

@@ -73,7 +73,8 @@ static void probe(struct wire *w, uint64_t now)
     if (sm_probe(w)) /* anything that comes after it shows that it was answered */
         w->probing = true;
     else
-        wire_write(w, SLICE(" ")); /* RFC 6120 4.6.1: if it does not arrive, the socket says so, or takes no more */
+        wire_write(
+            w, SLICE(" ")); /* RFC 6120 4.6.1: if it does not arrive, the socket says so, or takes no more */
 }
 
 static void check_silence(struct wire *w, uint64_t now)

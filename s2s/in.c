@@ -146,8 +146,8 @@ static void proven(struct in *in, struct slice local, struct slice remote, enum 
         [PROOF_PKIX] = M_AUTH_PKIX, [PROOF_DANE] = M_AUTH_DANE, [PROOF_DIALBACK] = M_AUTH_DIALBACK
     };
     METRIC_INC(d->metrics, (unsigned)metrics[how]);
-    LOG_INFO(wire_log(&in->w, &log, LOG_AUTH, NULL), "proven", F_SLICE("local", local), F_SLICE("remote", remote),
-             F_STR("how", proof_name(how)));
+    LOG_INFO(wire_log(&in->w, &log, LOG_AUTH, NULL), "proven", F_SLICE("local", local),
+             F_SLICE("remote", remote), F_STR("how", proof_name(how)));
     in->w.xml.limits = &d->authed;
     pending_over(in);
     wire_arm(&in->w);
@@ -219,7 +219,8 @@ static void on_resolved(void *ctx, struct resolve *r)
     struct why why = { "" };
     bool binding;
     for (size_t i = 0; answer->rc == RC_OK && i < answer->n && in->w.proof == PROOF_NONE; i++) {
-        if (answer->attempts[i].tlsa_n && proof_of(&in->w, a, wire_remote(&in->w), &answer->attempts[i], &binding, &why) == PROOF_DANE)
+        if (answer->attempts[i].tlsa_n &&
+            proof_of(&in->w, a, wire_remote(&in->w), &answer->attempts[i], &binding, &why) == PROOF_DANE)
             in->w.proof = PROOF_DANE;
     }
     arena_give(in->w.d->arenas, &a);
@@ -239,7 +240,8 @@ static void look_at_certificate(struct in *in, struct arena *a)
     if (w->secure && w->remote && w->proof == PROOF_NONE) {
         w->proof = (uint8_t)proof_of(w, a, wire_remote(w), NULL, &binding, &why);
         if (w->proof == PROOF_NONE && proof_has_cert(w, a)) {
-            LOG_INFO(wire_log(w, &log, LOG_TLS, NULL), "certificate_proves_not", F_STR("remote", w->remote), F_WHY(&why));
+            LOG_INFO(wire_log(w, &log, LOG_TLS, NULL), "certificate_proves_not", F_STR("remote", w->remote),
+                     F_WHY(&why));
             if (w->d->conf->dane)
                 in->resolve = resolve_domain(w->d->resolver, &w->d->resolve, wire_remote(w), on_resolved, in);
         }
@@ -248,7 +250,8 @@ static void look_at_certificate(struct in *in, struct arena *a)
         features(in);
 }
 
-static bool header_is_bad(struct in *in, const struct stream_header *h, enum stream_cond *cond, const char **text)
+static bool header_is_bad(struct in *in, const struct stream_header *h, enum stream_cond *cond,
+                          const char **text)
 {
     struct s2s *d = in->w.d;
     if (!h->has_to) {
@@ -257,7 +260,8 @@ static bool header_is_bad(struct in *in, const struct stream_header *h, enum str
     } else if (h->to.local.len || h->to.resource.len || link_ours(d, h->to.domain) == OURS_NOT) {
         METRIC_INC(d->metrics, M_TO_REFUSED);
         *cond = STREAM_HOST_UNKNOWN; /* RFC 6120 4.9.3.6 */
-    } else if (h->has_from && (h->from.local.len || h->from.resource.len || link_ours(d, h->from.domain) != OURS_NOT)) {
+    } else if (h->has_from &&
+               (h->from.local.len || h->from.resource.len || link_ours(d, h->from.domain) != OURS_NOT)) {
         *cond = STREAM_INVALID_FROM; /* nobody else is one of ours */
     } else if (h->has_from && policy_of(d->conf, h->to.domain, h->from.domain).blocked) {
         METRIC_INC(d->metrics, M_BLOCKED);
@@ -266,7 +270,8 @@ static bool header_is_bad(struct in *in, const struct stream_header *h, enum str
     } else if (in->w.local && !slice_is(h->to.domain, in->w.local)) {
         *cond = STREAM_NOT_AUTHORIZED;
         *text = "'to' must stay the same when the stream is restarted";
-    } else if (in->w.remote && in->state == IN_AUTHED && h->has_from && !slice_is(h->from.domain, in->w.remote)) {
+    } else if (in->w.remote && in->state == IN_AUTHED && h->has_from &&
+               !slice_is(h->from.domain, in->w.remote)) {
         *cond = STREAM_INVALID_FROM;
     } else {
         return false;
@@ -342,8 +347,8 @@ static void sasl_refuse(struct wire *w, const char *cond, const char *text)
     struct wire_log log;
     struct buf out = BUF_INIT(0);
     METRIC_INC(w->d->metrics, M_AUTH_FAILED);
-    LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "auth_failed", F_STR("cond", cond), F_STR("remote", w->remote),
-             F_STR("why", text));
+    LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "auth_failed", F_STR("cond", cond),
+             F_STR("remote", w->remote), F_STR("why", text));
     buf_fmt(&out, "<failure xmlns='" NS_SASL "'><%s/></failure>", cond);
     wire_write(w, buf_get(&out));
     buf_fini(&out);
@@ -389,8 +394,8 @@ static void refuse(struct in *in, const struct dialback *d, const char *error, c
     no.text = slice_cstr(text);
     if (d->kind == DIALBACK_RESULT)
         METRIC_INC(in->w.d->metrics, M_AUTH_FAILED);
-    LOG_INFO(wire_log(&in->w, &log, LOG_AUTH, NULL), "dialback_refused", F_SLICE("local", d->to), F_SLICE("remote", d->from),
-             F_STR("error", error), F_STR("why", text));
+    LOG_INFO(wire_log(&in->w, &log, LOG_AUTH, NULL), "dialback_refused", F_SLICE("local", d->to),
+             F_SLICE("remote", d->from), F_STR("error", error), F_STR("why", text));
     say(&in->w, &no);
 }
 
@@ -408,7 +413,8 @@ static void answer_verify(struct in *in, struct arena *a, const struct dialback 
     if (!ok) {
         struct wire_log log;
         METRIC_INC(s->metrics, M_VERIFY_INVALID);
-        LOG_WARN(wire_log(&in->w, &log, LOG_AUTH, NULL), "key_not_ours", F_SLICE("local", d->to), F_SLICE("remote", d->from));
+        LOG_WARN(wire_log(&in->w, &log, LOG_AUTH, NULL), "key_not_ours", F_SLICE("local", d->to),
+                 F_SLICE("remote", d->from));
     }
     say(&in->w, &answer);
 }
@@ -482,7 +488,10 @@ static void on_dialback(struct wire *w, struct arena *a, struct node *n)
     struct why why = { "" };
     enum rc rc = dialback_read(a, n, &d, &addressing, &why);
     if (rc != RC_OK) {
-        wire_fail(w, addressing ? STREAM_IMPROPER_ADDRESSING : rc == RC_LIMIT ? STREAM_POLICY_VIOLATION : STREAM_BAD_FORMAT,
+        wire_fail(w,
+                  addressing       ? STREAM_IMPROPER_ADDRESSING
+                  : rc == RC_LIMIT ? STREAM_POLICY_VIOLATION
+                                   : STREAM_BAD_FORMAT,
                   why.text);
     } else if (d.type != DIALBACK_REQUEST) { /* an answer to what nobody asked here */
         METRIC_INC(w->d->metrics, M_AUTH_FAILED);
@@ -504,7 +513,8 @@ void verify_free(struct verify **v)
     MEM_FREE(v);
 }
 
-void in_verified(struct verify *v, const struct pair *p, enum dialback_type type, const char *error, const char *text)
+void in_verified(struct verify *v, const struct pair *p, enum dialback_type type, const char *error,
+                 const char *text)
 {
     if (!v->in || v->in->over)
         return;
@@ -530,7 +540,8 @@ void in_verified(struct verify *v, const struct pair *p, enum dialback_type type
     struct dialback no = dialback_answer(&request, DIALBACK_INVALID, NULL);
     struct wire_log log;
     METRIC_INC(in->w.d->metrics, M_AUTH_FAILED);
-    LOG_WARN(wire_log(v->in, &log, LOG_AUTH, NULL), "key_refused", F_SLICE("local", p->local), F_SLICE("remote", p->remote));
+    LOG_WARN(wire_log(v->in, &log, LOG_AUTH, NULL), "key_refused", F_SLICE("local", p->local),
+             F_SLICE("remote", p->remote));
     say(v->in, &no);
     if (!in->n_pairs) /* XEP-0220 2.1.1: who cannot prove its only domain has nothing to do here */
         wire_end(v->in);

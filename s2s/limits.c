@@ -6,8 +6,8 @@
 
 enum { MINUTE_MS = 60000, FORGET_MS = 2 * MINUTE_MS };
 
-const char *const limit_options[LIMIT_RULES] = { "stanzas_per_minute",     "bytes_per_minute",
-                                                 "stanzas_per_connection", "bytes_per_connection",
+const char *const limit_options[LIMIT_RULES] = { "stanzas_per_minute",        "bytes_per_minute",
+                                                 "stanzas_per_connection",    "bytes_per_connection",
                                                  "domain_stanzas_per_minute", "domain_bytes_per_minute" };
 static const char *const names[] = { "none", "pause", "drop", "disconnect" };
 
@@ -46,7 +46,8 @@ enum rc limit_rule_parse(struct slice text, struct limit_rule *out, struct why *
         if (slice_is(rest, names[a]))
             rule.action = (enum limit_action)a;
     }
-    if (!ok || (rule.most && rule.action == LIMIT_NONE) || (!rule.most && rest.len && rule.action == LIMIT_NONE)) {
+    if (!ok || (rule.most && rule.action == LIMIT_NONE) ||
+        (!rule.most && rest.len && rule.action == LIMIT_NONE)) {
         why_set(why, "a number and pause, drop or disconnect; or 0");
         return RC_SYNTAX;
     }
@@ -62,8 +63,8 @@ static void judge(struct limit_verdict *v, const struct limit_rule *rules, enum 
     }
 }
 
-struct limit_verdict limit_take(struct limit_use *use, const struct limit_rule rules[LIMIT_RULES], enum limit_of of,
-                                uint64_t now_ms, uint32_t stanzas, uint64_t bytes)
+struct limit_verdict limit_take(struct limit_use *use, const struct limit_rule rules[LIMIT_RULES],
+                                enum limit_of of, uint64_t now_ms, uint32_t stanzas, uint64_t bytes)
 {
     struct limit_verdict v = { LIMIT_NONE, LIMIT_RULES, 0 };
     if (now_ms >= use->window_ms + MINUTE_MS || !use->all_bytes) {

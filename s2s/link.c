@@ -48,9 +48,10 @@ bool link_knows_domains(const struct s2s *d)
 
 enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struct link_sent *out)
 {
-    struct rnode *node = rlink_pick(d->link, to->domain, jid_bare(to));
+    struct rnode *node = rlink_owner(d->link, to->domain, jid_bare(to));
     if (!node)
-        return rlink_component(d->link, to->domain) ? rlink_send_name(d->link, jid_bare(to), &bytes, 1) : RC_NOTFOUND;
+        return rlink_component(d->link, to->domain) ? rlink_send_name(d->link, jid_bare(to), &bytes, 1)
+                                                    : RC_NOTFOUND;
     rlink_send(d->link, node, FRAME_STANZA, 0, &bytes, 1);
     *out = (struct link_sent){ node, rlink_sent(d->link, node) };
     return RC_OK;
@@ -58,7 +59,7 @@ enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struc
 
 bool link_full(const struct s2s *d, const struct jid *to)
 {
-    const struct rnode *node = rlink_pick(d->link, to->domain, jid_bare(to));
+    const struct rnode *node = rlink_owner(d->link, to->domain, jid_bare(to));
     return node && rlink_full(d->link, node);
 }
 
@@ -81,8 +82,8 @@ void link_bounce(struct s2s *d, struct slice bytes, enum stanza_cond cond, const
     struct node *n, *error = NULL;
     struct stanza s;
     enum stanza_cond bad;
-    if (xmlin_parse(d->xml, a, bytes, &frame_limits, &n, NULL) == RC_OK && stanza_read(a, n, &s, &bad) == RC_OK &&
-        s.has_from)
+    if (xmlin_parse(d->xml, a, bytes, &frame_limits, &n, NULL) == RC_OK &&
+        stanza_read(a, n, &s, &bad) == RC_OK && s.has_from)
         error = stanza_error(a, &s, cond, text && text[0] ? text : NULL);
     if (error && link_ours(d, s.from.domain) != OURS_NOT) {
         METRIC_INC(d->metrics, M_BOUNCED);
@@ -148,7 +149,8 @@ size_t link_held(const struct s2s *d)
 
 /* --- from ours --- */
 
-static void refuse(struct s2s *d, const struct frame *f, uint64_t node, enum stanza_cond cond, const char *text)
+static void refuse(struct s2s *d, const struct frame *f, uint64_t node, enum stanza_cond cond,
+                   const char *text)
 {
     link_bounce(d, f->payload, cond, text);
     if (f->mark)
@@ -168,7 +170,8 @@ static void send_out(struct s2s *d, const struct frame *f, uint64_t node)
     ok = ok && stanza_read(a, n, &s, &cond) != RC_UNSUPPORTED && s.has_to && s.has_from;
     if (!ok || link_ours(d, s.from.domain) == OURS_NOT) {
         LOG_WARN(&log, "frame_dropped", F_SLICE("from", s.has_from ? s.from.domain : SLICE_NONE),
-                 F_STR("what", ok ? "not from one of our domains" : "no stanza with from and to"), F_WHY(&why));
+                 F_STR("what", ok ? "not from one of our domains" : "no stanza with from and to"),
+                 F_WHY(&why));
         METRIC_INC(d->metrics, M_DROPPED);
         if (f->mark)
             link_finished(d, node, f->mark);
@@ -222,7 +225,8 @@ static void on_bounce(void *owner, const struct frame *f)
     enum stanza_cond cond;
     if (f->kind == FRAME_BOUNCE && xmlin_parse(d->xml, a, f->payload, &frame_limits, &n, NULL) == RC_OK &&
         stanza_read(a, n, &s, &cond) == RC_OK && s.has_from && s.has_to)
-        error = stanza_error(a, &s, f->flags & FRAME_F_FULL ? COND_RESOURCE_CONSTRAINT : COND_SERVICE_UNAVAILABLE, NULL);
+        error = stanza_error(
+            a, &s, f->flags & FRAME_F_FULL ? COND_RESOURCE_CONSTRAINT : COND_SERVICE_UNAVAILABLE, NULL);
     struct pair *p = error ? pair_get(d, s.to.domain, s.from.domain) : NULL;
     if (p) {
         struct buf out = BUF_INIT(0);

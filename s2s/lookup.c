@@ -27,7 +27,7 @@ struct resolver {
     struct resolver_stats stats;
 };
 
-enum place { WAITING, REFUSED, ASKED, ANSWERED };
+enum place { WAITING, REFUSED, ASKED, ANSWERED, ORPHAN };
 
 struct lookup {
     struct link link;
@@ -36,7 +36,7 @@ struct lookup {
     enum place place;
     enum dns_type type;
     char *name;
-    void (*done)(void *ctx, const struct lookup_answer *answer); /* NULL: an orphan */
+    void (*done)(void *ctx, const struct lookup_answer *answer);
     void *ctx;
 };
 
@@ -56,7 +56,7 @@ static void let_go(struct lookup *l)
     struct resolver *r = l->r;
     timer_stop(&l->timer);
     if (l->place == ASKED) {
-        l->done = NULL;
+        l->place = ORPHAN;
         r->stats.under_way--;
         r->orphans++;
         loop_at_turn_end(r->loop, &r->turn);
@@ -152,7 +152,7 @@ static void on_result(void *ctx, int err, struct ub_result *res)
     struct lookup *l = ctx;
     struct resolver *r = l->r;
     loop_at_turn_end(r->loop, &r->turn); /* there is room for one more */
-    if (!l->done) {
+    if (l->place == ORPHAN) {
         r->orphans--;
         lookup_free(l);
     } else {
@@ -263,11 +263,12 @@ static enum rc number(struct ub_ctx *ub, const char *name, uint32_t value, struc
 
 static enum rc set_options(struct ub_ctx *ub, const struct lookup_conf *conf, struct why *why)
 {
-    enum { DAY_S = 86400, NEGATIVE_S = 300, SOCKETS = 128 };
+    enum { DAY_S = 86400, NEGATIVE_S = 300, SOCKETS = 256 };
     static const char *const fixed[][2] = {
-        { "do-not-query-localhost:", "no" }, /* a resolver on this host is the usual one */
-        { "msg-cache-size:", "2m" },         { "rrset-cache-size:", "4m" },
-        { "key-cache-size:", "1m" },         { "qname-minimisation:", "yes" },
+        { "msg-cache-size:", "2m" },
+        { "rrset-cache-size:", "4m" },
+        { "key-cache-size:", "1m" },
+        { "qname-minimisation:", "yes" },
     };
     enum rc rc = RC_OK;
     for (size_t i = 0; rc == RC_OK && i < sizeof fixed / sizeof *fixed; i++)
@@ -338,7 +339,7 @@ static enum rc set_records(struct ub_ctx *ub, const struct lookup_conf *conf, st
 enum rc resolver_new(struct loop *loop, const struct lookup_conf *conf, struct resolver **out,
                      struct why *why)
 {
-    enum { AT_ONCE = 100, WAITING_MAX = 10000, TIMEOUT_MS = 10000 };
+    enum { AT_ONCE = 256, WAITING_MAX = 10000, TIMEOUT_MS = 10000 };
     struct resolver *r = mem_new(sizeof *r);
     r->loop = loop;
     r->turn.fn = on_turn;

@@ -22,7 +22,7 @@ struct lookup_conf {
     uint32_t ttl_least_s;          /* kept at least so long, even with TTL 0 */
     uint32_t ttl_most_s;           /* 0: a day */
     uint32_t negative_most_s;      /* "there is none"; 0: 5 minutes */
-    unsigned at_once;              /* lookups under way; more wait; 0: 100 */
+    unsigned at_once;              /* lookups under way; more wait; 0: 256 */
     unsigned waiting_max;          /* so many wait; more fail with RC_LIMIT; 0: 10,000 */
 };
 

@@ -36,7 +36,8 @@ static enum rc start(struct daemon_run *run, struct why *why)
         return rc;
     if (!d->conf->secret) {
         struct log_ctx log = { .log = run->log, .sub = LOG_DAEMON };
-        LOG_WARN(&log, "no_dialback_secret", F_STR("doing", "one of this process only: other instances cannot vouch for it"));
+        LOG_WARN(&log, "no_dialback_secret",
+                 F_STR("doing", "one of this process only: other instances cannot vouch for it"));
     }
     link_open(d, &link);
     rc = admit_open(d, why);

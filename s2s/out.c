@@ -1,4 +1,5 @@
-/* s2s/out.c - the whole of an outgoing stream on one page: state x element -> handler; connecting is in reach.c */
+/* s2s/out.c - the whole of an outgoing stream on one page: state x element -> handler; connecting is in
+ * reach.c */
 #include "s2s/out.h"
 
 #include "common/base/mem.h"
@@ -44,8 +45,8 @@ static const struct step {
 
 const char *out_state_name(enum out_state s)
 {
-    static const char *const names[] = { "resolve", "connect", "header", "features", "starttls", "open",
-                                         "external", "dialback", "sm", "ready", "closed" };
+    static const char *const names[] = { "resolve",  "connect",  "header", "features", "starttls", "open",
+                                         "external", "dialback", "sm",     "ready",    "closed" };
     return names[s];
 }
 
@@ -80,7 +81,8 @@ void out_trace(struct out *o, const char *fmt, ...)
 void out_failed(struct out *o, enum pair_step step, enum stanza_cond cond, bool again, const char *text)
 {
     o->blamed = true;
-    if (!o->failed.wall_ms || step >= o->failed.step) /* how far one address has led tells more than another that is dead */
+    if (!o->failed.wall_ms ||
+        step >= o->failed.step) /* how far one address has led tells more than another that is dead */
         pair_failure_set(&o->failed, step, cond, again, text);
     out_trace(o, "%s: failed: %s", pair_step_name(step), text);
 }
@@ -138,7 +140,8 @@ static void on_header(struct wire *w, struct arena *a, const struct node *header
     enum stream_cond cond = STREAM_BAD_FORMAT;
     if (stream_header_read(a, header, NS_SERVER, &h, &cond) != RC_OK ||
         (h.has_from && !slice_is(h.from.domain, w->remote))) {
-        out_failed(o, STEP_STREAM, COND_REMOTE_SERVER_TIMEOUT, true, "a stream header that is not one of this server");
+        out_failed(o, STEP_STREAM, COND_REMOTE_SERVER_TIMEOUT, true,
+                   "a stream header that is not one of this server");
         fail(o, h.has_from ? STREAM_INVALID_FROM : cond);
         return;
     }
@@ -157,7 +160,8 @@ static void on_header(struct wire *w, struct arena *a, const struct node *header
     out_settle(o);
 }
 
-/* The stream is as far as it goes without being accepted: questions are asked; and, where stanzas wait, more. */
+/* The stream is as far as it goes without being accepted: questions are asked; and, where stanzas wait, more.
+ */
 void out_settle(struct out *o)
 {
     struct pair *p = o->pair;
@@ -240,7 +244,8 @@ static void on_secure(struct wire *w)
     if (w->proof == PROOF_NONE) {
         struct wire_log log;
         METRIC_INC(w->d->metrics, M_CERT_BAD);
-        LOG_INFO(wire_log(w, &log, LOG_TLS, NULL), "certificate_proves_not", F_STR("remote", w->remote), F_WHY(&why));
+        LOG_INFO(wire_log(w, &log, LOG_TLS, NULL), "certificate_proves_not", F_STR("remote", w->remote),
+                 F_WHY(&why));
         if (binding || policy_now(o).certificate) {
             struct why all = { "" };
             why_set(&all, "TLS certificate: %s", why.text);
@@ -325,8 +330,8 @@ static void on_sasl_failure(struct wire *w, struct arena *a, struct node *n)
     const struct node *cond = node_child(n);
     struct wire_log log;
     (void)a;
-    LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "certificate_refused", F_STR("local", w->local), F_STR("remote", w->remote),
-             F_SLICE("cond", cond ? cond->name : SLICE_NONE));
+    LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "certificate_refused", F_STR("local", w->local),
+             F_STR("remote", w->remote), F_SLICE("cond", cond ? cond->name : SLICE_NONE));
     out_trace(o, "external: refused");
     begin_dialback(o); /* as deployed: it is the same stream still */
 }
@@ -336,16 +341,18 @@ static void on_result(struct wire *w, struct arena *a, struct node *n)
     struct out *o = out_of(w);
     struct dialback d;
     struct why why = { "" };
-    if (dialback_read(a, n, &d, NULL, &why) != RC_OK || !slice_is(d.from, w->remote) || !slice_is(d.to, w->local) ||
-        d.type == DIALBACK_REQUEST) {
-        out_failed(o, STEP_DIALBACK, COND_REMOTE_SERVER_TIMEOUT, true, "a dialback answer that belongs to nothing");
+    if (dialback_read(a, n, &d, NULL, &why) != RC_OK || !slice_is(d.from, w->remote) ||
+        !slice_is(d.to, w->local) || d.type == DIALBACK_REQUEST) {
+        out_failed(o, STEP_DIALBACK, COND_REMOTE_SERVER_TIMEOUT, true,
+                   "a dialback answer that belongs to nothing");
         fail(o, STREAM_BAD_FORMAT);
     } else if (d.type == DIALBACK_VALID) {
         accepted(o, PROOF_DIALBACK);
         sm_begin(o);
     } else {
         why_set(&why, "dialback: the server does not accept us: " SLICE_FMT "%s" SLICE_FMT,
-                SLICE_ARG(d.type == DIALBACK_ERROR ? d.error : SLICE("invalid")), d.text.len ? ": " : "", SLICE_ARG(d.text));
+                SLICE_ARG(d.type == DIALBACK_ERROR ? d.error : SLICE("invalid")), d.text.len ? ": " : "",
+                SLICE_ARG(d.text));
         refuse(o, STEP_DIALBACK, why.text);
     }
 }
@@ -355,8 +362,8 @@ void out_ready(struct out *o)
     struct wire_log log;
     struct pair *p = o->pair;
     o->state = OUT_READY;
-    LOG_INFO(wire_log(&o->w, &log, LOG_XMPP, NULL), "connected", F_STR("local", o->w.local), F_STR("remote", o->w.remote),
-             F_STR("how", o->how == PROOF_DIALBACK ? "dialback" : "external"),
+    LOG_INFO(wire_log(&o->w, &log, LOG_XMPP, NULL), "connected", F_STR("local", o->w.local),
+             F_STR("remote", o->w.remote), F_STR("how", o->how == PROOF_DIALBACK ? "dialback" : "external"),
              F_STR("certificate", proof_name((enum proof)o->w.proof)), F_UINT("sm", o->w.sm != NULL));
     if (o->trace) {
         out_trace(o, "done: ok");
@@ -420,12 +427,13 @@ static void on_verify(struct wire *w, struct arena *a, struct node *n)
     struct dialback d;
     struct why why = { "" };
     struct verify *v = NULL;
-    if (dialback_read(a, n, &d, NULL, &why) == RC_OK && d.type != DIALBACK_REQUEST && slice_is(d.from, w->remote) &&
-        slice_is(d.to, w->local) && o->pair)
+    if (dialback_read(a, n, &d, NULL, &why) == RC_OK && d.type != DIALBACK_REQUEST &&
+        slice_is(d.from, w->remote) && slice_is(d.to, w->local) && o->pair)
         v = asked(o->pair, d.id);
     if (!v) {
         struct wire_log log;
-        LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "answer_dropped", F_STR("remote", w->remote), F_WHY(&why));
+        LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "answer_dropped", F_STR("remote", w->remote),
+                 F_WHY(&why));
         return;
     }
     struct why text = { "" };
@@ -437,13 +445,23 @@ static void on_verify(struct wire *w, struct arena *a, struct node *n)
 
 /* --- time, and the end --- */
 
+enum { UNUSED_MS = 30000 }; /* a stream that was for questions only */
+
+static bool no_questions(const struct out *o)
+{
+    return !o->pair || list_empty(&o->pair->verifies);
+}
+
 static uint64_t due(const struct wire *w)
 {
     const struct out *o = out_at(w);
     uint64_t at = UINT64_MAX;
     if (o->state != OUT_OPEN && o->state != OUT_READY)
         at = o->due_ms;
-    for (struct link *it = o->pair ? o->pair->verifies.next : NULL; it && it != &o->pair->verifies; it = it->next) {
+    else if (o->state == OUT_OPEN && no_questions(o))
+        at = w->last_in_ms + UNUSED_MS;
+    for (struct link *it = o->pair ? o->pair->verifies.next : NULL; it && it != &o->pair->verifies;
+         it = it->next) {
         const struct verify *v = CONTAINER(it, struct verify, link);
         if (v->asked && v->at_ms + w->d->conf->negotiate_ms < at)
             at = v->at_ms + w->d->conf->negotiate_ms;
@@ -455,13 +473,20 @@ static void on_due(struct wire *w)
 {
     struct out *o = out_of(w);
     struct why why = { "" };
+    if (o->state == OUT_OPEN && no_questions(o)) {
+        wire_end(w);
+        return;
+    }
     if (o->state == OUT_OPEN || o->state == OUT_READY) { /* a question about a key was not answered */
         out_failed(o, STEP_DIALBACK, COND_REMOTE_SERVER_TIMEOUT, true, "no answer about a dialback key");
         wire_end(w);
         return;
     }
     why_set(&why, "no answer in time (%s)", out_state_name((enum out_state)o->state));
-    out_failed(o, o->state <= OUT_FEATURES ? STEP_STREAM : o->state == OUT_PROCEED ? STEP_TLS : STEP_DIALBACK,
+    out_failed(o,
+               o->state <= OUT_FEATURES  ? STEP_STREAM
+               : o->state == OUT_PROCEED ? STEP_TLS
+                                         : STEP_DIALBACK,
                COND_REMOTE_SERVER_TIMEOUT, true, why.text);
     if (w->conn)
         wire_fail(w, STREAM_CONNECTION_TIMEOUT, why.text);
@@ -481,12 +506,15 @@ static void on_over(struct wire *w, bool lost, const char *text)
 {
     struct out *o = out_of(w);
     struct pair *p = o->pair;
-    bool was_ready = o->state == OUT_READY || (o->state == OUT_OPEN && !o->blamed);
+    bool ready = o->state == OUT_READY, was_ready = ready || (o->state == OUT_OPEN && !o->blamed);
     (void)lost;
     if (!was_ready && !o->blamed) {
         struct why why = { "" };
         why_set(&why, "the stream ended%s%s", text ? ": " : "", text ? text : "");
-        out_failed(o, w->handshaking ? STEP_TLS : o->state == OUT_DIALBACK ? STEP_DIALBACK : STEP_STREAM,
+        out_failed(o,
+                   w->handshaking             ? STEP_TLS
+                   : o->state == OUT_DIALBACK ? STEP_DIALBACK
+                                              : STEP_STREAM,
                    COND_REMOTE_SERVER_TIMEOUT, true, why.text);
     }
     o->state = OUT_CLOSED;
@@ -497,7 +525,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
         return;
     o->told = true; /* it had worked */
     p->out = NULL;
-    pair_ended(p, loop_now_ms(w->d->loop) - w->since_ms, text != NULL, text);
+    pair_ended(p, ready ? loop_now_ms(w->d->loop) - w->since_ms : UINT64_MAX, text != NULL, text);
 }
 
 static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why)

@@ -10,8 +10,8 @@
 #include "s2s/sm.h"
 
 enum {
-    FORGET_MS = 600000,  /* a pair that nobody needs, with its last failure */
-    LIVED_MS = 30000,    /* a stream that has lived so long was no failure */
+    FORGET_MS = 600000, /* a pair that nobody needs, with its last failure */
+    LIVED_MS = 30000,   /* a stream that has lived so long was no failure */
 };
 
 const char *pair_step_name(enum pair_step s)
@@ -197,14 +197,13 @@ static void on_timer(struct timer *t)
     struct pair *p = CONTAINER(t, struct pair, timer);
     age(p, loop_now_ms(p->d->loop));
     pair_need(p);
-    arm(p);
 }
 
 /* --- stanzas of ours --- */
 
 static bool definite(const struct pair *p)
 {
-    return !p->out && !p->via && p->failures && !p->last.again && loop_now_ms(p->d->loop) < p->retry_ms;
+    return !p->out && !p->via && p->hopeless && loop_now_ms(p->d->loop) < p->retry_ms;
 }
 
 void pair_send(struct pair *p, struct item *it)
@@ -222,7 +221,6 @@ void pair_send(struct pair *p, struct item *it)
         list_append(&p->queue, &it->link);
         queued(p, it, 1);
         pair_need(p);
-        arm(p);
     }
 }
 
@@ -259,23 +257,23 @@ void pair_ask(struct pair *p, struct verify *v)
         v->asked = out_ask(p->out, v);
     else
         pair_need(p);
-    arm(p);
 }
 
 /* --- the stream --- */
 
-void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond cond, bool again, const char *text)
+void pair_failure_set(struct failure *f, enum pair_step step, enum stanza_cond cond, bool again,
+                      const char *text)
 {
     struct why why = { "" };
     why_set(&why, "%s", text); /* text may be of *f */
-    *f = (struct failure){ .step = step, .cond = cond, .again = again, .wall_ms = clock_wall_ms(), .why = why };
+    *f = (struct failure){
+        .step = step, .cond = cond, .again = again, .wall_ms = clock_wall_ms(), .why = why
+    };
 }
 
-void pair_need(struct pair *p)
+static void begin(struct pair *p)
 {
     struct s2s *d = p->d;
-    if (d->stopping)
-        return;
     if (p->out && p->out->state == OUT_READY && !p->via)
         pair_via(p, &p->out->w);
     else if (p->out && !p->via && pair_wants(p))
@@ -292,11 +290,20 @@ void pair_need(struct pair *p)
     if (policy.blocked) {
         struct failure f;
         METRIC_INC(d->metrics, M_BLOCKED);
-        pair_failure_set(&f, STEP_POLICY, COND_NOT_ALLOWED, false, "connections with this domain are not allowed here");
+        pair_failure_set(&f, STEP_POLICY, COND_NOT_ALLOWED, false,
+                         "connections with this domain are not allowed here");
         pair_failed(p, &f);
         return;
     }
     p->out = out_new(p, NULL);
+}
+
+void pair_need(struct pair *p)
+{
+    if (p->d->stopping)
+        return;
+    begin(p);
+    arm(p);
 }
 
 void pair_via(struct pair *p, struct wire *w)
@@ -347,6 +354,7 @@ void pair_failed(struct pair *p, const struct failure *f)
     log_pair(p, &log);
     p->failures++;
     p->last = *f;
+    p->hopeless = !f->again;
     p->retry_ms = loop_now_ms(p->d->loop) + pause_of(p);
     METRIC_INC(p->d->metrics, M_OUT_FAILED);
     LOG_INFO(&log, "not_connected", F_SLICE("local", p->local), F_SLICE("remote", p->remote),
@@ -363,6 +371,7 @@ void pair_failed(struct pair *p, const struct failure *f)
 void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *text)
 {
     struct failure f;
+    p->hopeless = false;
     if (lived_ms >= LIVED_MS)
         p->failures = 0;
     else if (refused || ++p->failures > 1)
@@ -372,7 +381,6 @@ void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *tex
         p->last = f;
     }
     pair_need(p);
-    arm(p);
 }
 
 /* --- once a second --- */

@@ -77,6 +77,7 @@ struct pair {
     uint64_t retry_ms;      /* no attempt before */
     uint64_t used_ms;       /* when it was needed last */
     uint32_t failures;      /* in a row */
+    bool hopeless;          /* the last one was of a kind that waiting does not help */
     struct failure last;
 };
 

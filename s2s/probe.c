@@ -1,7 +1,7 @@
 /* s2s/probe.c - s2s-probe: one attempt to connect with a domain, told step by step
  *
- * A probe has a pair of its own, which carries no stanzas and is not in the table. It is asked for with its number, as the
- * control socket's commands do not wait; it is forgotten some time after it has ended. */
+ * A probe has a pair of its own, which carries no stanzas and is not in the table. It is asked for with its
+ * number, as the control socket's commands do not wait; it is forgotten some time after it has ended. */
 #include "common/base/mem.h"
 #include "s2s/link.h"
 #include "s2s/out.h"

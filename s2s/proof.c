@@ -7,8 +7,8 @@ bool proof_has_cert(struct wire *w, struct arena *a)
     return conn_peer_cert(w->conn, a, &der) == RC_OK;
 }
 
-enum proof proof_of(struct wire *w, struct arena *a, struct slice domain, const struct target_attempt *at, bool *binding,
-                    struct why *why)
+enum proof proof_of(struct wire *w, struct arena *a, struct slice domain, const struct target_attempt *at,
+                    bool *binding, struct why *why)
 {
     *binding = false;
     struct slice chain[PEERCERT_CHAIN_MAX];
@@ -18,7 +18,8 @@ enum proof proof_of(struct wire *w, struct arena *a, struct slice domain, const 
     struct external_dane dane;
     enum rc rc = conn_peer_chain(w->conn, a, chain, PEERCERT_CHAIN_MAX, &peer.chain_n);
     if (rc != RC_OK) {
-        why_set(why, rc == RC_NOTFOUND ? "no TLS certificate was shown" : "a TLS certificate chain that is too long");
+        why_set(why, rc == RC_NOTFOUND ? "no TLS certificate was shown"
+                                       : "a TLS certificate chain that is too long");
         return PROOF_NONE;
     }
     if (at && at->secure)

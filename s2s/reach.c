@@ -12,7 +12,9 @@ static void on_input(void *owner, struct slice bytes)
     (void)owner; /* it has another owner by then */
     (void)bytes;
 }
-static const struct conn_ops ops = { .on_connected = on_connected, .on_input = on_input, .on_closed = on_closed };
+static const struct conn_ops ops = { .on_connected = on_connected,
+                                     .on_input = on_input,
+                                     .on_closed = on_closed };
 const struct conn_conf reach_conn_conf = { .ops = &ops };
 
 static const struct s2s_route *route_of(const struct out *o)
@@ -185,7 +187,8 @@ static void lookup_failed(struct out *o, const struct resolve_answer *answer)
 {
     bool again = answer->rc == RC_TIMEOUT || answer->rc == RC_LIMIT || answer->rc == RC_IO;
     METRIC_INC(o->w.d->metrics, M_LOOKUP_FAILED);
-    out_failed(o, STEP_RESOLVE, again ? COND_REMOTE_SERVER_TIMEOUT : COND_REMOTE_SERVER_NOT_FOUND, again, answer->why.text);
+    out_failed(o, STEP_RESOLVE, again ? COND_REMOTE_SERVER_TIMEOUT : COND_REMOTE_SERVER_NOT_FOUND, again,
+               answer->why.text);
     reach_give_up(o);
 }
 

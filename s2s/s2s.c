@@ -61,7 +61,8 @@ void s2s_take_conf(struct s2s *d, const struct s2s_conf *conf)
     d->conn_conf.out_max = conf->output_bytes;
     d->conn_conf.out_full = conf->output_bytes / 4;
     for (size_t i = 0; i < LIMIT_RULES; i++) {
-        if (limit_rule_parse(slice_cstr(conf->limits[i]), &d->rules[i], NULL) != RC_OK) /* conf.c has checked it */
+        if (limit_rule_parse(slice_cstr(conf->limits[i]), &d->rules[i], NULL) !=
+            RC_OK) /* conf.c has checked it */
             d->rules[i] = (struct limit_rule){ 0, LIMIT_NONE };
     }
     take_targets(d, conf);
@@ -139,11 +140,12 @@ MUST_USE static enum rc resolver(struct s2s *d, struct why *why)
     for (size_t i = 0; i < conf->records.n; i++)
         records[i] = conf->records.items[i];
     char *hosts = conf->hosts_file ? daemon_path(d->run->dir, conf->hosts_file) : NULL;
+    bool no_anchor = conf->anchor_file && strcmp(conf->anchor_file, "none") == 0;
     char *anchor = conf->anchor_file ? daemon_path(d->run->dir, conf->anchor_file) : NULL;
     const struct lookup_conf lookup = { .servers = conf->servers.n ? servers : NULL,
                                         .records = conf->records.n ? records : NULL,
                                         .hosts_file = hosts,
-                                        .anchor_file = anchor,
+                                        .anchor_file = no_anchor ? "" : anchor,
                                         .timeout_ms = conf->lookup_ms,
                                         .ttl_least_s = conf->ttl_least_ms / 1000,
                                         .ttl_most_s = conf->ttl_most_ms / 1000,
@@ -178,7 +180,8 @@ enum rc s2s_new(struct daemon_run *run, struct s2s **out, struct why *why)
     d->flush_turn.fn = wire_flush_turn;
     d->rates.at_ms = loop_now_ms(run->loop);
     struct arena *a = arena_take(d->arenas);
-    if (slice_to_cstr(slice_to(secret_token(a, 48), sizeof d->secret - 1), d->secret, sizeof d->secret) != RC_OK)
+    if (slice_to_cstr(slice_to(secret_token(a, 48), sizeof d->secret - 1), d->secret, sizeof d->secret) !=
+        RC_OK)
         d->secret[0] = '\0';
     arena_give(d->arenas, &a);
     s2s_take_conf(d, run->conf);
@@ -216,7 +219,8 @@ static void on_last_words(struct timer *t)
     end_all(CONTAINER(t, struct s2s, stop_timer));
 }
 
-/* What waits for an acknowledgement gets a moment for it; what does not come stays with the session managers. */
+/* What waits for an acknowledgement gets a moment for it; what does not come stays with the session managers.
+ */
 void s2s_stop(struct s2s *d)
 {
     bool wait = false;

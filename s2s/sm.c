@@ -252,7 +252,8 @@ static void enable(struct out *o)
 {
     bool resume = o->w.d->conf->sm_keep_ms > 0;
     o->state = OUT_SM;
-    wire_write(&o->w, resume ? SLICE("<enable xmlns='" NS_SM "' resume='true'/>") : SLICE("<enable xmlns='" NS_SM "'/>"));
+    wire_write(&o->w, resume ? SLICE("<enable xmlns='" NS_SM "' resume='true'/>")
+                             : SLICE("<enable xmlns='" NS_SM "'/>"));
     wire_arm(&o->w);
 }
 
@@ -429,7 +430,8 @@ void sm_acked(struct s2s *d, uint64_t node)
     }
 }
 
-/* What was in its channel has not been committed, and never will be: the peer is to send it again, elsewhere. */
+/* What was in its channel has not been committed, and never will be: the peer is to send it again, elsewhere.
+ */
 void sm_node_gone(struct s2s *d, uint64_t node)
 {
     LIST_EACH(&d->wires, it) {

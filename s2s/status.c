@@ -23,7 +23,8 @@ void status_tick(struct s2s *d)
     struct s2s_rates *r = &d->rates;
     uint64_t now = loop_now_ms(d->loop), span = now - r->at_ms;
     uint64_t seen[4] = { (uint64_t)metric_value(d->metrics, M_STANZAS_IN),
-                         (uint64_t)metric_value(d->metrics, M_STANZAS_OUT), d->totals.in_bytes, d->totals.out_bytes };
+                         (uint64_t)metric_value(d->metrics, M_STANZAS_OUT), d->totals.in_bytes,
+                         d->totals.out_bytes };
     if (span == 0)
         return;
     metric_add(d->metrics, M_BYTES_IN, seen[2] - r->last[2]);
@@ -170,36 +171,6 @@ static void pair_json(const struct pair *p, struct buf *out)
     buf_byte(out, '}');
 }
 
-static enum rc cmd_s2s(void *ctx, struct slice args, struct buf *out, struct why *why)
-{
-    const struct daemon_run *run = ctx;
-    const struct s2s *d = run->ctx;
-    size_t at = 0;
-    bool some = false;
-    (void)args;
-    (void)why;
-    BUF_LIT(out, "{\"connections\":[");
-    for (struct link *it = d->wires.next; it != &d->wires; it = it->next) {
-        const struct wire *w = CONTAINER(it, struct wire, link);
-        if (some)
-            buf_byte(out, ',');
-        wire_json(w, out);
-        some = true;
-    }
-    some = false;
-    BUF_LIT(out, "],\"pairs\":[");
-    for (const struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
-        if (p->via) /* its connection is above */
-            continue;
-        if (some)
-            buf_byte(out, ',');
-        pair_json(p, out);
-        some = true;
-    }
-    BUF_LIT(out, "]}\n");
-    return RC_OK;
-}
-
 static bool concerns(const struct wire *w, struct slice domain)
 {
     if (slice_eq(wire_remote(w), domain))
@@ -210,6 +181,44 @@ static bool concerns(const struct wire *w, struct slice domain)
             return true;
     }
     return false;
+}
+
+static enum rc cmd_s2s(void *ctx, struct slice args, struct buf *out, struct why *why)
+{
+    const struct daemon_run *run = ctx;
+    const struct s2s *d = run->ctx;
+    size_t at = 0;
+    bool some = false;
+    struct arena *a = arena_take(d->arenas);
+    struct slice domain = SLICE_NONE; /* all */
+    enum rc rc = args.len ? jid_prepare_domain(a, args, &domain, why) : RC_OK;
+    if (rc != RC_OK) {
+        arena_give(d->arenas, &a);
+        return rc;
+    }
+    BUF_LIT(out, "{\"connections\":[");
+    for (struct link *it = d->wires.next; it != &d->wires; it = it->next) {
+        const struct wire *w = CONTAINER(it, struct wire, link);
+        if (domain.len && !concerns(w, domain))
+            continue;
+        if (some)
+            buf_byte(out, ',');
+        wire_json(w, out);
+        some = true;
+    }
+    some = false;
+    BUF_LIT(out, "],\"pairs\":[");
+    for (const struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
+        if (p->via || (domain.len && !slice_eq(p->remote, domain))) /* its connection is above */
+            continue;
+        if (some)
+            buf_byte(out, ',');
+        pair_json(p, out);
+        some = true;
+    }
+    BUF_LIT(out, "]}\n");
+    arena_give(d->arenas, &a);
+    return RC_OK;
 }
 
 static enum rc cmd_close(void *ctx, struct slice args, struct buf *out, struct why *why)
@@ -245,16 +254,21 @@ void status_json(struct daemon_run *run, struct buf *json)
     struct xmlin_pool_stats xml = xmlin_pool_stats(d->xml);
     struct resolver_stats dns = resolver_stats(d->resolver);
     size_t at = 0;
-    buf_fmt(json, "\"connections\":%zu,\"connections_in\":%zu,\"connections_out\":%zu,\"pending\":%zu,\"pairs\":%zu",
-            d->n_in + d->n_out, d->n_in, d->n_out, d->n_pending, d->pairs ? map_count(d->pairs) : 0);
+    buf_fmt(
+        json,
+        "\"connections\":%zu,\"connections_in\":%zu,\"connections_out\":%zu,\"pending\":%zu,\"pairs\":%zu",
+        d->n_in + d->n_out, d->n_in, d->n_out, d->n_pending, d->pairs ? map_count(d->pairs) : 0);
     number(json, "queued", (uint64_t)metric_value(d->metrics, M_QUEUED));
     number(json, "in_custody", link_held(d));
-    buf_fmt(json, ",\"accepting\":%s,\"draining\":%s", d->paused ? "false" : "true", d->draining ? "true" : "false");
-    buf_fmt(json, ",\"per_second\":{\"stanzas_in\":%llu,\"stanzas_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}",
+    buf_fmt(json, ",\"accepting\":%s,\"draining\":%s", d->paused ? "false" : "true",
+            d->draining ? "true" : "false");
+    buf_fmt(json,
+            ",\"per_second\":{\"stanzas_in\":%llu,\"stanzas_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}",
             (unsigned long long)d->rates.per_s[0], (unsigned long long)d->rates.per_s[1],
             (unsigned long long)d->rates.per_s[2], (unsigned long long)d->rates.per_s[3]);
     buf_fmt(json, ",\"parsers\":{\"alive\":%u,\"idle\":%u}", xml.contexts, xml.idle);
-    buf_fmt(json, ",\"dns\":{\"asked\":%llu,\"failed\":%llu,\"bogus\":%llu,\"timeouts\":%llu,\"under_way\":%u}",
+    buf_fmt(json,
+            ",\"dns\":{\"asked\":%llu,\"failed\":%llu,\"bogus\":%llu,\"timeouts\":%llu,\"under_way\":%u}",
             (unsigned long long)dns.asked, (unsigned long long)dns.failed, (unsigned long long)dns.bogus,
             (unsigned long long)dns.timeouts, dns.under_way);
     BUF_LIT(json, ",\"domains\":[");
@@ -293,9 +307,13 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 }
 
 const struct ctl_command s2s_commands[] = {
-    { "s2s", "s2s: connections, and pairs of domains that are not connected (JSON)", cmd_s2s },
-    { "s2s-close", "s2s-close DOMAIN: ends the connections with a server; the next stanza makes a new one", cmd_close },
-    { "s2s-probe", "s2s-probe DOMAIN [FROM]: begins a test of a server, says its number; s2s-probe NUMBER: its steps so far", cmd_probe },
+    { "s2s", "s2s [DOMAIN]: connections, and pairs of domains that are not connected (JSON)", cmd_s2s },
+    { "s2s-close", "s2s-close DOMAIN: ends the connections with a server; the next stanza makes a new one",
+      cmd_close },
+    { "s2s-probe",
+      "s2s-probe DOMAIN [FROM]: begins a test of a server, says its number; s2s-probe NUMBER: its steps so "
+      "far",
+      cmd_probe },
     { "certs", "certs: the certificates in use, with their expiry (JSON)", cmd_certs },
     { "drain", "drain [off]: accept no more connections", cmd_drain },
     { NULL, NULL, NULL },

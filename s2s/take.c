@@ -1,4 +1,5 @@
-/* s2s/take.c - a stanza of another server: who sent it, to whom, whether it may, and on its way (RFC 6120 8, 4.9.3) */
+/* s2s/take.c - a stanza of another server: who sent it, to whom, whether it may, and on its way (RFC 6120
+ * 8, 4.9.3) */
 #include "s2s/idle.h"
 #include "s2s/link.h"
 #include "s2s/pair.h"
@@ -62,7 +63,8 @@ static bool addresses_are_bad(struct wire *w, const struct node *n, const struct
 }
 
 /* The answer goes as any stanza of ours to that domain. */
-static void answer(struct wire *w, struct arena *a, const struct stanza *s, enum stanza_cond cond, const char *text)
+static void answer(struct wire *w, struct arena *a, const struct stanza *s, enum stanza_cond cond,
+                   const char *text)
 {
     struct node *error = stanza_error(a, s, cond, text);
     METRIC_INC(w->d->metrics, M_STANZA_ERRORS);

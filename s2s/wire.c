@@ -16,7 +16,8 @@ const char *proof_name(enum proof p)
     return names[p];
 }
 
-const struct log_ctx *wire_log(const struct wire *w, struct wire_log *out, enum log_sub sub, const char *doing)
+const struct log_ctx *wire_log(const struct wire *w, struct wire_log *out, enum log_sub sub,
+                               const char *doing)
 {
     out->peer.ip[0] = '\0';
     if (w->conn)
@@ -67,8 +68,8 @@ void wire_take_conn(struct wire *w, struct conn *conn)
     xmlin_reset(&w->xml);
     w->xml.limits = &w->d->pre_auth;
     conn_peer(conn, &peer);
-    w->trusted =
-        w->d->conf->policy == TLS_OPTIONAL && addr_is_loopback((const struct sockaddr *)(const void *)&peer.addr);
+    w->trusted = w->d->conf->policy == TLS_OPTIONAL &&
+                 addr_is_loopback((const struct sockaddr *)(const void *)&peer.addr);
     conn_owner_set(conn, &w->d->conn_conf, w);
 }
 
@@ -101,7 +102,8 @@ void wire_secure_client(struct wire *w, bool direct)
     struct slice ascii;
     struct conn_tls_client how = { .own_name = w->local, .alpn = direct };
     if (jid_domain_ascii(a, wire_remote(w), &ascii, NULL) == RC_OK)
-        how.server_name = arena_cstr(a, ascii); /* RFC 6120 13.7.2: the name that we look for, not the host's */
+        how.server_name =
+            arena_cstr(a, ascii); /* RFC 6120 13.7.2: the name that we look for, not the host's */
     w->handshaking = true;
     conn_start_tls_client(w->conn, s2s_tls_client(w->d), &how);
     arena_give(w->d->arenas, &a);
@@ -116,8 +118,8 @@ static void on_secure(void *owner)
     w->secure = true;
     METRIC_INC(w->d->metrics, M_TLS_OK);
     conn_tls_info(w->conn, &tls);
-    LOG_DEBUG(wire_log(w, &log, LOG_TLS, NULL), "secure", F_STR("version", tls.version), F_STR("cipher", tls.cipher),
-              F_STR("sni", tls.sni), F_STR("alpn", tls.alpn));
+    LOG_DEBUG(wire_log(w, &log, LOG_TLS, NULL), "secure", F_STR("version", tls.version),
+              F_STR("cipher", tls.cipher), F_STR("sni", tls.sni), F_STR("alpn", tls.alpn));
     w->ops->on_secure(w);
 }
 
@@ -396,7 +398,8 @@ void wire_fail_app(struct wire *w, enum stream_cond cond, const char *text, stru
     metric_add(w->d->metrics, M_STREAM_ERRORS + (unsigned)cond, 1);
     if (!w->handshaking) {
         struct buf out = BUF_INIT(0);
-        wire_open(w, wire_local(w), wire_remote(w), slice_cstr(w->incoming ? w->id : NULL)); /* RFC 6120 4.9.1.2 */
+        wire_open(w, wire_local(w), wire_remote(w),
+                  slice_cstr(w->incoming ? w->id : NULL)); /* RFC 6120 4.9.1.2 */
         sm_last(w);
         stream_error_write(&out, cond, text, SLICE_NONE, app);
         BUF_LIT(&out, STREAM_END);

@@ -683,13 +683,12 @@ static bool has_name(const struct rnode *n, struct slice name)
     return false;
 }
 
-struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct slice key)
+static struct rnode *heaviest(const struct rlink *rl, struct slice domain, struct slice key, bool reachable)
 {
     struct rnode *best = NULL, *n;
     uint64_t best_weight = 0;
-    bool up = rlink_up(rl);
     for (size_t at = 0; (n = rlink_next_node(rl, &at));) {
-        if (n->role != ROLE_SESSMAN || (up && !n->reachable) || !has_name(n, domain))
+        if (n->role != ROLE_SESSMAN || (reachable && !n->reachable) || !has_name(n, domain))
             continue;
         uint64_t weight = pick_weight(slice_cstr(n->instance), key);
         if (!best || weight > best_weight || (weight == best_weight && n->id > best->id)) {
@@ -698,6 +697,17 @@ struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct sli
         }
     }
     return best;
+}
+
+struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct slice key)
+{
+    return heaviest(rl, domain, key, rlink_up(rl));
+}
+
+struct rnode *rlink_owner(const struct rlink *rl, struct slice domain, struct slice key)
+{
+    struct rnode *n = heaviest(rl, domain, key, true);
+    return n ? n : heaviest(rl, domain, key, false);
 }
 
 void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,

@@ -78,6 +78,9 @@ void rlink_names(struct rlink *rl, const struct slice *names, size_t n); /* bind
 struct rnode *rlink_next_node(const struct rlink *rl, size_t *at);      /* iterate; *at = 0 first */
 /* The sessman that owns key in domain: rendezvous hash over the nodes that bound it. NULL: none known. */
 struct rnode *rlink_pick(const struct rlink *rl, struct slice domain, struct slice key);
+/* The same for who can wait: one that is out of reach for the moment (it is being restarted) counts, if none is in reach; its channel keeps
+ * what is sent. */
+struct rnode *rlink_owner(const struct rlink *rl, struct slice domain, struct slice key);
 
 /* Sends in the node's channel; pieces are joined. */
 void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,

@@ -22,6 +22,11 @@ static const struct subcommand subcommands[] = {
       "say what is wrong with the files, the ports, the store and this host, and what to change", true,
       ctl_check },
     { "status", "", "show each daemon, its links, sessions, rates and memory", true, ctl_status },
+    { "s2s", "[DOMAIN] | close DOMAIN | probe DOMAIN [FROM]",
+      "list the connections with other servers, and those that could not be made; close those with one; try "
+      "to\n"
+      "      reach one, step by step",
+      true, ctl_s2s },
     { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
       ctl_reload },
     { "restart", "DAEMON",

@@ -2,7 +2,6 @@
  * JSON */
 #include "common/tools/tool.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 
 /* The page, section by section, over the object of all answers (?1). SQLite reads and formats the JSON. */
@@ -47,32 +46,6 @@ static const char *const page[] = {
     " FROM json_each(?1) d, json_each(d.value, '$.peers') p",
 };
 
-static bool print_section(sqlite3 *db, const char *sql, struct slice json)
-{
-    sqlite3_stmt *stmt = NULL;
-    int step = SQLITE_ERROR;
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && /* the heading takes nothing */
-        (!sqlite3_bind_parameter_count(stmt) ||
-         sqlite3_bind_text(stmt, 1, json.p, (int)json.len, SQLITE_STATIC) == SQLITE_OK)) {
-        while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
-            printf("%s\n", (const char *)sqlite3_column_text(stmt, 0));
-    }
-    sqlite3_finalize(stmt);
-    return step == SQLITE_DONE;
-}
-
-static int print_page(struct slice json)
-{
-    sqlite3 *db = NULL;
-    bool ok = sqlite3_open(":memory:", &db) == SQLITE_OK;
-    for (size_t i = 0; i < sizeof page / sizeof page[0] && ok; i++)
-        ok = print_section(db, page[i], json);
-    const char *why = ok ? "" : sqlite3_errmsg(db);
-    int code = ok ? TOOL_OK : tool_fail(TOOL_FAILED, "an answer is not understood: %s", why);
-    sqlite3_close(db);
-    return code;
-}
-
 int ctl_status(struct tool *t, int argc, char **argv)
 {
     size_t n, answered = 0;
@@ -97,7 +70,7 @@ int ctl_status(struct tool *t, int argc, char **argv)
     BUF_LIT(&json, "}");
     if (answered && t->json)
         printf(SLICE_FMT "\n", SLICE_ARG(buf_get(&json)));
-    else if (answered && print_page(buf_get(&json)) != TOOL_OK)
+    else if (answered && tool_page(page, sizeof page / sizeof page[0], buf_get(&json)) != TOOL_OK)
         code = TOOL_FAILED;
     buf_fini(&json);
     return answered || code != TOOL_OK ? code

@@ -30,6 +30,7 @@ struct subcommand {
 int ctl_init(struct tool *t, int argc, char **argv);
 int ctl_check(struct tool *t, int argc, char **argv);
 int ctl_status(struct tool *t, int argc, char **argv);
+int ctl_s2s(struct tool *t, int argc, char **argv);
 int ctl_stop(struct tool *t, int argc, char **argv);
 int ctl_restart(struct tool *t, int argc, char **argv);
 int ctl_tell(struct tool *t, int argc, char **argv);
@@ -49,6 +50,8 @@ int tool_usage(const char *fmt, ...) PRINTF_LIKE(1, 2); /* the same, with a hint
 const char *tool_path(struct tool *t, const char *name);
 /* Asks DIR/run/NAME.sock; *body is what follows "ok\n", in the arena. RC_DENIED with the daemon's text: it answered "error". */
 MUST_USE enum rc tool_ask(struct tool *t, const char *instance, const char *request, struct slice *body, struct why *why);
+/* Prints each section's rows, which are lines: SQL over the JSON (?1), which SQLite reads and formats. */
+int tool_page(const char *const *sections, size_t n, struct slice json);
 /* The names of the sockets in DIR/run, without ".sock", sorted, without the router's link socket; *n of them, in the arena. */
 const char **tool_instances(struct tool *t, size_t *n);
 

@@ -34,10 +34,17 @@ _xmpps-server._tcp.hide NSEC @ NSEC RRSIG
 _xmpp-server._tcp.forged SRV 0 0 5269 good !
 _xmpps-server._tcp.forged NSEC @ NSEC RRSIG
 evil A 192.0.2.66 !
-evil NSEC @ A NSEC RRSIG
+evil AAAA 2001:db8::66
 _5269._tcp.evil NSEC @ NSEC RRSIG
 _xmpp-server._tcp.badhost SRV 0 0 5269 evil
 _xmpps-server._tcp.badhost NSEC @ NSEC RRSIG
+alias A 192.0.2.5
+alias NSEC @ A NSEC RRSIG
+_5269._tcp.alias CNAME tlsa.insecure.example.
+_xmpp-server._tcp.alias SRV 0 0 5269 alias
+_xmpps-server._tcp.alias NSEC @ NSEC RRSIG
+_xmpp-server._tcp.half SRV 0 0 5269 good
+_xmpps-server._tcp.half SRV 0 0 5270 good !
 bare A 192.0.2.4
 bare NSEC @ A NSEC RRSIG
 _xmpp-server._tcp.bare NSEC @ NSEC RRSIG

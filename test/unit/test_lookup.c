@@ -3,6 +3,7 @@
 #include "s2s/lookup.h"
 
 #include "test/unit/dns_world.h"
+#include <sys/resource.h>
 
 struct asked {
     struct lookup *lookup;
@@ -215,6 +216,31 @@ static void so_many_at_once_and_so_many_wait(void **state)
     dns_world_free(w);
 }
 
+/* A resolver on select() would fail beyond 1,024; a server has more connections. */
+static void descriptors_may_be_many(void **state)
+{
+    enum { MANY = 1500 };
+    const struct dns_row rows[] = { { "a.example", DNS_A, 600, IP("\1"), 0 } };
+    struct rlimit limit;
+    int fds[MANY];
+    struct asked q;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur < 2 * MANY)
+        limit.rlim_cur = 2 * MANY;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (size_t i = 0; i < MANY; i++)
+        assert_true((fds[i] = dup(STDERR_FILENO)) >= 0);
+    struct dns_world *w = dns_world_new();
+    assert_true(w->fd > 1024);
+    dns_world_resolver(w, (struct lookup_conf){ 0 }, rows, 1);
+    ask_and_wait(w, &q, "a.example", DNS_A);
+    assert_int_equal(q.rc, RC_OK);
+    dns_world_free(w);
+    for (size_t i = 0; i < MANY; i++)
+        close(fds[i]);
+}
+
 static void answers_are_kept(void **state) /* PEERS 32: TTL 0 */
 {
     const struct dns_row rows[] = {
@@ -308,6 +334,7 @@ int main(void)
         cmocka_unit_test(silence_ends_with_a_time_out),
         cmocka_unit_test(cancelled_ones_do_not_come),
         cmocka_unit_test(so_many_at_once_and_so_many_wait),
+        cmocka_unit_test(descriptors_may_be_many),
         cmocka_unit_test(answers_are_kept),
         cmocka_unit_test(records_of_the_configuration_need_no_server),
         cmocka_unit_test(the_domain_test_is_asked_for),

@@ -293,14 +293,15 @@ static struct dns_world *signed_world(struct dns_row **rows)
     if (fd < 0 || write(fd, SIGNED_ANCHOR, sizeof SIGNED_ANCHOR - 1) != sizeof SIGNED_ANCHOR - 1)
         fail_msg("no file for the trust anchor");
     close(fd);
-    *rows = mem_array(N + 3, sizeof **rows);
+    *rows = mem_array(N + 4, sizeof **rows);
     memcpy(*rows, signed_rows, sizeof signed_rows);
     (*rows)[N] = (struct dns_row){ "_5269._tcp.hidden.signed.example", DNS_TLSA, 60, { 0 }, DNS_FAILS };
     (*rows)[N + 1] = (struct dns_row){ S_PLAIN "insecure.example", DNS_SRV, 60,
                                        dns_srv(w->a, 0, 0, 5269, "good.signed.example"), 0 };
     (*rows)[N + 2] = (struct dns_row){ S_PLAIN "nosig.signed.example", DNS_SRV, 60,
                                        dns_srv(w->a, 0, 0, 5269, "good.signed.example"), 0 };
-    dns_world_resolver(w, (struct lookup_conf){ .anchor_file = path }, *rows, N + 3);
+    (*rows)[N + 3] = (struct dns_row){ "tlsa.insecure.example", DNS_TLSA, 60, SLICE_INIT("\3\1\1x"), 0 };
+    dns_world_resolver(w, (struct lookup_conf){ .anchor_file = path }, *rows, N + 4);
     unlink(path); /* read when the resolver was made */
     return w;
 }
@@ -339,6 +340,8 @@ static void insecure_ways_have_no_tlsa(void **state)
     struct dns_row *rows;
     struct dns_world *w = signed_world(&rows);
     (void)state;
+    gives(w, "alias.signed.example",
+          "192.0.2.5:5269 alias.signed.example secure"); /* its TLSA is an insecure one */
     gives(w, "insecure.example",
           "[2001:db8::1]:5269 good.signed.example, 192.0.2.1:5269 good.signed.example");
     dns_world_free(w);
@@ -351,6 +354,7 @@ static void what_is_forged_is_not_used(void **state)
     struct dns_world *w = signed_world(&rows);
     (void)state;
     fails(w, "forged.signed.example", RC_CONFLICT, "bogus");
+    fails(w, "half.signed.example", RC_CONFLICT, "_xmpps-server._tcp.half.signed.example: bogus");
     fails(w, "nosig.signed.example", RC_CONFLICT, "bogus");
     fails(w, "badhost.signed.example", RC_CONFLICT, "evil.signed.example: bogus");
     dns_world_free(w);

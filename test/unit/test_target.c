@@ -25,12 +25,15 @@ static int teardown(void **state)
 struct fixed {
     const uint32_t *at;
     size_t n;
+    uint32_t *bounds; /* what was asked; NULL: nobody wants to know */
 };
 
 static uint32_t fixed_below(void *ctx, uint32_t n)
 {
     struct fixed *f = ctx;
     uint32_t number = f->at[0];
+    if (f->bounds)
+        *f->bounds++ = n;
     if (f->n > 1)
         f->at++, f->n--;
     return number < n ? number : n - 1;
@@ -41,7 +44,7 @@ static const struct dns_srv *const none = NULL;
 static enum rc order(struct arena *a, const struct target_answers *in, size_t max, const uint32_t *numbers,
                      size_t n, struct target_list *out, struct why *why)
 {
-    struct fixed fixed = { numbers, n };
+    struct fixed fixed = { numbers, n, NULL };
     struct target_random random = { fixed_below, &fixed };
     return target_order(a, SLICE("example.net"), in, max, &random, out, why);
 }
@@ -88,6 +91,23 @@ static void weights_are_chances(void **state) /* RFC 2782 */
                 fail_msg("case %zu, at %zu: %c", i, j, list.at[j].host.p[0]);
         }
     }
+}
+
+static void a_lot_is_from_0_to_the_sum(void **state) /* RFC 2782 */
+{
+    const struct dns_srv plain[] = { { 0, 60, 1, SLICE_INIT("a") },
+                                     { 0, 40, 3, SLICE_INIT("c") },
+                                     { 7, 0, 3, SLICE_INIT("d") } };
+    uint32_t bounds[3] = { 0 };
+    struct fixed fixed = { &zero, 1, bounds };
+    struct target_random random = { fixed_below, &fixed };
+    struct target_list list;
+    assert_int_equal(target_order(*state, SLICE("example.net"), &(struct target_answers){ plain, none, 3, 0 },
+                                  8, &random, &list, NULL),
+                     RC_OK);
+    assert_int_equal(bounds[0], 101);
+    assert_int_equal(bounds[1], 41);
+    assert_int_equal(bounds[2], 1);
 }
 
 static void without_records_it_is_the_domain_itself(void **state) /* RFC 6120 3.2.2 */
@@ -251,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_priority_over_both_services, setup, teardown),
         cmocka_unit_test_setup_teardown(weights_are_chances, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lot_is_from_0_to_the_sum, setup, teardown),
         cmocka_unit_test_setup_teardown(without_records_it_is_the_domain_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dot_is_no, setup, teardown),
         cmocka_unit_test_setup_teardown(records_without_a_port_are_no_use, setup, teardown),
