@@ -19,15 +19,17 @@ DOMAINS = [OPEN, STRICT, LOOSE]
 POLICY = "\n[domain %s]\nrequire_certificate = yes\n[domain %s]\nrequire_tls = no\n" % (STRICT, LOOSE)
 
 
-def world(names, ca, conf="", files=None, **more):
-    """What a module's SERVER says; conf: text for s2s.conf."""
+def world(names, ca, options=None, files=None, **more):
+    """What a module's SERVER says; options: {(section, option): value} of s2s.conf."""
     shown = ca.issue(*DOMAINS)
+    conf = {("tls", "ca"): "tls/ca.pem", ("dns", "servers"): "%s@%d" % (names.address, names.port), ("dns", "loopback"): "yes",
+            ("dns", "hosts_file"): "", ("dns", "keep_least"): "0ms", ("dns", "anchor_file"): "anchors", ("dns", "time"): "5s",
+            ("connect", "negotiate_time"): "2s", ("connect", "retry"): "10ms", ("connect", "retry_most"): "50ms", ("queue", "age"): "1s",
+            **(options or {})}
     return {"domains": DOMAINS, "tls": "required", "s2s": True, "components": {ECHO: "secret of echo"},
             "files": {"tls/cert.pem": shown.pem(), "tls/key.pem": shown.key_pem(), "tls/ca.pem": ca.pem(),
                       "anchors": "".join(line + "\n" for line in names.anchors()).encode(), **(files or {})},
-            "conf": {"s2s.conf": "[tls]\nca = tls/ca.pem\n[dns]\nservers = %s@%d\nloopback = yes\nhosts_file =\nkeep_least = 0ms\n"
-                                 "anchor_file = anchors\ntime = 5s\n[connect]\nnegotiate_time = 2s\nretry = 10ms\nretry_most = 50ms\n"
-                                 "[queue]\nage = 1s\n%s%s" % (names.address, names.port, conf, POLICY)}, **more}
+            "conf": {"s2s.conf": "".join("[%s]\n%s = %s\n" % (*key, value) for key, value in conf.items()) + POLICY}, **more}
 
 
 # -- what it notices -----------------------------------------------------------------------------------------------------
@@ -50,6 +52,24 @@ def noticed(server, counter=None, event=None, **fields):
     if event:
         line = re.compile(r"ev=%s\b.*" % event + "".join(r"(?=.*\b%s=%s\b)" % (k, re.escape(v)) for k, v in fields.items()))
         poll("a line ev=%s %s" % (event, fields), lambda: line.search(log(server)[seen:]))
+
+
+@contextlib.contextmanager
+def configured(server, options):
+    """Within it s2s runs with other options: {(section, option): value}; it is reloaded for them, and again after."""
+    conf = server.dir / "s2s.conf"
+    before = text = conf.read_text()
+    for (section, option), value in options.items():
+        line = "[%s]\n%s = %s\n" % (section, option, value)
+        text, found = re.subn(r"\[%s\]\n%s = .*\n" % (section, option), line, text)
+        text += "" if found else line
+    conf.write_text(text)
+    server.run("reload")
+    try:
+        yield
+    finally:
+        conf.write_text(before)
+        server.run("reload")
 
 
 # -- who is there --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 import pki
 from client import error_of
 from far import Far, fresh, loopback
-from farworld import OPEN, alice, count, log, mallory, neighbour, noticed, strict_one, unhurt, world     # noqa: F401
+from farworld import OPEN, alice, configured, count, log, mallory, neighbour, noticed, strict_one, unhurt, world     # noqa: F401
 from server import poll
 
 pytestmark = pytest.mark.usefixtures("unhurt")
@@ -19,7 +19,7 @@ GONE = ("remote-server-not-found", "remote-server-timeout")
 def SERVER(names, ca):
     for zone in ("signed.example", "dane.example"):
         names.sign(zone)        # its key is what the server trusts
-    return world(names, ca, "[dns]\ntime = 1s\n[connect]\ntime = 1s\n")
+    return world(names, ca, {("dns", "time"): "1s", ("connect", "time"): "1s", ("queue", "age"): "2s"})
 
 
 @pytest.fixture
@@ -102,18 +102,19 @@ def test_32_a_thousand_targets(server, names, alice, domain):
         port = sock.getsockname()[1]
     names.many_targets(domain, host, port)
     names.asked.clear()
-    before = count(server, "dialled")
+    before, failed = count(server, "dialled"), count(server, "out_failed")
     comes_back(alice, domain)
+    tries = count(server, "out_failed") - failed + 1
     asked = {name for name, type, how in names.asked if name.startswith("t")}
-    assert len(asked) <= 16 and count(server, "dialled") - before <= 64, (len(asked), count(server, "dialled") - before)
+    assert len(asked) <= 16 * tries and count(server, "dialled") - before <= 16 * tries
 
 
 def test_32_a_thousand_addresses(server, names, alice, domain):
     names.service(domain, None, 9)
     names.add("xmpp." + domain, "A", *["127.1.%d.%d" % (n // 250, n % 250 + 1) for n in range(1000)])
-    before = count(server, "dialled")
+    before, failed = count(server, "dialled"), count(server, "out_failed")
     comes_back(alice, domain)
-    assert count(server, "dialled") - before <= 64
+    assert count(server, "dialled") - before <= 16 * (count(server, "out_failed") - failed + 1)
 
 
 def test_32_names_that_are_none(server, names, alice):
@@ -154,7 +155,9 @@ def test_32_no_time_to_live(server, names, fars, alice, domain):
         alice.message("x@" + domain, "hello %d" % n)
         far.expect("message", body="hello %d" % n)
         for link in far.served:
-            link.cut()
+            with contextlib.suppress(OSError):
+                link.send("</stream:stream>")
+            poll("the stream to end", lambda: link.eof)
     far.withdraw(domain)
 
 
@@ -184,12 +187,15 @@ def test_32_silence_about_the_address(server, names, alice, domain):
     comes_back(alice, domain)
 
 
-def test_32_one_kind_of_answer_is_silent(server, names, fars, alice, domain):
-    """What is known is used without waiting for what never comes: direct TLS, IPv6."""
+@pytest.mark.parametrize("which", ["direct TLS", "IPv6"])
+def test_32_one_kind_of_answer_is_silent(server, names, fars, alice, domain, which):
+    """What is known is used without waiting for what never comes."""
     far = fars(domain)
     far.announce(domain)
-    names.behave(names.service_name(domain, True), "silent")
-    names.behave("xmpp." + domain, "silent", "AAAA")
+    if which == "IPv6":
+        names.behave("xmpp." + domain, "silent", "AAAA")
+    else:
+        names.behave(names.service_name(domain, True), "silent")
     alice.message("x@" + domain, "hello")
     far.expect("message", body="hello")
     far.withdraw(domain)
@@ -218,7 +224,7 @@ def test_32_what_a_signed_zone_says_of_a_certificate(server, names, ca, fars, st
     names.tlsa("xmpp." + domain, far.port(), {"as it says": far.identity.tlsa(), "another's": ca.issue(domain).tlsa(),
                                               "nonsense": "3 1 1 00", "no such usage": "9 1 1 " + "00" * 32}[record])
     strict_one.message("x@" + domain, "hello")
-    if record in ("as it says", "no such usage"):
+    if record != "another's":
         far.expect("message", body="hello")
     else:
         strict_one.expect("message", type="error", from_="x@" + domain)
@@ -267,8 +273,9 @@ def test_32_names_that_no_dns_has(server, alice):
              ".".join(["a" * 60] * 4) + ".example"]
     for name in names:
         alice.message("x@" + name, "hello")
-        error = alice.expect("message", where=lambda el: el.get("type") == "error")
-        assert error_of(error)[1] in (*GONE, "jid-malformed"), name
+    for name in names:
+        error = alice.expect("message", type="error")
+        assert error_of(error)[1] in (*GONE, "jid-malformed"), error.get("from")
 
 
 # -- without the option ----------------------------------------------------------------------------------------------------------
@@ -277,16 +284,9 @@ def test_32_loopback_without_the_option(server, names, fars, alice, domain):
     """What is on this host is not for strangers' names to choose."""
     far = fars(domain)
     far.announce(domain)
-    conf = server.dir / "s2s.conf"
-    text = conf.read_text()
-    conf.write_text(text.replace("loopback = yes", "loopback = no"))
-    server.run("reload")
-    try:
+    with configured(server, {("dns", "loopback"): "no"}):
         alice.message("x@" + domain, "hello")
         assert error_of(alice.expect("message", type="error", from_="x@" + domain))[1] == "remote-server-not-found"
         assert not far.served
-    finally:
-        conf.write_text(text)
-        server.run("reload")
     far.withdraw(domain)
     poll("the reason in the log", lambda: "loopback" in log(server))

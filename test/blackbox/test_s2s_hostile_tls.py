@@ -21,7 +21,7 @@ REFUSED = ("invalid-from", "not-authorized")
 
 def SERVER(names, ca):
     ca.revoked = ca.issue("revoked.mallory.example")
-    return world(names, ca, "[tls]\ncrl = tls/crl.pem\n", {"tls/crl.pem": ca.revocations(ca.revoked)})
+    return world(names, ca, {("tls", "crl"): "tls/crl.pem"}, {"tls/crl.pem": ca.revocations(ca.revoked)})
 
 
 WRONG = {
