@@ -9,6 +9,7 @@
 #include "s2s/sm.h"
 
 #define IN(state) (1u << (state))
+enum { ASKED_TIMES = 4 }; /* so many requests for each domain that a connection may prove */
 
 static void on_starttls(struct wire *w, struct arena *a, struct node *n);
 static void on_auth(struct wire *w, struct arena *a, struct node *n);
@@ -225,8 +226,12 @@ static void on_resolved(void *ctx, struct resolve *r)
     }
     arena_give(in->w.d->arenas, &a);
     resolve_free(&in->resolve);
-    if (in->state == IN_PROVING)
-        features(in);
+    in->w.hold = false;
+    if (in->state != IN_PROVING)
+        return;
+    features(in);
+    if (!in->w.over)
+        wire_pace(&in->w);
 }
 
 /* Features come once it is known what the certificate proves. */
@@ -248,6 +253,8 @@ static void look_at_certificate(struct in *in, struct arena *a)
     }
     if (!in->resolve)
         features(in);
+    else
+        w->hold = true;
 }
 
 static bool header_is_bad(struct in *in, const struct stream_header *h, enum stream_cond *cond,
@@ -500,6 +507,9 @@ static void on_dialback(struct wire *w, struct arena *a, struct node *n)
         wire_fail(w, STREAM_POLICY_VIOLATION, "TLS is required");
     } else if (d.kind == DIALBACK_VERIFY) {
         answer_verify(in, a, &d);
+    } else if (in->n_asked++ >= ASKED_TIMES * w->d->conf->domains_per_connection) { /* each is work for others, too */
+        METRIC_INC(w->d->metrics, M_LIMIT_DOMAINS);
+        wire_fail(w, STREAM_POLICY_VIOLATION, "too many requests of dialback");
     } else {
         take_result(in, &d);
     }

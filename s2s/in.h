@@ -29,6 +29,7 @@ struct in {
     struct link pairs;    /* struct in_pair, owned */
     struct resolve *resolve; /* for DANE; NULL: not asked */
     struct addr_key address;
+    uint16_t n_asked;     /* requests to prove a domain by dialback */
     uint8_t n_pairs;
     uint8_t state;        /* enum in_state */
     bool counted_pending : 1;

@@ -494,6 +494,16 @@ static void on_due(struct wire *w)
         reach_give_up(o);
 }
 
+/* Where it is not the domain's server at all, waiting does not help. */
+static void on_refused(struct wire *w, struct slice cond, const char *text)
+{
+    struct out *o = out_of(w);
+    bool none = slice_is(cond, "host-unknown") || slice_is(cond, "host-gone");
+    if (o->state != OUT_READY)
+        out_failed(o, o->state == OUT_DIALBACK ? STEP_DIALBACK : STEP_STREAM,
+                   none ? COND_REMOTE_SERVER_NOT_FOUND : COND_REMOTE_SERVER_TIMEOUT, !none, text);
+}
+
 /* Questions that were asked here have to be asked again, elsewhere. */
 static void ask_again(struct pair *p)
 {
@@ -559,5 +569,6 @@ const struct wire_ops out_wire_ops = {
     .due = due,
     .on_due = on_due,
     .may_send = may_send,
+    .on_refused = on_refused,
     .state = state,
 };

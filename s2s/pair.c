@@ -210,6 +210,7 @@ void pair_send(struct pair *p, struct item *it)
 {
     const struct s2s_conf *conf = p->d->conf;
     p->used_ms = it->at_ms;
+    p->wanted = true;
     if (p->via && list_empty(&p->queue) && wire_may_send(p->via)) {
         wire_send(p->via, it);
     } else if (definite(p)) {
@@ -383,6 +384,20 @@ void pair_ended(struct pair *p, uint64_t lived_ms, bool refused, const char *tex
     pair_need(p);
 }
 
+void pairs_forgive(struct s2s *d, struct slice remote)
+{
+    size_t at = 0;
+    for (struct pair *p; d->pairs && (p = map_next(d->pairs, &at)) != NULL;) {
+        if (!slice_eq(p->remote, remote))
+            continue;
+        p->retry_ms = 0;
+        p->failures = 0;
+        p->hopeless = false;
+        sm_kept_drop(&p->resume);
+        arm(p);
+    }
+}
+
 /* --- once a second --- */
 
 static bool stays(void *value, void *ctx)
@@ -392,7 +407,7 @@ static bool stays(void *value, void *ctx)
     if (p->resume && !p->out && *now >= p->resume->until_ms)
         sm_kept_drop(&p->resume);
     bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
-    if (busy || *now < p->used_ms + FORGET_MS || *now < p->retry_ms)
+    if (busy || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
         return true;
     pair_free(p);
     return false;

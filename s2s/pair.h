@@ -77,6 +77,7 @@ struct pair {
     uint64_t retry_ms;      /* no attempt before */
     uint64_t used_ms;       /* when it was needed last */
     uint32_t failures;      /* in a row */
+    bool wanted;            /* it has had stanzas of ours: its last failure is of interest */
     bool hopeless;          /* the last one was of a kind that waiting does not help */
     struct failure last;
 };
@@ -86,6 +87,7 @@ struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote);
 struct pair *pair_find(const struct s2s *d, struct slice local, struct slice remote); /* NULL: none */
 enum pair_state pair_state(const struct pair *p);
 void pair_free_all(struct s2s *d);
+void pairs_forgive(struct s2s *d, struct slice remote); /* the next stanza begins anew: no pause, nothing to resume */
 void pairs_tick(struct s2s *d); /* once a second: forgets those that nobody needs */
 
 struct item *item_new(struct pair *p, struct slice bytes, uint64_t node, uint64_t mark);

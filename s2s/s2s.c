@@ -193,6 +193,9 @@ enum rc s2s_new(struct daemon_run *run, struct s2s **out, struct why *why)
 
 static void last_gone(struct s2s *d)
 {
+    if (d->closed)
+        return;
+    d->closed = true;
     timer_stop(&d->stop_timer);
     if (d->link)
         link_close(d);

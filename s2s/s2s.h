@@ -189,7 +189,7 @@ struct s2s {
         uint64_t per_s[4];       /* of the last interval */
     } rates;
     bool paused, crowded;           /* accepting; for too many unproven connections */
-    bool draining, stopping;
+    bool draining, stopping, closed; /* closed: the links, too */
     struct timer stop_timer;        /* what is left when it fires is ended hard */
 };
 

@@ -236,8 +236,10 @@ static enum rc cmd_close(void *ctx, struct slice args, struct buf *out, struct w
         wire_end(w);
         n++;
     }
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        pairs_forgive(d, domain);
         buf_fmt(out, "%u connections closed\n", n);
+    }
     arena_give(d->arenas, &a);
     return rc;
 }

@@ -13,23 +13,29 @@ bool take_is_stanza(const struct node *n)
     return slice_is(n->name, "message") || slice_is(n->name, "presence") || slice_is(n->name, "iq");
 }
 
-static void log_peer_error(const struct wire *w, const struct node *n)
+/* RFC 6120 4.9.1.1: its side is over with it. */
+static void on_peer_error(struct wire *w, const struct node *n)
 {
     struct wire_log log;
     struct arena *a = arena_take(w->d->arenas);
-    const struct node *cond = node_child(n);
-    LOG_INFO(wire_log(w, &log, LOG_XMPP, NULL), "peer_error", F_SLICE("cond", cond ? cond->name : SLICE_NONE),
-             F_SLICE("text", node_child_text(a, n, "text", NS_STREAM_ERROR)), F_STR("local", w->local),
-             F_STR("remote", w->remote));
+    const struct node *child = node_child(n);
+    struct slice cond = child ? child->name : SLICE_NONE, text = node_child_text(a, n, "text", NS_STREAM_ERROR);
+    struct why why = { "" };
+    LOG_INFO(wire_log(w, &log, LOG_XMPP, NULL), "peer_error", F_SLICE("cond", cond), F_SLICE("text", text),
+             F_STR("local", w->local), F_STR("remote", w->remote));
+    why_set(&why, "the server says: " SLICE_FMT "%s" SLICE_FMT, SLICE_ARG(slice_to(cond, 64)), text.len ? ": " : "",
+            SLICE_ARG(slice_utf8_cut(text, 120)));
+    w->ended = true;
+    if (w->ops->on_refused)
+        w->ops->on_refused(w, cond, why.text);
+    wire_end_why(w, why.text);
     arena_give(w->d->arenas, &a);
 }
 
 void take_other(struct wire *w, const struct node *n)
 {
-    if (node_is(n, "error", NS_STREAM)) { /* RFC 6120 4.9.1.1: its side is over with it */
-        log_peer_error(w, n);
-        w->ended = true;
-        wire_end(w);
+    if (node_is(n, "error", NS_STREAM)) {
+        on_peer_error(w, n);
     } else if (take_is_stanza(n) && !slice_is(n->ns, NS_SERVER)) {
         wire_fail(w, STREAM_INVALID_NAMESPACE, "stanzas of servers are in jabber:server");
     } else if (take_is_stanza(n)) { /* before anything is proven */

@@ -19,13 +19,10 @@ const char *proof_name(enum proof p)
 const struct log_ctx *wire_log(const struct wire *w, struct wire_log *out, enum log_sub sub,
                                const char *doing)
 {
-    out->peer.ip[0] = '\0';
-    if (w->conn)
-        conn_peer(w->conn, &out->peer);
     out->ctx = (struct log_ctx){ .log = w->d->run->log,
                                  .sub = sub,
                                  .conn = w->number,
-                                 .ip = out->peer.ip[0] ? out->peer.ip : NULL,
+                                 .ip = w->ip[0] ? w->ip : NULL,
                                  .doing = doing ? doing : w->ops->state(w) };
     return &out->ctx;
 }
@@ -68,6 +65,8 @@ void wire_take_conn(struct wire *w, struct conn *conn)
     xmlin_reset(&w->xml);
     w->xml.limits = &w->d->pre_auth;
     conn_peer(conn, &peer);
+    memcpy(w->ip, peer.ip, sizeof w->ip);
+    w->hold = false;
     w->trusted = w->d->conf->policy == TLS_OPTIONAL &&
                  addr_is_loopback((const struct sockaddr *)(const void *)&peer.addr);
     conn_owner_set(conn, &w->d->conn_conf, w);
@@ -168,7 +167,7 @@ static void on_input(void *owner, struct slice bytes)
 void wire_pace(struct wire *w)
 {
     bool was = conn_paused(w->conn);
-    if (w->pause_until_ms || link_in_list(&w->room)) {
+    if (w->hold || w->pause_until_ms || link_in_list(&w->room)) {
         conn_pause(w->conn);
         if (w->pause_until_ms)
             wire_arm(w);
@@ -249,7 +248,8 @@ void wire_restart(struct wire *w)
 
 bool wire_may_send(const struct wire *w)
 {
-    return w->conn && !w->over && !conn_full(w->conn) && w->n_sent < SENT_MAX;
+    return w->conn && !w->over && !conn_full(w->conn) && w->n_sent < SENT_MAX &&
+           w->sent_bytes < w->d->conf->output_bytes;
 }
 
 void wire_flush_turn(struct turn *t)
@@ -376,6 +376,11 @@ static void finish(struct wire *w)
 
 void wire_end(struct wire *w)
 {
+    wire_end_why(w, NULL);
+}
+
+void wire_end_why(struct wire *w, const char *text)
+{
     if (w->over || !w->conn)
         return;
     if (!w->handshaking) {
@@ -384,7 +389,7 @@ void wire_end(struct wire *w)
         wire_write(w, SLICE(STREAM_END));
     }
     w->said_end = true;
-    over(w, false, NULL);
+    over(w, false, text);
     finish(w);
 }
 

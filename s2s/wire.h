@@ -27,6 +27,7 @@ struct wire_ops {
     void (*on_due)(struct wire *w);
     /* What of the stanza's from and to this stream has proven; PROOF_NONE: it may not send it. */
     enum proof (*may_send)(const struct wire *w, struct slice local, struct slice remote);
+    void (*on_refused)(struct wire *w, struct slice cond, const char *text); /* the peer ends the stream with an error; NULL: not wanted */
     const char *(*state)(const struct wire *w);
 };
 
@@ -51,6 +52,7 @@ struct wire {
     uint64_t probe_ms;         /* of the last probe */
     uint64_t pause_until_ms;   /* a limit says so; 0: not */
     uint64_t stanzas_in, stanzas_out, bytes_in, bytes_out;
+    char ip[46];               /* of the peer, as text, also when it has gone */
     uint32_t number;           /* of the connection, for the log */
     uint32_t probe_taken;      /* conn_taken when we probed */
     uint8_t proof;             /* enum proof: of the peer's name by the certificate it showed */
@@ -64,6 +66,7 @@ struct wire {
     bool has_header : 1;       /* our header was written on this stream */
     bool probing : 1;          /* an answer is due */
     bool ended : 1;            /* the peer has ended its side */
+    bool hold : 1;             /* nothing more is read until something else is known */
     bool said_end : 1;         /* we have ended ours in words */
 };
 
@@ -82,6 +85,7 @@ void wire_secure_client(struct wire *w, bool direct);
 void wire_fail(struct wire *w, enum stream_cond cond, const char *text);
 void wire_fail_app(struct wire *w, enum stream_cond cond, const char *text, struct slice app);
 void wire_end(struct wire *w);                          /* </stream:stream> */
+void wire_end_why(struct wire *w, const char *text);    /* the same, for what the peer said (NULL: nothing) */
 void wire_cut(struct wire *w, const char *text);        /* the peer cannot be heard: closed without a word */
 void wire_arm(struct wire *w);                          /* the timer, after something that changes when it is due */
 void wire_pace(struct wire *w);                         /* pauses or resumes reading */
@@ -112,7 +116,6 @@ void wire_flush_turn(struct turn *t);                   /* of s2s.flush_turn */
 
 struct wire_log { /* who, for a log line */
     struct log_ctx ctx;
-    struct conn_peer peer;
 };
 const struct log_ctx *wire_log(const struct wire *w, struct wire_log *out, enum log_sub sub, const char *doing);
 

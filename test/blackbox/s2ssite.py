@@ -34,6 +34,9 @@ class Site(Server):
         return self
 
     def write_s2s(self):
+        """It is the test that starts and kills it, not the supervisor."""
+        conf = self.dir / "bulkhead.conf"
+        conf.write_text(conf.read_text().replace("s2s = 1", "s2s = 0"))
         routes = "".join("[route %s]\naddress = 127.0.0.1:%d\ntls = %s\n" % (domain, port, tls)
                          for domain, (port, tls) in self.routes.items())
         (self.dir / "s2s.conf").write_text(

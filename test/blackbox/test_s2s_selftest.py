@@ -28,7 +28,7 @@ require_certificate = yes
 block = *.blocked.example
 """
 # The last three are each for one test: what a stream that was cut leaves is none of the next one's business.
-DOMAINS = (FAR, EVIL, "plain.example", "only-certificates.example", "sm-one.example", "sm-two.example", "sm-three.example")
+DOMAINS = ("far.example", "evil.example", "plain.example", "only-certificates.example", "sm-one.example", "sm-two.example", "sm-three.example")
 SECRET = "dialback secret of im.example"
 DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'/>"
 FAR, EVIL = "far.example", "evil.example"
@@ -462,7 +462,10 @@ def test_bidi_incoming(world, connections, romeo):
 def test_without_bidi_nothing_comes_back(world, connections, romeo):
     proven(world, connections)
     romeo.message("nurse@" + FAR, "elsewhere")
-    world.far.connections[-1].expect("result")  # on the stream that asked about the key: it is used for both
+    there = world.far.connections[-1]       # the stream that asked about the key is used for both
+    there.expect("result")
+    there.send("<db:result%s from='far.example' to='im.example' type='valid'/>" % DB)
+    there.expect("message", body="elsewhere")
 
 
 def test_bidi_outgoing_only_as_the_one_called(world, romeo):
@@ -535,3 +538,21 @@ def test_times(ca, tmp_path, connections):
     finally:
         site.check(site.stop() if site.process else [])
         site.remove()
+
+
+def test_server_that_does_not_know_the_domain(world, romeo):
+    romeo.message("nurse@" + EVIL, "hello", id="unknown")
+    it = world.evil.accept()
+    it.expect_header()
+    it.send("<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' id='x' from='evil.example' version='1.0'>"
+            "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>")
+    error = romeo.expect("message", type="error", id="unknown", error="remote-server-not-found")
+    assert "host-unknown" in "".join(error.itertext())
+
+
+def test_requests_without_end(world, connections):
+    """Each request of dialback is work for others, too: so many, and no more."""
+    it = proven(world, connections)
+    for n in range(9):
+        it.result("key", from_="n%d.blocked.example" % n)
+    it.expect_stream_error("policy-violation")
