@@ -411,6 +411,8 @@ class Neighbour:
         self.name = "friend@" + far.domain
 
     def connect(self):
+        while self.link is not None and not self.link.eof and self.link.pump(time.monotonic()):
+            pass
         if self.link is None or self.link.eof or self.link.ended:
             self.link = self.far.external(self.server)
         return self.link

@@ -98,20 +98,24 @@ def test_13_those_who_stop(server, mallory, neighbour):
 def test_13_those_who_are_slow(server, mallory, neighbour):
     """A byte now and then does not buy more time."""
     link = mallory.dial(server)
-    text = b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='im.example' version='1.0'>" + b"<a/>" * 1000
-    with pytest.raises(OSError):
-        for n in range(len(text)):
-            link.sock.sendall(text[n:n + 1])
-            neighbour.ping()
-    assert verdict(link) in ("connection-timeout", "unsupported-stanza-type", "closed")
+    text = b"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' to='im.example' version='1.0'><a b='"
+    with contextlib.suppress(OSError):
+        for n in range(10000):
+            link.sock.sendall(text[n:n + 1] or b"x")
+            neighbour.client.settle()
+            if not link.pump(time.monotonic()) and (link.eof or "error" in map(local, link.inbox)):
+                break
+    neighbour.ping()
+    assert verdict(link) in ("connection-timeout", "closed")
 
 
 def test_13_white_space_is_no_progress(server, mallory, neighbour):
     link = mallory.dial(server).begin()
     with contextlib.suppress(OSError):
-        while not link.pump(time.monotonic()) and not link.inbox:
+        while not link.eof and not link.inbox:
             link.sock.sendall(b" ")
-            neighbour.ping()
+            neighbour.client.settle()
+            link.pump(time.monotonic())
     assert verdict(link) in ("connection-timeout", "closed", "policy-violation")
 
 
@@ -143,14 +147,17 @@ def test_30_keys_of_domains_without_end(server, mallory, neighbour):
     the DNS and others' servers."""
     link = mallory.external(server)
     before = count(server, "lookups")
-    for n in range(0, 400, 40):
+    for n in range(10):
         domains = fresh(*["n%d" % m for m in range(40)])
-        for domain in domains:
-            link.send("<db:result from='%s' to='%s'>k</db:result>" % (domain, OPEN))
-        for domain in domains:
-            assert link.verdict(domain) not in ("valid", None)
+        try:
+            for domain in domains:
+                link.send("<db:result from='%s' to='%s'>k</db:result>" % (domain, OPEN))
+            for domain in domains:
+                assert link.verdict(domain) not in ("valid", None)
+        except (Closed, OSError):
+            link = mallory.external(server)
     neighbour.ping()
-    assert count(server, "lookups") - before < 100
+    assert count(server, "lookups") - before < 200
 
 
 def test_30_strangers_keys_leave_room(server, names, ca, mallory, alice):
@@ -273,45 +280,47 @@ def test_flood_of_stanzas_hurts_nobody_else(server, mallory, alice, neighbour):
     alice.inbox.clear()
 
 
-@pytest.mark.parametrize("option, rule, counter", [
-    ("stanzas_per_minute", "200", "limit_stanzas"), ("bytes_per_minute", "100k", "limit_bytes"),
-    ("stanzas_per_connection", "200", "limit_stanzas"), ("bytes_per_connection", "100k", "limit_bytes"),
-    ("domain_stanzas_per_minute", "200", "limit_domain_stanzas"), ("domain_bytes_per_minute", "100k", "limit_domain_bytes")])
+LIMITS = [("stanzas_per_minute", "2000", "limit_stanzas"), ("bytes_per_minute", "400k", "limit_bytes"),
+          ("stanzas_per_connection", "2000", "limit_stanzas"), ("bytes_per_connection", "400k", "limit_bytes"),
+          ("domain_stanzas_per_minute", "2000", "limit_domain_stanzas"), ("domain_bytes_per_minute", "400k", "limit_domain_bytes")]
+
+
+@pytest.mark.parametrize("option, most, counter", LIMITS, ids=[option for option, *_ in LIMITS])
 @pytest.mark.parametrize("action", ["disconnect", "drop"])
-def test_flood_over_a_limit(server, mallory, alice, neighbour, option, rule, counter, action):
+def test_flood_over_a_limit(server, mallory, alice, neighbour, option, most, counter, action):
     """Its stream ends with <policy-violation/>, or what is too much is forgotten; the neighbour, who has limits of its own, goes on."""
-    with configured(server, {("limits", option): "%s %s" % (rule, action)}):
+    with configured(server, {("limits", option): "%s %s" % (most, action)}):
         link = mallory.external(server)
         with noticed(server, counter, "limit", option=option, action=action):
             if action == "disconnect":
                 assert outcome(link, [flood(mallory, alice)] * 100) in ("policy-violation", "closed")
             else:
                 dropped = count(server, "limit_dropped")
-                for _ in range(20):
+                for _ in range(60):
                     link.sock.sendall(flood(mallory, alice))
-                poll("some to be dropped", lambda: count(server, "limit_dropped") - dropped > 200)
+                poll("some to be dropped", lambda: count(server, "limit_dropped") - dropped >= 1000)
         neighbour.ping()
     neighbour.mark()
     got = [el for el in alice.inbox if el.get("from") == "x@" + mallory.domain]
-    assert 0 < len(got) <= 1000, len(got)
+    assert 0 < len(got) <= 5000, len(got)
     alice.inbox.clear()
 
 
 def test_flood_over_many_connections(server, mallory, alice, neighbour):
     """A domain's limit is one over all its connections."""
-    with configured(server, {("limits", "domain_stanzas_per_minute"): "200 drop"}):
+    with configured(server, {("limits", "domain_stanzas_per_minute"): "2000 drop"}):
         dropped = count(server, "limit_dropped")
         for _ in range(8):
-            mallory.external(server).sock.sendall(flood(mallory, alice, 50))
-        poll("some to be dropped", lambda: count(server, "limit_dropped") - dropped == 200)
+            mallory.external(server).sock.sendall(flood(mallory, alice, 500))
+        poll("half to be dropped", lambda: count(server, "limit_dropped") - dropped == 2000)
     neighbour.mark()
-    assert len([el for el in alice.inbox if el.get("from") == "x@" + mallory.domain]) == 200
+    assert len([el for el in alice.inbox if el.get("from") == "x@" + mallory.domain]) == 2000
     alice.inbox.clear()
 
 
 def test_flood_that_is_paused(server, mallory, alice, neighbour):
     """Reading stops; the neighbour does not notice."""
-    with configured(server, {("limits", "stanzas_per_minute"): "100 pause"}):
+    with configured(server, {("limits", "stanzas_per_minute"): "2000 pause"}):
         link = mallory.external(server)
         with noticed(server, "limit_stanzas", "limit", action="pause"):
             assert poured(link, flood(mallory, alice))
