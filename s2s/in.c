@@ -507,7 +507,8 @@ static void on_dialback(struct wire *w, struct arena *a, struct node *n)
         wire_fail(w, STREAM_POLICY_VIOLATION, "TLS is required");
     } else if (d.kind == DIALBACK_VERIFY) {
         answer_verify(in, a, &d);
-    } else if (in->n_asked++ >= ASKED_TIMES * w->d->conf->domains_per_connection) { /* each is work for others, too */
+    } else if (in->n_asked++ >=
+               ASKED_TIMES * w->d->conf->domains_per_connection) { /* each is work for others, too */
         METRIC_INC(w->d->metrics, M_LIMIT_DOMAINS);
         wire_fail(w, STREAM_POLICY_VIOLATION, "too many requests of dialback");
     } else {

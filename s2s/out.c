@@ -371,6 +371,8 @@ void out_ready(struct out *o)
         wire_end(&o->w);
         return;
     }
+    o->at = NULL; /* an idle stream owns little */
+    resolve_free(&o->resolve);
     wire_arm(&o->w);
     if (!p)
         return;

@@ -163,13 +163,24 @@ bool pair_wants(const struct pair *p)
 
 static void on_timer(struct timer *t);
 
+/* When to look whether a stream is to be begun, or used; UINT64_MAX: something else will say. */
+static uint64_t look_at(const struct pair *p)
+{
+    bool open = p->out && (p->out->state == OUT_OPEN || p->out->state == OUT_READY);
+    bool wants =
+        pair_wants(p) && !p->via && (open || !p->held); /* what is on a wire that ends comes back first */
+    if (wants && open)
+        return 0;
+    return !p->out && (wants || !list_empty(&p->verifies)) ? p->retry_ms : UINT64_MAX;
+}
+
 static void arm(struct pair *p)
 {
-    uint64_t now = loop_now_ms(p->d->loop), due = UINT64_MAX;
-    if (!list_empty(&p->queue))
-        due = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
-    if ((pair_wants(p) || !list_empty(&p->verifies)) && !p->out && !p->via && p->retry_ms < due)
-        due = p->retry_ms;
+    uint64_t now = loop_now_ms(p->d->loop), due = look_at(p);
+    if (!list_empty(&p->queue)) {
+        uint64_t old = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
+        due = old < due ? old : due;
+    }
     if (due == UINT64_MAX)
         timer_stop(&p->timer);
     else

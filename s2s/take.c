@@ -19,12 +19,13 @@ static void on_peer_error(struct wire *w, const struct node *n)
     struct wire_log log;
     struct arena *a = arena_take(w->d->arenas);
     const struct node *child = node_child(n);
-    struct slice cond = child ? child->name : SLICE_NONE, text = node_child_text(a, n, "text", NS_STREAM_ERROR);
+    struct slice cond = child ? child->name : SLICE_NONE,
+                 text = node_child_text(a, n, "text", NS_STREAM_ERROR);
     struct why why = { "" };
     LOG_INFO(wire_log(w, &log, LOG_XMPP, NULL), "peer_error", F_SLICE("cond", cond), F_SLICE("text", text),
              F_STR("local", w->local), F_STR("remote", w->remote));
-    why_set(&why, "the server says: " SLICE_FMT "%s" SLICE_FMT, SLICE_ARG(slice_to(cond, 64)), text.len ? ": " : "",
-            SLICE_ARG(slice_utf8_cut(text, 120)));
+    why_set(&why, "the server says: " SLICE_FMT "%s" SLICE_FMT, SLICE_ARG(slice_to(cond, 64)),
+            text.len ? ": " : "", SLICE_ARG(slice_utf8_cut(text, 120)));
     w->ended = true;
     if (w->ops->on_refused)
         w->ops->on_refused(w, cond, why.text);

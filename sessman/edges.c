@@ -450,10 +450,29 @@ void edge_expect(struct edge *e)
     e->awaited = idmap_count(e->sessions) > 0;
 }
 
+/* Requests to sessions without stream management that the edge has not had are answered for them, as for a
+ * resource that is not there (RFC 6121 8.5.3.2.3); those of the others stand in their queues. */
+static void answer_requests(struct sessman *sm, struct edge *e)
+{
+    uint64_t at = 0;
+    struct frame f;
+    while (rlink_unacked_next(sm->rlink, e->node, &at, &f)) {
+        const struct session *s = f.kind == FRAME_STANZA ? idmap_get(e->sessions, f.session) : NULL;
+        if (!s || s->sm || !slice_starts(f.payload, SLICE("<iq")))
+            continue;
+        struct arena *a = arena_take(sm->arenas);
+        f.payload = arena_copy(a, f.payload);
+        f.flags = 0;
+        dispatch_bounce(sm, &f);
+        arena_give(sm->arenas, &a);
+    }
+}
+
 static void edge_lost(struct sessman *sm, struct edge *e)
 {
     uint64_t node = e->node->id;
     bool awaited = e->awaited;
+    answer_requests(sm, e);
     end_all(e);
     outbox_node_lost(e);
     transit_lost(e);

@@ -97,6 +97,7 @@ static void on_commit(void *ctx)
     outbox_committed(sm);
     if (sm->rlink) /* the first commits come before it */
         edges_committed(sm);
+    restore_committed(sm);
     journal_committed(sm);
 }
 

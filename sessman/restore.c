@@ -28,8 +28,15 @@ struct asleep {
     struct session *s;
     int64_t detached_ms;
 };
+/* A session that has ended; its row goes once what was told of that has left. */
+struct ending {
+    struct link link;
+    uint64_t row, ticket;
+    char jid[];
+};
 struct restore {
     struct sessman *sm;
+    struct link endings; /* in order of their tickets */
     uint64_t node;
     struct numbers rows;
     struct session **dirty; /* written at the end of the turn; NULL: has ended */
@@ -108,10 +115,23 @@ uint64_t restore_ticket(const struct sessman *sm, uint64_t next, uint64_t least)
     return least;
 }
 
+static void ending_over(struct sessman *sm, struct ending *e)
+{
+    store_run(sm->store, STMT_SESSION_DEL, STORE_VALUES(STORE_I(e->row)), NULL, NULL);
+    list_unlink(&e->link);
+    mem_free(e);
+}
+
 void restore_bound(struct sessman *sm, struct session *s)
 {
     if (!sm->restore)
         return;
+    LIST_EACH(&sm->restore->endings,
+              it) { /* the one that had this resource, or it would end the new one's presence */
+        struct ending *e = CONTAINER(it, struct ending, link);
+        if (strcmp(e->jid, s->jid) == 0)
+            ending_over(sm, e);
+    }
     s->row = numbers_next(&sm->restore->rows);
     uint64_t ticket =
         store_run(sm->store, STMT_SESSION_ADD,
@@ -137,9 +157,33 @@ void restore_ended(struct sessman *sm, struct session *s)
             s->dirty = 0;
         }
     }
-    store_run(sm->store, STMT_SESSION_DEL, STORE_VALUES(STORE_I(s->row)), NULL, NULL);
     if (s->edge)
         s->edge->wrote = true;
+    uint64_t ticket = store_next(sm->store) - 1;
+    if (r->dirty_ticket > ticket)
+        ticket = r->dirty_ticket;
+    if (ticket <= store_committed(sm->store)) {
+        store_run(sm->store, STMT_SESSION_DEL, STORE_VALUES(STORE_I(s->row)), NULL, NULL);
+        return;
+    }
+    struct ending *e = mem_new(sizeof *e + s->jid_len + 1);
+    e->row = s->row;
+    e->ticket = ticket;
+    memcpy(e->jid, s->jid, s->jid_len);
+    list_append(&r->endings, &e->link);
+    store_run(sm->store, STMT_SESSION_OVER, STORE_VALUES(STORE_I(s->row)), NULL, NULL);
+}
+
+void restore_committed(struct sessman *sm)
+{
+    struct restore *r = sm->restore;
+    uint64_t committed = store_committed(sm->store);
+    while (r && !list_empty(&r->endings)) {
+        struct ending *e = CONTAINER(r->endings.next, struct ending, link);
+        if (e->ticket > committed)
+            break;
+        ending_over(sm, e);
+    }
 }
 
 static void write_place(struct sessman *sm, const struct session *s)
@@ -267,6 +311,9 @@ static void come_back(struct arrival *v, struct edge *e, struct account *a)
     struct slice state = slice_of(id.p + id.len, v->state_len);
     v->s = s;
     s->row = (uint64_t)v->row;
+    s->over = v->detached_ms < 0;
+    if (v->sm_on)
+        smqueue_restored(sm, s, &(struct smqueue_row){ id, v->sm_in, v->hibernate_s });
     if (state.len && !sessrow_state_read(sm, arena, state, s))
         LOG_ERROR(&log, "session_row_bad", F_STR("jid", s->jid), F_INT("row", v->row));
     sm->restore->sessions++;
@@ -277,8 +324,6 @@ static void come_back(struct arrival *v, struct edge *e, struct account *a)
         arrived(v);
         return;
     }
-    struct smqueue_row q = { .id = id, .in = v->sm_in, .hibernate_s = v->hibernate_s };
-    smqueue_restored(sm, s, &q);
     journal_held(sm, a, s->row, sm->conf->sm_queue_stanzas, on_held, v);
 }
 
@@ -371,6 +416,7 @@ void restore_load(struct sessman *sm, void (*done)(struct sessman *sm))
     r->edges = idmap_new();
     r->began_ms = clock_mono_ms();
     list_init(&r->kept);
+    list_init(&r->endings);
     store_run(sm->store, STMT_META_GET, STORE_VALUES(STORE_T(SLICE("node"))), on_node, sm);
     numbers_load(&r->rows, sm, "session_top");
     store_run(sm->store, STMT_EDGE_ALL, NULL, 0, on_edges, sm);
@@ -395,7 +441,7 @@ void restore_expect(struct sessman *sm)
     idmap_free(&r->edges);
     r->waits = r->left > 0;
     for (size_t i = 0; i < r->n_asleep; i++)
-        resume_hibernate(sm, r->asleep[i].s, r->asleep[i].detached_ms ? r->asleep[i].detached_ms : 1);
+        resume_hibernate(sm, r->asleep[i].s, r->asleep[i].detached_ms > 0 ? r->asleep[i].detached_ms : 1);
     MEM_FREE(&r->asleep);
     r->n_asleep = r->cap_asleep = 0;
 }
@@ -517,7 +563,7 @@ void restore_alive(struct sessman *sm, struct edge *e, const struct control_aliv
         return; /* nobody has asked */
     for (size_t i = 0; i < c->n_sessions; i++) {
         struct session *s = idmap_get(e->sessions, c->sessions[i].id);
-        if (!s) {
+        if (!s || s->over) {
             edge_stray(e, c->sessions[i].id);
         } else if (s->unseen) {
             s->unseen = false;
@@ -540,6 +586,8 @@ void restore_stop(struct sessman *sm)
     struct restore *r = sm->restore;
     if (!r)
         return;
+    while (!list_empty(&r->endings))
+        ending_over(sm, CONTAINER(r->endings.next, struct ending, link));
     restore_batch(sm); /* with what this turn has written */
     timer_stop(&r->timer);
     loop_turn_drop(sm->loop, &r->turn);
@@ -552,6 +600,8 @@ void restore_free(struct restore **rp)
         return;
     LIST_EACH(&r->kept, it)
         mem_free(CONTAINER(it, struct kept, link));
+    LIST_EACH(&r->endings, it)
+        mem_free(CONTAINER(it, struct ending, link));
     idmap_free(&r->edges);
     mem_free(r->asleep);
     mem_free(r->dirty);

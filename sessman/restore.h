@@ -1,12 +1,13 @@
 /* sessman/restore.h - what of sessions and of the edges' channels is in the store, and the way back after a restart (DESIGN 2, 5)
  *
- * Every bound session is a row: written when it is bound, when its state changes (session_dirty, once a turn), deleted when it ends. Of each
+ * Every bound session is a row: written when it is bound, when its state changes (session_dirty, once a turn), marked when it ends, and deleted
+ * once what was told of that is committed and sent: what it has said last may have to be dealt with once more. Of each
  * edge a row says which of its frames have been dealt with, written in the same transaction as what came of them. So a restarted sessman
  * (the same node, rlink_conf.node) finds all sessions as they were; their edges send again what was not dealt with, and say who is still
  * there. Until all of them have (or for 5 s after a router is up) no frame is worked on: the barrier.
  *
  * The state column: <state priority='' interested='' carbons='' csi='' trusted='' flexible='' agent=''>, the presence without `to`, and a <directed/> for each
- * JID that directed presence went to. */
+ * JID that directed presence went to; of one that hibernates (resume.h) also <queue out='' acked=''> with <kept n=''>stanza as text</kept>. */
 #ifndef SESSMAN_RESTORE_H
 #define SESSMAN_RESTORE_H
 
@@ -24,6 +25,7 @@ uint64_t session_dirty_count(struct sessman *sm, struct session *s); /* XEP-0198
 /* Called by session.c. */
 void restore_bound(struct sessman *sm, struct session *s);  /* a new row */
 void restore_ended(struct sessman *sm, struct session *s);  /* none any more */
+void restore_committed(struct sessman *sm);                 /* the store has committed more, and what waited for that was sent */
 /* Called by main.c: reads node, sessions and edges, then done, which opens the link as restore_node and calls restore_expect at once. */
 void restore_load(struct sessman *sm, void (*done)(struct sessman *sm));
 uint64_t restore_node(const struct sessman *sm);

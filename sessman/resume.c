@@ -93,7 +93,7 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
 {
     struct smqueue *q = s->sm;
     int64_t now = clock_wall_ms();
-    if (!q || !q->id || !q->told || link_in_list(&q->over))
+    if (!q || !q->id || !q->told || link_in_list(&q->over) || (s->over && s->edge))
         return false;
     struct log_ctx log = resume_log(sm, s);
     LOG_INFO(&log, "hibernates", F_STR("jid", s->jid), F_UINT("unacknowledged", q->n));
@@ -106,6 +106,8 @@ bool resume_hibernate(struct sessman *sm, struct session *s, int64_t detached_ms
     loop_timer(sm->loop, &q->expiry, left > 0 ? (uint64_t)left : 0, on_expiry);
     asleep(q, true);
     session_dirty_place(sm, s);
+    if (!detached_ms)
+        session_dirty(sm, s); /* its queue */
     journal_session_end(sm, s);
     return true;
 }
@@ -135,7 +137,7 @@ static struct session *find(const struct account *a, struct slice id)
 {
     LIST_EACH(&a->sessions, it) {
         struct session *s = CONTAINER(it, struct session, in_account);
-        if (s->sm && s->sm->id && s->sm->told && secret_eq(slice_cstr(s->sm->id), id))
+        if (s->sm && s->sm->id && s->sm->told && !s->over && secret_eq(slice_cstr(s->sm->id), id))
             return s;
     }
     return NULL;
@@ -173,6 +175,7 @@ static void take_over(struct sessman *sm, struct session *old, const struct resu
     q->detached_ms = 0;
     smqueue_settle(q, h);
     smqueue_rewind(q);
+    session_dirty(sm, old);
     uint64_t ticket = session_dirty_place(sm, old);
     smqueue_open(q, buf_get(&b), ticket > old->ticket ? ticket : old->ticket);
     buf_fini(&b);

@@ -47,6 +47,7 @@ struct session {
     bool carbons;                  /* XEP-0280 */
     bool retrieving;               /* XEP-0013: a request for messages is being answered */
     bool flexible;                 /* XEP-0013: it retrieves by itself what waits: waiting.h */
+    bool over;                     /* restored, but it had ended: only that not everybody may have been told: restore.h */
     bool unseen;                   /* restored, and its edge has not said yet that it is there: restore.h */
     uint8_t dirty;                 /* what of its row is to be written at the end of this turn: restore.c */
 };

@@ -6,6 +6,7 @@
 #include "common/xmpp/xmlout.h"
 #include "sessman/csi.h"
 #include "sessman/directed.h"
+#include "sessman/smqueue.h"
 #include "sessman/waiting.h"
 
 static void put_flag(struct buf *out, const char *name, bool set)
@@ -34,6 +35,7 @@ void sessrow_state_write(struct buf *out, const struct session *s)
         xmlout_text(out, slice_cstr(s->directed->jids[i]));
         BUF_LIT(out, "</directed>");
     }
+    smqueue_state_write(out, s);
     BUF_LIT(out, "</state>");
 }
 
@@ -60,6 +62,8 @@ bool sessrow_state_read(struct sessman *sm, struct arena *a, struct slice text, 
     s->trusted_plain = node_has(n, "trusted");
     if (slice_u64(node_attr(n, "agent"), UINT64_MAX, &s->agent) != RC_OK)
         s->agent = 0;
+    if (s->sm)
+        smqueue_state_read(sm, a, n, s);
     if (node_has(n, "csi"))
         csi_restored(sm, s);
     if (node_has(n, "flexible"))

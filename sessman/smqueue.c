@@ -15,6 +15,10 @@
 #include "sessman/smqueuein.h"
 
 #define ID_BYTES 24 /* random, of a resumption id */
+enum {
+    KEPT_STANZAS = 200,
+    KEPT_BYTES = 64 * 1024
+}; /* of a queue, in the session's row: it is written as a whole */
 
 static void on_over(struct turn *t);
 
@@ -175,6 +179,13 @@ uint64_t smqueue_next(const struct session *s)
     return s->sm->out + 1;
 }
 
+/* While nobody takes it, what is in no journal is in the session's row. */
+static void queue_dirty(struct sessman *sm, const struct session *s, uint64_t pos)
+{
+    if (s->sm->detached_ms && !pos)
+        session_dirty(sm, (struct session *)(uintptr_t)s);
+}
+
 void smqueue_put(struct sessman *sm, const struct session *s, uint64_t ticket, uint64_t pos, uint64_t held_n,
                  const struct slice *pieces, size_t n)
 {
@@ -182,6 +193,7 @@ void smqueue_put(struct sessman *sm, const struct session *s, uint64_t ticket, u
     struct smitem *it = item_new(ticket, pos, pieces, n);
     it->n = ++q->out;
     append(q, it);
+    queue_dirty(sm, s, pos);
     if (pos && held_n != it->n && s->row)
         store_run(sm->store, STMT_JOURNAL_HOLD, STORE_VALUES(STORE_I(pos), STORE_I(s->row), STORE_I(it->n)),
                   NULL, NULL);
@@ -201,6 +213,7 @@ bool smqueue_fanout(struct sessman *sm, const struct session *s, uint64_t ticket
     bool now = !q->unsent && !q->opening && may_send(q) && ticket <= store_committed(sm->store);
     it->n = ++q->out;
     append(q, it);
+    queue_dirty(sm, s, 0);
     if (now)
         q->unsent = NULL;
     else if (may_send(q) && !link_in_list(&q->held))
@@ -391,17 +404,88 @@ void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueu
     q->told = row->id.len > 0;
 }
 
+/* By number; there is none of that number yet. */
+static void insert(struct smqueue *q, struct smitem *it)
+{
+    struct smitem **at = &q->first;
+    if (!q->last || q->last->n < it->n) {
+        append(q, it);
+        return;
+    }
+    while ((*at)->n < it->n)
+        at = &(*at)->next;
+    it->next = *at;
+    *at = it;
+    q->n++;
+    q->bytes += sizeof *it + it->len;
+}
+
 void smqueue_restored_stanza(struct sessman *sm, struct session *s, uint64_t pos, uint64_t n,
                              struct slice stanza)
 {
     struct smqueue *q = s->sm;
+    if (!q->gaps && n <= q->acked) { /* the client has had it */
+        journal_settled(sm, s->account->id, pos);
+        return;
+    }
     struct smitem *it = item_new(0, pos, &stanza, 1);
-    (void)sm;
     it->n = n;
-    if (!q->first)
-        q->acked = n - 1;
-    append(q, it);
-    q->out = n + GAP;
+    if (q->gaps) {
+        if (!q->first)
+            q->acked = n - 1;
+        append(q, it);
+        q->out = n + GAP;
+    } else {
+        insert(q, it);
+        q->out = n > q->out ? n : q->out;
+    }
+    q->unsent = NULL;
+}
+
+void smqueue_state_write(struct buf *out, const struct session *s)
+{
+    const struct smqueue *q = s->sm;
+    size_t n = 0, bytes = 0;
+    if (!q || !q->detached_ms || q->gaps)
+        return;
+    for (const struct smitem *it = q->first; it; it = it->next) {
+        n += !it->pos;
+        bytes += it->pos ? 0 : it->len;
+    }
+    if (n > KEPT_STANZAS || bytes > KEPT_BYTES)
+        return;
+    buf_fmt(out, "<queue out='%llu' acked='%llu'>", (unsigned long long)q->out, (unsigned long long)q->acked);
+    for (const struct smitem *it = q->first; it; it = it->next) {
+        if (it->pos)
+            continue;
+        buf_fmt(out, "<kept n='%llu'>", (unsigned long long)it->n);
+        xmlout_text(out, slice_of(it->bytes, it->len)); /* no elements: they would count */
+        BUF_LIT(out, "</kept>");
+    }
+    BUF_LIT(out, "</queue>");
+}
+
+void smqueue_state_read(struct sessman *sm, struct arena *a, const struct node *state, struct session *s)
+{
+    struct smqueue *q = s->sm;
+    const struct node *queue = node_find(state, "queue", NS_CLIENT);
+    uint64_t out, acked, n;
+    (void)sm;
+    if (!queue || slice_u64(node_attr(queue, "out"), UINT64_MAX, &out) != RC_OK ||
+        slice_u64(node_attr(queue, "acked"), UINT64_MAX, &acked) != RC_OK)
+        return;
+    q->out = out;
+    q->acked = acked;
+    q->gaps = false;
+    for (const struct node *k = node_find(queue, "kept", NS_CLIENT); k;
+         k = node_find_next(k, "kept", NS_CLIENT)) {
+        struct slice stanza = node_text(a, k);
+        if (slice_u64(node_attr(k, "n"), UINT64_MAX, &n) != RC_OK)
+            continue; /* it is missed: smqueue_has_after */
+        struct smitem *it = item_new(0, 0, &stanza, 1);
+        it->n = n;
+        insert(q, it);
+    }
     q->unsent = NULL;
 }
 

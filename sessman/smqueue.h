@@ -44,6 +44,11 @@ struct smqueue_row {
     uint32_t hibernate_s;
 };
 void smqueue_row(const struct session *s, struct smqueue_row *out); /* s->sm must be there; borrowed */
+/* Of one that hibernates: its counts, and what of it stands in no row of the journal, as elements of the state column. Nothing where that is
+ * too much, or not all of it is known. */
+void smqueue_state_write(struct buf *out, const struct session *s);
+/* After smqueue_restored, of one that hibernated: state is that column's element. */
+void smqueue_state_read(struct sessman *sm, struct arena *a, const struct node *state, struct session *s);
 /* After a restart: makes the queue anew. Then, for each undelivered row of the journal that it holds, in order of n,
  * smqueue_restored_stanza; then smqueue_alive when its edge has it, resume_hibernate when it has not. Nothing is sent before. */
 void smqueue_restored(struct sessman *sm, struct session *s, const struct smqueue_row *row);

@@ -727,6 +727,14 @@ void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind,
         rconn_send(l->via, bytes);
 }
 
+bool rlink_unacked_next(const struct rlink *rl, const struct rnode *to, uint64_t *at, struct frame *f)
+{
+    struct slice bytes;
+    size_t used, need;
+    (void)rl;
+    return channel_replay(to->link->ch, 0, at, &bytes) && frame_decode(bytes, f, &used, &need, NULL) == RC_OK;
+}
+
 size_t rlink_unacked(const struct rlink *rl, const struct rnode *to)
 {
     (void)rl;

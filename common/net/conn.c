@@ -138,10 +138,23 @@ void conn_fail(struct conn *c, enum conn_cause cause, const char *fmt, ...)
     conn_close(c, cause);
 }
 
+static bool is_by_peer(int err)
+{
+    return err == UV_ECONNRESET || err == UV_EPIPE;
+}
+
 static void fail_io(struct conn *c, int err)
 {
-    bool by_peer = err == UV_ECONNRESET || err == UV_EPIPE;
-    conn_fail(c, by_peer ? CONN_BY_PEER : CONN_IO, "%s", uv_strerror(err));
+    conn_fail(c, is_by_peer(err) ? CONN_BY_PEER : CONN_IO, "%s", uv_strerror(err));
+}
+
+/* A peer that has died may have said something before, which is here and not read yet. */
+static void fail_write(struct conn *c, int err)
+{
+    if (is_by_peer(err) && !c->finishing && !c->peer_eof && !conn_handshaking(c))
+        c->broken = true;
+    else
+        fail_io(c, err);
 }
 
 bool conn_closing(const struct conn *c)
@@ -166,9 +179,9 @@ static void on_linger(struct timer *t)
 /* Goes on with finishing when nothing waits any more: half-close, or close if the peer has closed. */
 static void finish_step(struct conn *c)
 {
-    if (!c->finishing || c->closing || c->shut || c->out || c->flying)
+    if (!c->finishing || c->closing || c->shut || (c->out && !c->broken) || c->flying)
         return;
-    if (c->peer_eof) {
+    if (c->peer_eof || c->broken) {
         conn_close(c, CONN_BY_OWNER);
         return;
     }
@@ -224,7 +237,7 @@ void conn_eof(struct conn *c)
         conn_flush(c);
         if (c->closing)
             return;
-        if (!conn_waiting(c) || conn_handshaking(c))
+        if (!conn_waiting(c) || conn_handshaking(c) || c->broken)
             conn_close(c, CONN_BY_PEER);
         else
             finish(c, CONN_BY_PEER, EOF_LINGER_MS);
@@ -332,7 +345,7 @@ bool conn_full(const struct conn *c)
     return c->conf->out_full && conn_waiting(c) >= c->conf->out_full;
 }
 
-/* Bytes that the socket took now; 0 where it takes none; less than 0: failed and closing. */
+/* Bytes that the socket took now; 0 where it takes none; less than 0: failed, and closing or broken. */
 static ssize_t try_write(struct conn *c, const uv_buf_t *bufs, unsigned n)
 {
     int wrote = uv_try_write(&c->u.stream, bufs, n);
@@ -341,7 +354,7 @@ static ssize_t try_write(struct conn *c, const uv_buf_t *bufs, unsigned n)
     else if (wrote == UV_EAGAIN)
         wrote = 0;
     else
-        fail_io(c, wrote);
+        fail_write(c, wrote);
     return wrote;
 }
 
@@ -357,7 +370,7 @@ static void on_written(uv_write_t *req, int status)
     if (c->closing)
         return;
     if (status < 0)
-        fail_io(c, status);
+        fail_write(c, status);
     else
         conn_end_turn(c);
 }
@@ -372,7 +385,7 @@ void conn_fly(struct conn *c, struct outbuf *o, size_t from)
     if (err < 0) {
         c->flying--;
         outbuf_give(c->loop, o);
-        fail_io(c, err);
+        fail_write(c, err);
         return;
     }
     count_out(c, buf.len);
@@ -381,7 +394,7 @@ void conn_fly(struct conn *c, struct outbuf *o, size_t from)
 void conn_wire(struct conn *c, struct slice bytes)
 {
     ssize_t wrote = 0;
-    if (c->closing || !bytes.len)
+    if (c->closing || c->broken || !bytes.len)
         return;
     if (!c->flying) {
         uv_buf_t buf = { .base = (char *)(uintptr_t)bytes.p, .len = bytes.len };
@@ -397,7 +410,7 @@ void conn_wire(struct conn *c, struct slice bytes)
 void conn_flush(struct conn *c)
 {
     struct outbuf *o = c->out;
-    if (!o || c->flying || c->closing || !c->connected || conn_handshaking(c))
+    if (!o || c->flying || c->closing || c->broken || !c->connected || conn_handshaking(c))
         return;
     if (c->tls) {
         c->tls->flush(c);
@@ -405,10 +418,11 @@ void conn_flush(struct conn *c)
     }
     uv_buf_t buf = { .base = o->b.p, .len = o->b.len };
     ssize_t wrote = o->b.len ? try_write(c, &buf, 1) : 0;
+    if (wrote < 0)
+        return; /* it has not been handed over */
     c->out = NULL;
-    if (wrote >= 0)
-        c->handed += (uint32_t)buf.len;
-    if (wrote < 0 || (size_t)wrote == o->b.len)
+    c->handed += (uint32_t)buf.len;
+    if ((size_t)wrote == o->b.len)
         outbuf_give(c->loop, o);
     else
         conn_fly(c, o, (size_t)wrote);
@@ -479,13 +493,13 @@ void conn_writev(struct conn *c, const struct slice *pieces, size_t n)
         return;
     for (size_t i = 0; i < n; i++)
         total += pieces[i].len;
-    if (!c->tls && !c->out && !c->flying && c->connected && n <= PIECES_MAX && total) {
+    if (!c->tls && !c->out && !c->flying && !c->broken && c->connected && n <= PIECES_MAX && total) {
         for (size_t i = 0; i < n; i++)
             bufs[i] = (uv_buf_t){ .base = (char *)(uintptr_t)pieces[i].p, .len = pieces[i].len };
         ssize_t got = try_write(c, bufs, (unsigned)n);
-        if (got < 0 || (size_t)got == total)
+        if (c->closing || (got > 0 && (size_t)got == total))
             return;
-        wrote = (size_t)got;
+        wrote = got > 0 ? (size_t)got : 0;
     }
     bool began = !c->out;
     for (size_t i = 0; i < n; i++) {

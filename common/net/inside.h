@@ -99,6 +99,7 @@ struct conn {
     unsigned flying;         /* buffers given to uv_write */
     uint8_t cause;
     bool connected : 1, closing : 1, finishing : 1, paused : 1, reading : 1, dirty : 1, was_full : 1;
+    bool broken : 1; /* the socket takes nothing any more: what the peer had written is still read, then it closes */
     bool shut : 1, peer_eof : 1, opened : 1 /* the handle is initialised and ours to close */;
 };
 

@@ -176,7 +176,7 @@ static void on_layer_flush(struct conn *c)
     struct outbuf *o = c->out;
     size_t at = 0, step_end = 0;
     c->out = NULL;
-    while (at < o->b.len && !c->closing && !c->flying) {
+    while (at < o->b.len && !c->closing && !c->broken && !c->flying) {
         size_t before = at;
         step_end = o->b.len - at > SEND_STEP ? at + SEND_STEP : o->b.len;
         t->step.records = 0;
@@ -194,7 +194,7 @@ static void on_layer_flush(struct conn *c)
         t->step.plain = at - before;
         t->step.cipher = c->loop->cipher.len;
         send_pushed(c);
-        if (!c->closing)
+        if (!c->closing && !c->broken)
             c->handed += (uint32_t)(at - before);
     }
     if (at < o->b.len && !c->closing) {

@@ -3,7 +3,8 @@
  * A thread and a connection of its own copy what was committed, so no commit waits for that. While commits
  * come all the time the copying never reaches the end of the log, which then begins anew only when a commit
  * copies the little that is left itself: after a round of the thread's. Should the thread not keep up, a
- * commit does it all, at a size that bounds the log. */
+ * commit waits for its round (SQLite copies for one at a time) and does the rest, at a size that bounds the
+ * log. */
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -20,7 +21,7 @@ struct checkpoint {
     sqlite3 *sql;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t work;
+    pthread_cond_t work, idle;
     bool asked, done, stopping; /* under the lock. done: a round has ended since the log began */
 };
 
@@ -39,6 +40,7 @@ static void *thread_main(void *arg)
         pthread_mutex_lock(&c->lock);
         c->asked = false;
         c->done = true;
+        pthread_cond_signal(&c->idle);
     }
     pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -52,6 +54,8 @@ static int on_commit(void *ctx, sqlite3 *sql, const char *name, int pages)
     if (pages < ROUND_PAGES)
         return SQLITE_OK;
     pthread_mutex_lock(&c->lock);
+    while (pages >= FORCE_PAGES && c->asked)
+        pthread_cond_wait(&c->idle, &c->lock);
     if (c->done || pages >= FORCE_PAGES) {
         rest = true;
         c->done = false;
@@ -84,6 +88,7 @@ struct checkpoint *checkpoint_new(sqlite3 *sql, const char *path, bool sync_full
     struct checkpoint *c = mem_new(sizeof *c);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->work, NULL);
+    pthread_cond_init(&c->idle, NULL);
     if (sqlite3_open_v2(path, &c->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
         sqlite3_exec(c->sql, sync_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL,
                      NULL, NULL) != SQLITE_OK ||
@@ -111,6 +116,7 @@ void checkpoint_free(struct checkpoint **at, sqlite3 *sql)
     pthread_join(c->thread, NULL);
     sqlite3_close(c->sql);
     pthread_cond_destroy(&c->work);
+    pthread_cond_destroy(&c->idle);
     pthread_mutex_destroy(&c->lock);
     MEM_FREE(at);
 }

@@ -75,6 +75,7 @@
     X(SESSION_PLACE, "UPDATE session SET edge = ?2, edge_session = ?3, sm = ?4, hibernate_s = ?5, detached_ms = ?6"  \
                      " WHERE id = ?1")                                                                               \
     X(SESSION_COUNT, "UPDATE session SET sm_in = ?2 WHERE id = ?1")                                                  \
+    X(SESSION_OVER, "UPDATE session SET detached_ms = -1 WHERE id = ?1")                                             \
     X(SESSION_DEL, "DELETE FROM session WHERE id = ?1")                                                              \
     X(SESSION_AFTER, "SELECT s.id, a.domain, a.local, s.resource, s.edge, s.edge_session, s.sm, s.sm_in, s.hibernate_s," \
                      " s.detached_ms, s.state FROM session s JOIN account a ON a.id = s.account WHERE s.id > ?1"     \

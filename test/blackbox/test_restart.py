@@ -325,6 +325,17 @@ def test_message_for_a_session_that_died_with_c2s_is_not_lost(server, people):
     hers.expect("message", id="w")
 
 
+def test_request_to_a_session_that_died_with_c2s_is_answered(server, person, component):
+    """RFC 6120 8.2.3: whoever asks gets an answer, here that of a resource that is not there (RFC 6121 8.5.3.2.3)."""
+    hers, it = person("juliet").login("chamber").online(), component(ECHO)
+    with server.without("c2s"):
+        it.send("<iq type='get' id='q1' from='%s' to='%s'><x xmlns='urn:x'/></iq>" % (ECHO, hers.jid))
+        it.send("<iq type='result' id='q2' from='%s' to='%s'/>" % (ECHO, hers.jid))
+        it.settle()
+    it.expect("iq", id="q1", error="service-unavailable", timeout=60)
+    it.expect_nothing("iq", id="q2")
+
+
 def test_whole_server_restarted_in_order(server, people):
     """RFC 6120 4.9.3.20: <system-shutdown/> to everybody, and all is there again."""
     romeo, juliet = people("romeo", "juliet")

@@ -61,7 +61,8 @@ class Thing:
 def people(sm=True):
     accounts = [Thing(devices=[]) for _ in range(2)]
     for account in accounts:
-        account.devices.append(Thing(account=account, kind=Thing(sm=sm, name="k", vanishes=0), careless=[], ends=[], history=[], last_from={}, on=True))
+        account.devices.append(Thing(account=account, kind=Thing(sm=sm, name="k", vanishes=0), careless=[], ends=[], history=[], last_from={}, is_there=lambda: True,
+                                     resumed_last=True))
     return accounts, accounts[0].devices[0], accounts[1].devices[0]
 
 

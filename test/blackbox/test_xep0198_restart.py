@@ -98,26 +98,53 @@ def test_what_was_acknowledged_before_a_goodbye_does_not_come_again(server, pair
 
 
 def test_while_it_hibernates(server, pair):
-    """Resumed, or told to begin anew: what came for it comes once, and the count is the right one."""
+    """XEP-0198 5: resumed, and nothing is missing of what has come meanwhile, before and after the restart: in order, each once."""
     _, juliet, his, hers = pair
     hers.message(his.jid, "last word")
     hers.handled()
     hers.cut()
+    his.send("<presence><status>first</status></presence>")
     for n in range(5):
         his.message(hers.jid, "m%d" % n)
+    his.send("<iq type='get' id='q1' to='%s'><x xmlns='urn:x'/></iq>" % hers.jid)
     his.handled()
     server.kill_daemon("sessman")
     his.message(hers.jid, "m5")
+    his.send("<presence><status>second</status></presence>")
     his.handled()
-    his.expect_nothing("presence")
+    server.kill_daemon("sessman")
     again = logged_in(juliet)
     answer = again.resume_from(hers)
-    assert answer.get("h") == str(hers.sent)
-    if local(answer) == "failed":
-        assert condition(answer) == "item-not-found"
-        again.bind("new")
-        again.send("<presence/>")
-    assert bodies(again, 6) == ["m%d" % n for n in range(6)]
+    assert local(answer) == "resumed" and answer.get("h") == str(hers.sent)
+    got = [el.findtext("{jabber:client}body") or el.findtext("{jabber:client}status") or el.get("id") for el in (
+        again.expect(where=lambda el: local(el) in ("message", "presence", "iq")) for _ in range(9))]
+    assert got == ["first", "m0", "m1", "m2", "m3", "m4", "q1", "m5", "second"]
+    again.send("<iq type='result' id='q1' to='%s'/>" % his.jid)
+    his.expect("iq", id="q1", type="result")
+    again.ack()
+    again.handled()
+    again.expect_nothing()
+    again.ack(again.received + 1)
+    again.expect_stream_error("undefined-condition")
+
+
+def test_more_than_is_kept_for_it_while_it_hibernates(server, pair):
+    """It is told to begin anew, and that its own stanzas were dealt with; its messages come, each once."""
+    _, juliet, his, hers = pair
+    hers.message(his.jid, "last word")
+    hers.handled()
+    hers.cut()
+    for n in range(300):
+        his.send("<presence><status>%d</status></presence>" % n)
+    his.message(hers.jid, "m0")
+    his.handled()
+    server.kill_daemon("sessman")
+    again = logged_in(juliet)
+    answer = again.resume_from(hers)
+    assert local(answer) == "failed" and condition(answer) == "item-not-found" and answer.get("h") == str(hers.sent)
+    again.bind("new")
+    again.send("<presence/>")
+    assert bodies(again, 1) == ["m0"]
     again.expect_nothing("message")
 
 

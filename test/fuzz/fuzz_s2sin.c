@@ -1,229 +1,17 @@
 /* test/fuzz/fuzz_s2sin.c - the bytes of another server on a stream that it has opened to us
  *
- * The first byte says how far the stream is: nothing, header sent, a domain proven, with stream management. Whatever comes then, no
- * stanza is passed on but from a domain that was proven to one of ours. Link and DNS are played; the connection is a real one. */
-#include "s2s/in.h"
-#include "s2s/link.h"
-#include "s2s/out.h"
-#include "s2s/sm.h"
-
-#include "common/base/mem.h"
-#include "common/base/secret.h"
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
+ * The first byte says how far the stream is: nothing, header sent, a domain proven, with stream management.
+ * Whatever comes then, no stanza is passed on but from a domain that was proven to one of ours. Link and DNS
+ * are played; the connection is a real one. */
+#include "test/unit/s2s_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HEADER                                                                                               \
-    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='" NS_DIALBACK   \
-    "' from='far.example' to='im.example' version='1.0'>"
+    "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "                  \
+    "xmlns:db='" NS_DIALBACK "' from='far.example' to='im.example' version='1.0'>"
 #define RESULT "<db:result from='far.example' to='im.example'>key</db:result>"
 #define ENABLE "<enable xmlns='" NS_SM "' resume='true'/>"
-
-/* --- played: the link --- */
-
-struct rlink {
-    struct rnode node;
-    bool open; /* a domain is proven: stanzas may come */
-    uint64_t sent;
-};
-
-struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
-                        void *owner)
-{
-    (void)loop, (void)log, (void)conf, (void)ops, (void)owner;
-    abort();
-}
-
-struct rnode *rlink_owner(const struct rlink *rl, struct slice domain, struct slice key)
-{
-    (void)key;
-    return slice_is(domain, "im.example") ? &((struct rlink *)(uintptr_t)rl)->node : NULL;
-}
-
-void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, const struct slice *pieces,
-                size_t n)
-{
-    (void)to, (void)kind, (void)session, (void)pieces, (void)n;
-    if (!rl->open)
-        abort();
-    rl->sent++;
-}
-
-bool rlink_full(const struct rlink *rl, const struct rnode *to)
-{
-    (void)to;
-    return rl->sent % 8 == 7;
-}
-
-uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
-{
-    (void)node;
-    return rl->sent;
-}
-
-uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
-{
-    (void)node;
-    return rl->sent / 2;
-}
-
-struct rnode *rlink_next_node(const struct rlink *rl, size_t *at)
-{
-    return (*at)++ ? NULL : &((struct rlink *)(uintptr_t)rl)->node;
-}
-
-bool rlink_component(const struct rlink *rl, struct slice domain)
-{
-    (void)rl, (void)domain;
-    return false;
-}
-
-enum rc rlink_send_name(struct rlink *rl, struct slice name, const struct slice *pieces, size_t n)
-{
-    (void)rl, (void)name, (void)pieces, (void)n;
-    return RC_CLOSED;
-}
-
-void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq)
-{
-    (void)rl, (void)from, (void)seq;
-}
-
-void rlink_tell(struct rlink *rl, struct rnode *to, struct slice element)
-{
-    (void)rl, (void)to, (void)element;
-}
-
-void rlink_close(struct rlink *rl)
-{
-    (void)rl;
-}
-
-void rlink_free(struct rlink **rl)
-{
-    *rl = NULL;
-}
-
-void rlink_status(const struct rlink *rl, struct buf *json)
-{
-    (void)rl, (void)json;
-}
-
-/* --- played: DNS, which never answers --- */
-
-struct resolve *resolve_domain(struct resolver *r, const struct resolve_conf *conf, struct slice domain,
-                               void (*done)(void *ctx, struct resolve *resolve), void *ctx)
-{
-    (void)r, (void)conf, (void)domain, (void)done;
-    return ctx;
-}
-
-void resolve_free(struct resolve **r)
-{
-    *r = NULL;
-}
-
-const struct resolve_answer *resolve_answer(const struct resolve *r)
-{
-    (void)r;
-    abort();
-}
-
-/* --- the world --- */
-
-struct hosted_name { /* as link.c's */
-    char *name;
-};
-
-static struct slice name_of(const void *value)
-{
-    return slice_cstr(((const struct hosted_name *)value)->name);
-}
-
-struct world {
-    struct daemon_run run;
-    struct s2s_conf conf;
-    struct s2s d;
-    struct rlink link;
-    struct hosted_name ours;
-};
-
-static const struct metric_def defs[M_COUNT] = {
-#define X(id, name, kind, help) [M_##id] = { name, METRIC_##kind, help },
-    S2S_METRICS(X)
-#undef X
-#define X(id, name) [M_STREAM_ERRORS + STREAM_##id] = { name, METRIC_COUNTER, "" },
-        STREAM_CONDITIONS(X)
-#undef X
-};
-
-static void make(struct world *w)
-{
-    static char name[] = "im.example", secret[] = "secret";
-    struct s2s *d = &w->d;
-    if (conf_read_text(&s2s_conf_table, SLICE("[policy]\nrequire_tls = no\n"), &w->conf, NULL) != RC_OK)
-        abort();
-    (void)secret;
-    w->run.loop = loop_new();
-    w->run.conf = &w->conf;
-    w->link.node = (struct rnode){ .id = 7, .role = ROLE_SESSMAN, .reachable = true };
-    w->ours.name = name;
-    d->run = &w->run;
-    d->conf = &w->conf;
-    d->loop = w->run.loop;
-    d->metrics = metrics_new(defs, M_COUNT);
-    d->arenas = arena_pool_new(4096, 0, 4);
-    d->own = arena_new(1024, 0);
-    d->xml = xmlin_pool_new(NS_SERVER, d->arenas);
-    d->addresses = addr_table_new();
-    d->addresses_pending = addr_table_new();
-    d->remotes = remotes_new();
-    d->conn_conf.ops = &wire_conn_ops;
-    d->flush_turn.fn = wire_flush_turn;
-    d->link = &w->link;
-    d->hosted = map_new(name_of);
-    map_put(d->hosted, &w->ours);
-    list_init(&d->rooms);
-    list_init(&d->wires);
-    list_init(&d->probes);
-    list_init(&d->dirty);
-    s2s_take_conf(d, &w->conf);
-}
-
-static void drop(struct world *w)
-{
-    struct s2s *d = &w->d;
-    d->stopping = d->closed = true;
-    LIST_EACH(&d->wires, it) {
-        struct wire *wire = CONTAINER(it, struct wire, link);
-        if (wire->conn) {
-            conn_close(wire->conn, CONN_BY_OWNER);
-        } else {
-            struct out *o = out_of(wire);
-            if (o->pair && o->pair->out == o)
-                o->pair->out = NULL;
-            out_drop(&o);
-        }
-    }
-    loop_stop(w->run.loop);
-    loop_run(w->run.loop);
-    sm_kept_free_all(d);
-    pair_free_all(d);
-    remotes_free(&d->remotes);
-    addr_table_free(&d->addresses);
-    addr_table_free(&d->addresses_pending);
-    map_free(&d->hosted);
-    mem_free(d->routes);
-    arena_free(&d->own);
-    xmlin_pool_free(&d->xml);
-    arena_pool_free(&d->arenas);
-    buf_fini(&d->scratch);
-    metrics_free(&d->metrics);
-    conf_clear(&s2s_conf_table, &w->conf);
-    loop_free(&w->run.loop);
-}
 
 static void give(struct wire *wire, struct slice bytes)
 {
@@ -234,7 +22,8 @@ static void give(struct wire *wire, struct slice bytes)
 static void prove(struct world *w, struct wire *wire)
 {
     const struct pair *p = pair_find(&w->d, SLICE("im.example"), SLICE("far.example"));
-    struct verify *v = p && !list_empty(&p->verifies) ? CONTAINER(p->verifies.next, struct verify, link) : NULL;
+    struct verify *v =
+        p && !list_empty(&p->verifies) ? CONTAINER(p->verifies.next, struct verify, link) : NULL;
     if (!v || v->in != wire)
         abort();
     in_verified(v, p, DIALBACK_VALID, NULL, NULL);
@@ -248,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size || secret_init(NULL) != RC_OK || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
         return 0;
     struct world *w = mem_new(sizeof *w);
-    make(w);
+    make(w, "[policy]\nrequire_tls = no\n");
     struct conn *conn = conn_adopt(w->run.loop, fds[0], true, &w->d.conn_conf, NULL);
     in_accept(&w->d, conn, false);
     struct wire *wire = CONTAINER(w->d.wires.next, struct wire, link);

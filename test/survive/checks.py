@@ -52,13 +52,6 @@ def forget_edits(world, found):
             account.edits[contact] = [[found.get(account.jid, {}).get(contact, ("",))[0], True]]
 
 
-def overtaken(world, contact, seen, real):
-    """All that is wrong is a status that was changed in the last moments before sessman was killed (README, "What survives what")."""
-    late = [d for d in contact.devices if real.get(d.resource) != seen.get(d.resource)]
-    return seen.keys() == real.keys() and all(
-        seen[d.resource] < d.status and any(-0.1 < death - d.status_at < 1.0 for death in world.ledger.deaths) for d in late)
-
-
 def ghosts(world, found):
     """In words: whose presence is seen otherwise than it is."""
     wrong = []
@@ -70,9 +63,7 @@ def ghosts(world, found):
                 sub = found.get(account.jid, {}).get(contact.jid, ("", "none", None))[1]
                 real = {d.resource: d.status for d in contact.devices if d.on} if sub in ("to", "both") else {}
                 seen = device.views.get(contact.jid, {})
-                if seen != real and overtaken(world, contact, seen, real):
-                    world.ledger.totals["presence with the next change"] += 1
-                elif seen != real:
+                if seen != real:
                     wrong.append("presence: %s (%s) sees %s as %s, which is %s (%s)" % (
                         device, device.kind.name, contact, seen, real,
                         "; ".join("%s: %s" % (d.kind.name, world.ledger.tell(d)) for d in contact.devices)))

@@ -54,6 +54,7 @@ class Device:
         self.stream = None
         self.on = False             # logged in, with presence
         self.logins = 0
+        self.resumed_last = False   # its last return from somewhere was to the session that it had
         self.expected_end = None    # why the stream may end now
         self.doomed = False         # its c2s was killed
         self.ends = collections.deque(maxlen=20)     # when its streams ended
@@ -122,6 +123,7 @@ class Device:
     def ended(self):
         why = self.stream.error
         self.ends.append(time.monotonic())
+        self.resumed_last = False
         self.note("stream ended%s%s" % (", " + why if why else "", " (%s)" % self.expected_end if self.expected_end else ""))
         if self.doomed:
             self.ledger.victims.append((time.monotonic(), self))
@@ -138,6 +140,10 @@ class Device:
         if self.kind.sm:
             return [(text, what) for _, text, what in self.kept]
         return [("", what) for what in self.unacked]
+
+    def is_there(self):
+        """The server has told it its own presence in this session: whatever comes behind that was sent after it."""
+        return self.on and self.resource in self.views.get(self.account.jid, {})
 
     def lose_sight(self, whats):
         for what in whats:
@@ -196,6 +202,7 @@ class Device:
         stream.go_direct()
         self.note("session")
         self.logins += 1
+        self.resumed_last = False
         if self.kind.carbons and self.world.features["carbons"]:
             self.iq("set", "<enable xmlns='%s'/>" % NS_CARBONS)
         await self.ask("get", "<query xmlns='%s'/>" % NS_ROSTER)
@@ -230,6 +237,7 @@ class Device:
             self.sm_id = None
             return False
         self.note("resumed")
+        self.resumed_last = True
         self.world.ledger.totals["resumed"] += 1
         self.handled(int(h), "<resumed/>")
         for _, text, _ in self.kept:

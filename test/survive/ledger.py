@@ -76,10 +76,10 @@ class Ledger:
             self.fail("%s got what is not his: %s" % (device, self.story(it)))
         if it.round != self.round:
             self.fail("a copy that came rounds later: %s" % self.story(it))
-        if it.resource and (it.resource != device.resource or not device.on):
+        if it.resource and (it.resource != device.resource or not device.is_there()):
             return      # sent to another resource, or before this one had asked for what waits for the account: no order is promised
         last = device.last_from.get(it.sender, 0)
-        if uid < last and len(it.copies) == 1:
+        if uid < last and len(it.copies) == 1 and not self.waited_elsewhere(it.copies[0]):
             self.fail("order: m%d came behind m%d, at %s: %s; %s" % (uid, last, device, self.story(it), self.story(self.messages[last])))
         device.last_from[it.sender] = max(last, uid)
 
@@ -93,6 +93,12 @@ class Ledger:
         """Its receiver, without stream management, dropped its own socket: what was under way in it may be gone. Where there
         is an archive it stands there."""
         return any(at >= it.at - RECENT for device in it.to.devices for at in device.careless)
+
+    def waited_elsewhere(self, copy):
+        """It was sent to a session that waited for its client, which did not come back to it (README, "What survives what": order)."""
+        device = copy.device
+        return copy.delayed and any(other is not device and other.kind.sm and other.kind.vanishes and other.ends and
+                                    not other.resumed_last for other in device.account.devices)
 
     def excused_copy(self, first, later):
         """It is marked as late, and whoever could have said that the first one was taken died: the client's connection manager, or

@@ -190,6 +190,41 @@ static void what_is_owed_is_sent_after_the_peer_half_closed(void **state)
     world_free(w);
 }
 
+/* A process that is killed resets its connections; what it had said before that is here already. */
+static void last_words_are_heard(const char *address)
+{
+    struct world *w = world_new(address, NULL);
+    int fd;
+    world_meet(w);
+    conn_pause(w->client.conn);
+    conn_write(w->server.conn, SLICE("never read"));
+    turns(w, 3);
+    conn_pause(w->server.conn);
+    assert_int_equal(uv_fileno(&w->client.conn->u.handle, &fd), 0);
+    assert_int_equal(write(fd, "last words", 10), 10);
+    conn_close(w->client.conn, CONN_BY_OWNER);
+    UNTIL(w, w->client.closed);
+    conn_write(w->server.conn, SLICE("are you there?")); /* the first one hears of it */
+    conn_flush(w->server.conn);
+    conn_writev(w->server.conn, &SLICE("and there?"), 1);
+    turns(w, 3);
+    assert_int_equal(w->server.closed, 0);
+    conn_resume(w->server.conn);
+    UNTIL(w, w->server.closed);
+    assert_int_equal(w->server.cause, CONN_BY_PEER);
+    assert_true(slice_is(buf_get(&w->server.got), "last words"));
+    world_free(w);
+}
+
+static void last_words_of_a_peer_are_heard(void **state)
+{
+    char path[64];
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/test_conn.%d.sock", (int)getpid());
+    last_words_are_heard("127.0.0.1");
+    last_words_are_heard(path);
+}
+
 static void finish_sends_everything(void **state)
 {
     (void)state;
@@ -390,6 +425,7 @@ int main(void)
         cmocka_unit_test(drain_follows_full),
         cmocka_unit_test(pieces_arrive_in_order),
         cmocka_unit_test(what_is_owed_is_sent_after_the_peer_half_closed),
+        cmocka_unit_test(last_words_of_a_peer_are_heard),
         cmocka_unit_test(finish_sends_everything),
         cmocka_unit_test(finish_does_not_wait_for_ever),
         cmocka_unit_test(finishing_takes_no_input),
