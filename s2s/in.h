@@ -31,6 +31,7 @@ struct in {
     struct addr_key address;
     uint16_t n_asked;     /* requests to prove a domain by dialback */
     uint8_t n_pairs;
+    uint8_t n_failed;     /* attempts with SASL */
     uint8_t state;        /* enum in_state */
     bool counted_pending : 1;
     bool external : 1;    /* was offered */

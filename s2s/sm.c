@@ -5,6 +5,10 @@
 #include "common/base/secret.h"
 #include "common/edge/smelement.h"
 
+enum {
+    KEPT_MAX = 10000,     /* streams that were cut, of all others */
+    KEPT_OF_A_DOMAIN = 50 /* and of one */
+};
 enum { OVERDUE_MS = 5000 }; /* an <r/> waits for session managers so long before it is answered with less */
 
 /* --- theirs to us: pure --- */
@@ -482,6 +486,21 @@ static void keep_in(struct wire *w)
     metric_set(d->metrics, M_KEPT, (int64_t)map_count(d->kept));
 }
 
+/* What strangers leave behind is bounded: whoever leaves too much has nothing to resume. */
+static bool is_full(struct s2s *d, struct slice remote)
+{
+    size_t at = 0, n = d->kept ? map_count(d->kept) : 0, of_it = 0;
+    if (n < KEPT_OF_A_DOMAIN)
+        return false;
+    for (struct sm_kept *k; (k = map_next(d->kept, &at)) != NULL;)
+        of_it += !list_empty(&k->pairs) &&
+                 slice_is(remote, CONTAINER(k->pairs.next, struct in_pair, link)->remote);
+    if (n < KEPT_MAX && of_it < KEPT_OF_A_DOMAIN)
+        return false;
+    METRIC_INC(d->metrics, M_LIMIT_KEPT);
+    return true;
+}
+
 void sm_keep(struct wire *w)
 {
     struct s2s *d = w->d;
@@ -490,11 +509,11 @@ void sm_keep(struct wire *w)
         sm_free(&w->sm);
         return;
     }
-    if (w->incoming) {
+    if (w->incoming && !is_full(d, wire_remote(w))) {
         keep_in(w);
         return;
     }
-    struct pair *p = out_of(w)->pair;
+    struct pair *p = w->incoming ? NULL : out_of(w)->pair;
     if (!p || p->resume) {
         wire_give_back(w);
         sm_free(&w->sm);
