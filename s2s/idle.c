@@ -3,7 +3,7 @@
  * The timer is set once and looks at the clock when it fires, so that input costs it nothing. */
 #include "s2s/idle.h"
 
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -70,7 +70,7 @@ static void probe(struct wire *w, uint64_t now)
 {
     METRIC_INC(w->d->metrics, M_PROBES);
     w->probe_ms = now;
-    if (sm_probe(w)) /* anything that comes after it shows that it was answered */
+    if (ssm_probe(w)) /* anything that comes after it shows that it was answered */
         w->probing = true;
     else
         wire_write(
@@ -121,7 +121,7 @@ void idle_tick(struct s2s *d)
         if (w->n_sent || w->stuck_ms)
             wire_taken(w);
         if (w->sm)
-            sm_tick(w, now);
+            ssm_tick(w, now);
         if (w->stuck_ms && now >= w->stuck_ms + d->conf->probe_wait_ms) {
             METRIC_INC(d->metrics, M_DEAD_CLOSED);
             wire_cut(w, "the peer does not read");

@@ -6,7 +6,7 @@
 #include "common/base/text.h"
 #include "s2s/link.h"
 #include "s2s/proof.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 #define IN(state) (1u << (state))
 enum {
@@ -50,7 +50,7 @@ static void on_element(struct wire *w, struct arena *a, struct node *n)
             return;
         }
     }
-    if (in->state != IN_PROVEN || !sm_take(w, a, n))
+    if (in->state != IN_PROVEN || !ssm_take(w, a, n))
         take_other(w, n);
 }
 
@@ -231,7 +231,7 @@ static void features(struct in *in)
     if (plain_ok && conf->dialback)
         dialback_feature_write(&out);
     if (plain_ok && conf->sm)
-        sm_feature_write(&out);
+        ssm_feature_write(&out);
     if (plain_ok)
         write_limits(&out, conf);
     BUF_LIT(&out, "</stream:features>");

@@ -5,7 +5,7 @@
 #include "common/xmpp/xmlout.h"
 #include "s2s/custody.h"
 #include "s2s/pair.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 #include "s2s/wire.h"
 
 struct hosted {
@@ -263,7 +263,7 @@ static void on_node(void *owner, struct rnode *node, bool up)
         learn_domains(d);
     } else {
         struct custody *c = node->user;
-        sm_node_gone(d, node->id);
+        ssm_node_gone(d, node->id);
         custody_free(&c);
         node->user = NULL;
     }
@@ -308,7 +308,7 @@ static void on_link(void *owner, bool up)
 
 static void on_acked(void *owner, struct rnode *node)
 {
-    sm_acked(owner, node->id);
+    ssm_acked(owner, node->id);
 }
 
 static const struct rlink_ops link_ops = {

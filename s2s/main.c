@@ -1,7 +1,7 @@
 /* s2s/main.c - bulkhead-s2s: connections with other servers (RFC 6120, XEP-0220); accounts are elsewhere */
 #include "s2s/idle.h"
 #include "s2s/link.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 #include "common/base/secret.h"
 
@@ -14,7 +14,7 @@ static void on_second(struct timer *t)
     status_tick(d);
     idle_tick(d);
     pairs_tick(d);
-    sm_kept_tick(d, now);
+    ssm_kept_tick(d, now);
     remotes_sweep(d->remotes, now);
     probe_tick(d);
     loop_timer(d->loop, t, SECOND_MS, on_second);

@@ -7,7 +7,7 @@
 #include "s2s/in.h"
 #include "s2s/proof.h"
 #include "s2s/reach.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -59,7 +59,7 @@ static void on_element(struct wire *w, struct arena *a, struct node *n)
             return;
         }
     }
-    if (o->state < OUT_SM || !sm_take(w, a, n))
+    if (o->state < OUT_SM || !ssm_take(w, a, n))
         take_other(w, n);
 }
 
@@ -184,7 +184,7 @@ static void read_features(struct out *o, struct arena *a, const struct node *n)
     o->starttls = node_find(n, "starttls", NS_TLS) != NULL;
     o->dialback = dialback_feature_read(n, &errors);
     o->bidi = node_find(n, "bidi", NS_BIDI_FEATURE) != NULL && o->w.d->conf->bidi;
-    o->sm = node_find(n, "sm", NS_SM) != NULL && sm_may_enable(o->w.d);
+    o->sm = node_find(n, "sm", NS_SM) != NULL && ssm_may_enable(o->w.d);
     o->external = false;
     for (const struct node *m = node_find(mechanisms, "mechanism", NS_SASL); m;
          m = node_find_next(m, "mechanism", NS_SASL))
@@ -204,7 +204,7 @@ static void on_features(struct wire *w, struct arena *a, struct node *n)
     } else if (!secure && policy_now(o).tls) { /* whoever took the feature out: nothing goes in plain text */
         refuse(o, STEP_TLS, "the server does not offer TLS");
     } else if (o->accepted) {
-        sm_begin(o);
+        ssm_begin(o);
     } else {
         o->state = OUT_OPEN;
         out_settle(o);
@@ -348,7 +348,7 @@ static void on_result(struct wire *w, struct arena *a, struct node *n)
         fail(o, STREAM_BAD_FORMAT);
     } else if (d.type == DIALBACK_VALID) {
         accepted(o, PROOF_DIALBACK);
-        sm_begin(o);
+        ssm_begin(o);
     } else {
         why_set(&why, "dialback: the server does not accept us: " SLICE_FMT "%s" SLICE_FMT,
                 SLICE_ARG(d.type == DIALBACK_ERROR ? d.error : SLICE("invalid")), d.text.len ? ": " : "",

@@ -7,7 +7,7 @@
 #include "s2s/in.h"
 #include "s2s/link.h"
 #include "s2s/out.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 enum {
     FORGET_MS = 600000, /* a pair that nobody needs, with its last failure */
@@ -116,7 +116,7 @@ struct pair *pair_find(const struct s2s *d, struct slice local, struct slice rem
 static void pair_free(struct pair *p)
 {
     timer_stop(&p->timer);
-    sm_kept_drop(&p->resume);
+    ssm_kept_drop(&p->resume);
     for (struct item *it; (it = unqueue(p)) != NULL;)
         mem_free(it);
     LIST_EACH(&p->verifies, at) {
@@ -191,7 +191,9 @@ static uint64_t look_at(const struct pair *p)
     bool open = p->out && (p->out->state == OUT_OPEN || p->out->state == OUT_READY);
     bool wants =
         pair_wants(p) && !p->via && (open || !p->held); /* what is on a wire that ends comes back first */
-    if (wants && open)
+    bool stays = p->n && p->via &&
+                 wire_may_send(p->via); /* given back by another wire; else that one says when it has room */
+    if ((wants && open) || stays)
         return 0;
     return !p->out && (wants || !list_empty(&p->verifies)) ? p->retry_ms : UINT64_MAX;
 }
@@ -355,6 +357,7 @@ void pair_need(struct pair *p)
 {
     if (p->d->stopping)
         return;
+    pair_flush(p);
     begin(p);
     arm(p);
 }
@@ -415,7 +418,7 @@ void pair_failed(struct pair *p, const struct failure *f)
              F_UINT("waiting", p->n), F_UINT("retry_in_ms", p->retry_ms - loop_now_ms(p->d->loop)));
     tell_verifies(p, f);
     if (!f->again && !p->via) {
-        sm_kept_drop(&p->resume);
+        ssm_kept_drop(&p->resume);
         bounce_all(p, f);
     }
     arm(p);
@@ -445,7 +448,7 @@ void pairs_forgive(struct s2s *d, struct slice remote)
         p->retry_ms = 0;
         p->failures = 0;
         p->hopeless = false;
-        sm_kept_drop(&p->resume);
+        ssm_kept_drop(&p->resume);
         arm(p);
     }
 }
@@ -457,7 +460,7 @@ static bool stays(void *value, void *ctx)
     struct pair *p = value;
     const uint64_t *now = ctx;
     if (p->resume && !p->out && *now >= p->resume->until_ms)
-        sm_kept_drop(&p->resume);
+        ssm_kept_drop(&p->resume);
     if (busy(p) || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
         return true;
     pair_free(p);

@@ -11,7 +11,7 @@
 
 struct out;
 struct wire;
-struct sm_kept;
+struct ssm_kept;
 
 /* A stanza of ours. */
 struct item {
@@ -73,7 +73,7 @@ struct pair {
     struct wire *via;       /* on which stanzas go; NULL: none */
     struct link on_wire;    /* in via->pairs */
     struct link verifies;   /* struct verify, owned */
-    struct sm_kept *resume; /* what is left of a stream that was cut, to be resumed; owned */
+    struct ssm_kept *resume; /* what is left of a stream that was cut, to be resumed; owned */
     struct timer timer;
     uint64_t retry_ms;      /* no attempt before */
     uint64_t used_ms;       /* when it was needed last */

@@ -6,7 +6,7 @@
 #include "s2s/link.h"
 #include "s2s/out.h"
 #include "s2s/own.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 enum { ARENA_CHUNK = 4096, ARENAS_KEPT = 16, LAST_WORDS_MS = 1500 };
 
@@ -234,7 +234,7 @@ void s2s_stop(struct s2s *d)
         struct wire *w = CONTAINER(it, struct wire, link);
         if (!w->conn || w->over)
             continue;
-        sm_turn(w);
+        ssm_turn(w);
         conn_flush(w->conn);
         wire_taken(w);
         wait = wait || w->n_sent;
@@ -259,7 +259,7 @@ void s2s_free(struct s2s **dp)
     if (!d)
         return;
     probe_fini(d);
-    sm_kept_free_all(d);
+    ssm_kept_free_all(d);
     pair_free_all(d);
     admit_fini(d);
     link_fini(d);

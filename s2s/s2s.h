@@ -177,7 +177,7 @@ struct s2s {
     struct map *pairs;              /* struct pair by its key; owns them */
     struct map *remotes;            /* struct remote by domain (limits.h); owns them */
     size_t pairs_at;                /* where in it room is looked for next */
-    struct map *kept;               /* struct sm_kept by id (sm.h); owns them */
+    struct map *kept;               /* struct ssm_kept by id (ssm.h); owns them */
     struct link probes;             /* struct probe, oldest first; owned (probe.c) */
     struct turn flush_turn;         /* looks at what sockets have taken */
     struct link dirty;              /* struct wire to look at there */

@@ -3,7 +3,7 @@
 #include "common/base/text.h"
 #include "common/xmpp/delay.h"
 #include "s2s/link.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 /* clang-format off */
 const struct metric_def s2s_metrics[] = {
@@ -103,7 +103,7 @@ static const char *auth_of(const struct wire *w)
 
 static void sm_json(const struct wire *w, struct buf *out)
 {
-    const struct sm *sm = w->sm;
+    const struct ssm *sm = w->sm;
     if (!sm)
         return;
     buf_fmt(out, ",\"sm\":{\"resumable\":%s", sm->id ? "true" : "false");

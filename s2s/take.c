@@ -3,7 +3,7 @@
 #include "s2s/idle.h"
 #include "s2s/link.h"
 #include "s2s/pair.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 #include "s2s/wire.h"
 
 #include "common/link/frame.h"
@@ -114,7 +114,7 @@ static void pass_on(struct wire *w, struct arena *a, const struct stanza *s)
         answer(w, a, s, rc == RC_LIMIT ? COND_RESOURCE_CONSTRAINT : COND_SERVICE_UNAVAILABLE, NULL);
     else
         METRIC_INC(d->metrics, M_STANZAS_IN);
-    sm_stanza(w, &sent);
+    ssm_stanza(w, &sent);
     if (!link_full(d, &s->to) || link_in_list(&w->room))
         return;
     METRIC_INC(d->metrics, M_LIMIT_ROOM);
@@ -125,7 +125,7 @@ static void pass_on(struct wire *w, struct arena *a, const struct stanza *s)
 static void dealt_with(struct wire *w)
 {
     struct link_sent none = { NULL, 0 };
-    sm_stanza(w, &none);
+    ssm_stanza(w, &none);
 }
 
 void take_stanza(struct wire *w, struct arena *a, struct node *n)

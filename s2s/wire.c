@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "s2s/idle.h"
 #include "s2s/pair.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 enum { LINGER_MS = 3000, LINGER_STOP_MS = 1000, SENT_MAX = 4096 };
 
@@ -75,7 +75,7 @@ void wire_take_conn(struct wire *w, struct conn *conn)
 void wire_fini(struct wire *w)
 {
     wire_give_back(w);
-    sm_free(&w->sm);
+    ssm_free(&w->sm);
     timer_stop(&w->timer);
     xmlin_fini(&w->xml);
     list_unlink(&w->room);
@@ -260,7 +260,7 @@ void wire_flush_turn(struct turn *t)
         list_unlink(it);
         if (!w->conn || w->over)
             continue;
-        sm_turn(w);
+        ssm_turn(w);
         conn_flush(w->conn);
         wire_taken(w);
     }
@@ -286,7 +286,7 @@ void wire_send(struct wire *w, struct item *it)
     w->busy_ms = loop_now_ms(w->d->loop);
     METRIC_INC(w->d->metrics, M_STANZAS_OUT);
     if (it->counted)
-        sm_wrote(w);
+        ssm_wrote(w);
     wire_dirty(w);
 }
 
@@ -385,7 +385,7 @@ void wire_end_why(struct wire *w, const char *text)
         return;
     if (!w->handshaking) {
         wire_open(w, wire_local(w), wire_remote(w), slice_cstr(w->incoming ? w->id : NULL));
-        sm_last(w);
+        ssm_last(w);
         wire_write(w, SLICE(STREAM_END));
     }
     w->said_end = true;
@@ -405,7 +405,7 @@ void wire_fail_app(struct wire *w, enum stream_cond cond, const char *text, stru
         struct buf out = BUF_INIT(0);
         wire_open(w, wire_local(w), wire_remote(w),
                   slice_cstr(w->incoming ? w->id : NULL)); /* RFC 6120 4.9.1.2 */
-        sm_last(w);
+        ssm_last(w);
         stream_error_write(&out, cond, text, SLICE_NONE, app);
         BUF_LIT(&out, STREAM_END);
         wire_write(w, buf_get(&out));
@@ -445,7 +445,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     wire_taken(w);
     w->conn = NULL;
     xmlin_reset(&w->xml);
-    sm_keep(w);
+    ssm_keep(w);
     w->ops->on_gone(w, cause, why);
 }
 

@@ -11,7 +11,7 @@
 
 struct item;
 struct pair;
-struct sm;
+struct ssm;
 enum proof { PROOF_NONE, PROOF_PKIX, PROOF_DANE, PROOF_DIALBACK };
 const char *proof_name(enum proof p); /* "none", "external-pkix", "external-dane", "dialback" */
 
@@ -43,7 +43,7 @@ struct wire {
     struct link pairs;         /* struct pair that send on this stream, by their `on_wire` */
     struct link sent;          /* struct item, in order: written, not acknowledged or not taken by the socket */
     size_t n_sent, sent_bytes;
-    struct sm *sm;             /* stream management; NULL: none */
+    struct ssm *sm;             /* stream management; NULL: none */
     char *local, *remote;      /* of the headers, prepared; NULL: not known */
     char *id;                  /* of the stream, as who accepted it chose it; NULL: not known */
     struct limit_use use;

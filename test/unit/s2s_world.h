@@ -10,7 +10,7 @@
 #include "s2s/link.h"
 #include "s2s/out.h"
 #include "s2s/reach.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -206,7 +206,7 @@ static inline void drop(struct world *w)
     }
     loop_stop(w->run.loop);
     loop_run(w->run.loop);
-    sm_kept_free_all(d);
+    ssm_kept_free_all(d);
     pair_free_all(d);
     remotes_free(&d->remotes);
     addr_table_free(&d->addresses);

@@ -5,7 +5,7 @@
 #include "s2s/in.h"
 #include "s2s/link.h"
 #include "s2s/out.h"
-#include "s2s/sm.h"
+#include "s2s/ssm.h"
 
 #include "common/base/mem.h"
 #include <setjmp.h>
@@ -94,7 +94,7 @@ void verify_free(struct verify **v)
     MEM_FREE(v);
 }
 
-void sm_kept_drop(struct sm_kept **k)
+void ssm_kept_drop(struct ssm_kept **k)
 {
     *k = NULL;
 }
@@ -188,10 +188,9 @@ static void nothing_overtakes_what_waits(void **state)
     w->may_send = false;
     pair_via(p, &w->out->w);
     give(p, "two,", 2);
+    assert_true(is(&w->sent, ""));
     w->may_send = true;
     give(p, "three,", 3);
-    assert_true(is(&w->sent, ""));
-    pair_flush(p);
     assert_true(is(&w->sent, "one,two,three,"));
     end_out(p);
     pair_off(p);
@@ -271,6 +270,20 @@ static void what_a_broken_stream_gives_back_goes_first(void **state)
     pair_off(p);
 }
 
+static void what_comes_back_while_another_stream_is_there_goes_out(void **state)
+{
+    struct pair *p = a_pair();
+    (void)state;
+    give(p, "one,", 1);
+    pair_via(p, &w->out->w);
+    pair_back(p, item_new(p, SLICE("two,"), 1, 2));
+    assert_true(timer_running(&p->timer) && p->timer.due_ms <= loop_now_ms(w->d.loop) + 16);
+    pair_need(p);
+    assert_true(is(&w->sent, "one,two,") && p->n == 0);
+    end_out(p);
+    pair_off(p);
+}
+
 static void a_key_is_asked_about_and_hears_of_a_failure(void **state)
 {
     struct pair *p = a_pair();
@@ -328,6 +341,7 @@ int main(void)
         T(what_it_does_not_help_comes_back_at_once),
         T(the_pause_doubles_up_to_its_most),
         T(what_a_broken_stream_gives_back_goes_first),
+        T(what_comes_back_while_another_stream_is_there_goes_out),
         T(a_key_is_asked_about_and_hears_of_a_failure),
         T(blocked_domains_are_not_called),
         T(pairs_are_bounded),

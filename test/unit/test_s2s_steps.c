@@ -184,7 +184,7 @@ static void acknowledgements_wait_for_the_session_manager(void **state)
          { MESSAGE, NULL }, { MESSAGE, NULL },
          { "<r xmlns='" NS_SM "'/>", NULL }); /* it has acknowledged half */
     b->w.link.sent = 4;
-    sm_acked(&b->w.d, 7);
+    ssm_acked(&b->w.d, 7);
     assert_non_null(strstr(seen(b), "h='2'"));
     PLAY(b, { "<enable xmlns='" NS_SM "'/>", "<unexpected-request" },
          { "<a xmlns='" NS_SM "' h='5'/>", "<handled-count-too-high" });

@@ -1,19 +1,19 @@
-/* s2s/sm.c */
-#include "s2s/sm.h"
+/* s2s/ssm.c */
+#include "s2s/ssm.h"
 
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "common/edge/smelement.h"
 
 enum {
-    KEPT_MAX = 10000,     /* streams that were cut, of all others */
-    KEPT_OF_A_DOMAIN = 50 /* and of one */
+    OVERDUE_MS = 5000,     /* an <r/> waits for session managers so long before it is answered with less */
+    KEPT_MAX = 10000,      /* streams that were cut; over it those who come back begin anew */
+    KEPT_OF_A_DOMAIN = 50, /* and of one domain */
 };
-enum { OVERDUE_MS = 5000 }; /* an <r/> waits for session managers so long before it is answered with less */
 
 /* --- theirs to us: pure --- */
 
-void sm_in_take(struct sm_in *s, uint64_t node, uint64_t seq)
+void ssm_in_take(struct ssm_in *s, uint64_t node, uint64_t seq)
 {
     s->taken++;
     if (!node && !s->n) {
@@ -22,7 +22,7 @@ void sm_in_take(struct sm_in *s, uint64_t node, uint64_t seq)
     }
     if (s->n == s->cap) {
         size_t cap = s->cap ? s->cap * 2 : 16;
-        struct sm_frame *ring = mem_array(cap, sizeof *ring);
+        struct ssm_frame *ring = mem_array(cap, sizeof *ring);
         for (size_t i = 0; i < s->n; i++)
             ring[i] = s->ring[(s->head + i) % s->cap];
         mem_free(s->ring);
@@ -30,14 +30,14 @@ void sm_in_take(struct sm_in *s, uint64_t node, uint64_t seq)
         s->cap = cap;
         s->head = 0;
     }
-    s->ring[(s->head + s->n++) % s->cap] = (struct sm_frame){ node, seq };
+    s->ring[(s->head + s->n++) % s->cap] = (struct ssm_frame){ node, seq };
 }
 
-bool sm_in_settle(struct sm_in *s, uint64_t (*acked)(void *ctx, uint64_t node), void *ctx)
+bool ssm_in_settle(struct ssm_in *s, uint64_t (*acked)(void *ctx, uint64_t node), void *ctx)
 {
     bool some = false;
     while (s->n) {
-        const struct sm_frame *f = &s->ring[s->head];
+        const struct ssm_frame *f = &s->ring[s->head];
         if (f->node && acked(ctx, f->node) < f->seq)
             break;
         s->head = (s->head + 1) % s->cap;
@@ -52,7 +52,7 @@ bool sm_in_settle(struct sm_in *s, uint64_t (*acked)(void *ctx, uint64_t node), 
     return some;
 }
 
-bool sm_in_needs(const struct sm_in *s, uint64_t node)
+bool ssm_in_needs(const struct ssm_in *s, uint64_t node)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->ring[(s->head + i) % s->cap].node == node)
@@ -61,30 +61,30 @@ bool sm_in_needs(const struct sm_in *s, uint64_t node)
     return false;
 }
 
-void sm_in_fini(struct sm_in *s)
+void ssm_in_fini(struct ssm_in *s)
 {
     mem_free(s->ring);
-    *s = (struct sm_in){ 0 };
+    *s = (struct ssm_in){ 0 };
 }
 
-void sm_free(struct sm **smp)
+void ssm_free(struct ssm **smp)
 {
-    struct sm *sm = *smp;
+    struct ssm *sm = *smp;
     if (!sm)
         return;
-    sm_in_fini(&sm->in);
+    ssm_in_fini(&sm->in);
     mem_free(sm->id);
     MEM_FREE(smp);
 }
 
 /* --- elements --- */
 
-bool sm_may_enable(const struct s2s *d)
+bool ssm_may_enable(const struct s2s *d)
 {
     return d->conf->sm;
 }
 
-void sm_feature_write(struct buf *out)
+void ssm_feature_write(struct buf *out)
 {
     BUF_LIT(out, "<sm xmlns='" NS_SM "'/>");
 }
@@ -119,8 +119,8 @@ static uint64_t acked_by(void *ctx, uint64_t node)
 
 static void settle(struct wire *w)
 {
-    struct sm *sm = w->sm;
-    (void)sm_in_settle(&sm->in, acked_by, w->d);
+    struct ssm *sm = w->sm;
+    (void)ssm_in_settle(&sm->in, acked_by, w->d);
     if (sm->answer_at && sm->in.done >= sm->answer_at && !w->over)
         write_a(w);
 }
@@ -137,7 +137,7 @@ static void on_r(struct wire *w)
 
 static void on_a(struct wire *w, const struct node *n)
 {
-    struct sm *sm = w->sm;
+    struct ssm *sm = w->sm;
     uint32_t h;
     if (smelement_read_a(n, &h) != RC_OK) {
         wire_fail(w, STREAM_BAD_FORMAT, "h is no number");
@@ -157,9 +157,9 @@ static void on_a(struct wire *w, const struct node *n)
     }
 }
 
-static struct sm *sm_new(void)
+static struct ssm *sm_new(void)
 {
-    struct sm *sm = mem_new(sizeof *sm);
+    struct ssm *sm = mem_new(sizeof *sm);
     sm->in_on = sm->out_on = true;
     return sm;
 }
@@ -168,7 +168,7 @@ static struct sm *sm_new(void)
 
 static struct slice kept_id(const void *value)
 {
-    return slice_cstr(((const struct sm_kept *)value)->id);
+    return slice_cstr(((const struct ssm_kept *)value)->id);
 }
 
 static void on_enable(struct wire *w, struct arena *a, const struct node *n)
@@ -197,7 +197,7 @@ static void on_enable(struct wire *w, struct arena *a, const struct node *n)
 }
 
 /* The stream must have proven all that the one before had. */
-static bool may_resume(struct wire *w, const struct sm_kept *k)
+static bool may_resume(struct wire *w, const struct ssm_kept *k)
 {
     for (struct link *it = k->pairs.next; it != &k->pairs; it = it->next) {
         const struct in_pair *p = CONTAINER(it, struct in_pair, link);
@@ -211,7 +211,7 @@ static bool may_resume(struct wire *w, const struct sm_kept *k)
 static void keep_in(struct wire *w);
 
 /* Its stream before may not have noticed that it is dead. */
-static struct sm_kept *find_kept(struct wire *w, struct slice id)
+static struct ssm_kept *find_kept(struct wire *w, struct slice id)
 {
     struct s2s *d = w->d;
     LIST_EACH(&d->wires, it) {
@@ -232,7 +232,7 @@ static void on_resume(struct wire *w, const struct node *n)
         write_failed(w, w->sm ? COND_UNEXPECTED_REQUEST : COND_BAD_REQUEST);
         return;
     }
-    struct sm_kept *k = find_kept(w, ask.previd);
+    struct ssm_kept *k = find_kept(w, ask.previd);
     if (!k || !may_resume(w, k)) {
         write_failed(w, COND_ITEM_NOT_FOUND);
         return;
@@ -242,7 +242,7 @@ static void on_resume(struct wire *w, const struct node *n)
     w->sm = k->sm;
     k->sm = NULL;
     w->sm->answer_at = 0;
-    sm_kept_drop(&k);
+    ssm_kept_drop(&k);
     METRIC_INC(w->d->metrics, M_SM_RESUMED);
     struct buf out = BUF_INIT(0);
     smelement_write_resumed(&out, &yes);
@@ -261,13 +261,13 @@ static void enable(struct out *o)
     wire_arm(&o->w);
 }
 
-void sm_begin(struct out *o)
+void ssm_begin(struct out *o)
 {
     struct pair *p = o->pair;
-    struct sm_kept *k = p ? p->resume : NULL;
+    struct ssm_kept *k = p ? p->resume : NULL;
     if (!o->sm || o->trace) {
         if (p)
-            sm_kept_drop(&p->resume);
+            ssm_kept_drop(&p->resume);
         out_ready(o);
     } else if (!k) {
         enable(o);
@@ -295,7 +295,7 @@ static void on_enabled(struct out *o, const struct node *n)
 }
 
 /* What the other side had had when the stream was cut. */
-static void kept_acked(struct sm_kept *k, uint32_t h)
+static void kept_acked(struct ssm_kept *k, uint32_t h)
 {
     uint32_t ahead = h - (uint32_t)k->sm->acked;
     if (ahead > k->sm->out - k->sm->acked)
@@ -316,7 +316,7 @@ static bool read_h(const struct node *n, uint32_t *h)
 static void on_resumed(struct out *o, const struct node *n)
 {
     struct wire *w = &o->w;
-    struct sm_kept *k = o->pair ? o->pair->resume : NULL;
+    struct ssm_kept *k = o->pair ? o->pair->resume : NULL;
     uint32_t h;
     if (!k || !read_h(n, &h)) {
         wire_fail(w, STREAM_BAD_FORMAT, "resumed: what was not asked for");
@@ -333,13 +333,13 @@ static void on_resumed(struct out *o, const struct node *n)
         w->sm->out--; /* wire_send counts it */
         wire_send(w, it);
     }
-    sm_kept_drop(&o->pair->resume);
+    ssm_kept_drop(&o->pair->resume);
     out_ready(o);
 }
 
 static void on_failed(struct out *o, const struct node *n)
 {
-    struct sm_kept *k = o->pair ? o->pair->resume : NULL;
+    struct ssm_kept *k = o->pair ? o->pair->resume : NULL;
     uint32_t h;
     METRIC_INC(o->w.d->metrics, M_SM_FAILED);
     if (!k) {
@@ -349,11 +349,11 @@ static void on_failed(struct out *o, const struct node *n)
     }
     if (read_h(n, &h))
         kept_acked(k, h);
-    sm_kept_drop(&o->pair->resume);
+    ssm_kept_drop(&o->pair->resume);
     enable(o);
 }
 
-bool sm_take(struct wire *w, struct arena *a, struct node *n)
+bool ssm_take(struct wire *w, struct arena *a, struct node *n)
 {
     struct out *o = w->incoming ? NULL : out_of(w);
     if (!slice_is(n->ns, NS_SM))
@@ -379,27 +379,27 @@ bool sm_take(struct wire *w, struct arena *a, struct node *n)
 
 /* --- while it runs --- */
 
-void sm_stanza(struct wire *w, const struct link_sent *sent)
+void ssm_stanza(struct wire *w, const struct link_sent *sent)
 {
     if (w->sm && w->sm->in_on)
-        sm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
+        ssm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
 }
 
-void sm_wrote(struct wire *w)
+void ssm_wrote(struct wire *w)
 {
     w->sm->out++;
 }
 
-void sm_turn(struct wire *w)
+void ssm_turn(struct wire *w)
 {
-    struct sm *sm = w->sm;
+    struct ssm *sm = w->sm;
     if (!sm || !sm->out_on || sm->out == sm->acked || sm->acked < sm->asked)
         return;
     sm->asked = sm->out;
     wire_write(w, SLICE("<r xmlns='" NS_SM "'/>"));
 }
 
-bool sm_probe(struct wire *w)
+bool ssm_probe(struct wire *w)
 {
     if (!w->sm || !w->sm->out_on)
         return false;
@@ -408,23 +408,23 @@ bool sm_probe(struct wire *w)
     return true;
 }
 
-void sm_last(struct wire *w)
+void ssm_last(struct wire *w)
 {
     if (w->sm && w->sm->in_on && w->sm->in.taken) {
-        (void)sm_in_settle(&w->sm->in, acked_by, w->d);
+        (void)ssm_in_settle(&w->sm->in, acked_by, w->d);
         write_a(w);
     }
 }
 
-void sm_tick(struct wire *w, uint64_t now_ms)
+void ssm_tick(struct wire *w, uint64_t now_ms)
 {
-    struct sm *sm = w->sm;
+    struct ssm *sm = w->sm;
     if (!sm->answer_at || now_ms < sm->answer_ms + OVERDUE_MS)
         return;
     write_a(w);
 }
 
-void sm_acked(struct s2s *d, uint64_t node)
+void ssm_acked(struct s2s *d, uint64_t node)
 {
     (void)node; /* whoever waits for another one is asked in vain, which is cheap */
     LIST_EACH(&d->wires, it) {
@@ -436,23 +436,23 @@ void sm_acked(struct s2s *d, uint64_t node)
 
 /* What was in its channel has not been committed, and never will be: the peer is to send it again, elsewhere.
  */
-void sm_node_gone(struct s2s *d, uint64_t node)
+void ssm_node_gone(struct s2s *d, uint64_t node)
 {
     LIST_EACH(&d->wires, it) {
         struct wire *w = CONTAINER(it, struct wire, link);
-        if (!w->sm || !sm_in_needs(&w->sm->in, node))
+        if (!w->sm || !ssm_in_needs(&w->sm->in, node))
             continue;
         MEM_FREE(&w->sm->id);
         wire_fail(w, STREAM_RESET, "session manager restarted");
     }
-    sm_kept_tick(d, UINT64_MAX);
+    ssm_kept_tick(d, UINT64_MAX);
 }
 
 /* --- a stream was cut --- */
 
-static struct sm_kept *kept_new(struct wire *w, uint64_t keep_ms)
+static struct ssm_kept *kept_new(struct wire *w, uint64_t keep_ms)
 {
-    struct sm_kept *k = mem_new(sizeof *k);
+    struct ssm_kept *k = mem_new(sizeof *k);
     k->d = w->d;
     k->sm = w->sm;
     w->sm = NULL;
@@ -477,7 +477,7 @@ static void keep_in(struct wire *w)
 {
     struct s2s *d = w->d;
     wire_give_back(w); /* ours go another way, at once */
-    struct sm_kept *k = kept_new(w, d->conf->sm_keep_ms);
+    struct ssm_kept *k = kept_new(w, d->conf->sm_keep_ms);
     k->sm->out = k->sm->acked; /* and are not counted there */
     take_list(&k->pairs, &in_of(w)->pairs);
     if (!d->kept)
@@ -492,7 +492,7 @@ static bool is_full(struct s2s *d, struct slice remote)
     size_t at = 0, n = d->kept ? map_count(d->kept) : 0, of_it = 0;
     if (n < KEPT_OF_A_DOMAIN)
         return false;
-    for (struct sm_kept *k; (k = map_next(d->kept, &at)) != NULL;)
+    for (struct ssm_kept *k; (k = map_next(d->kept, &at)) != NULL;)
         of_it += !list_empty(&k->pairs) &&
                  slice_is(remote, CONTAINER(k->pairs.next, struct in_pair, link)->remote);
     if (n < KEPT_MAX && of_it < KEPT_OF_A_DOMAIN)
@@ -501,12 +501,12 @@ static bool is_full(struct s2s *d, struct slice remote)
     return true;
 }
 
-void sm_keep(struct wire *w)
+void ssm_keep(struct wire *w)
 {
     struct s2s *d = w->d;
     if (!w->sm || !w->sm->id || w->ended || w->said_end || d->stopping) {
         wire_give_back(w);
-        sm_free(&w->sm);
+        ssm_free(&w->sm);
         return;
     }
     if (w->incoming && !is_full(d, wire_remote(w))) {
@@ -516,10 +516,10 @@ void sm_keep(struct wire *w)
     struct pair *p = w->incoming ? NULL : out_of(w)->pair;
     if (!p || p->resume) {
         wire_give_back(w);
-        sm_free(&w->sm);
+        ssm_free(&w->sm);
         return;
     }
-    struct sm_kept *k = kept_new(w, d->conf->queue_age_ms);
+    struct ssm_kept *k = kept_new(w, d->conf->queue_age_ms);
     while (!list_empty(&w->sent)) {
         struct item *it = CONTAINER(w->sent.next, struct item, link);
         list_unlink(&it->link);
@@ -530,9 +530,9 @@ void sm_keep(struct wire *w)
     p->resume = k;
 }
 
-void sm_kept_drop(struct sm_kept **kp)
+void ssm_kept_drop(struct ssm_kept **kp)
 {
-    struct sm_kept *k = *kp;
+    struct ssm_kept *k = *kp;
     if (!k)
         return;
     *kp = NULL;
@@ -546,23 +546,23 @@ void sm_kept_drop(struct sm_kept **kp)
         list_unlink(&p->link);
         in_pair_free(p);
     }
-    sm_free(&k->sm);
+    ssm_free(&k->sm);
     mem_free(k->id);
     mem_free(k);
 }
 
 static bool kept_stays(void *value, void *ctx)
 {
-    struct sm_kept *k = value;
+    struct ssm_kept *k = value;
     const uint64_t *now_ms = ctx;
-    (void)sm_in_settle(&k->sm->in, acked_by, k->d);
+    (void)ssm_in_settle(&k->sm->in, acked_by, k->d);
     if (*now_ms < k->until_ms)
         return true;
-    sm_kept_drop(&k);
+    ssm_kept_drop(&k);
     return false;
 }
 
-void sm_kept_tick(struct s2s *d, uint64_t now_ms)
+void ssm_kept_tick(struct s2s *d, uint64_t now_ms)
 {
     if (!d->kept)
         return;
@@ -570,7 +570,7 @@ void sm_kept_tick(struct s2s *d, uint64_t now_ms)
     metric_set(d->metrics, M_KEPT, (int64_t)map_count(d->kept));
 }
 
-void sm_kept_free_all(struct s2s *d)
+void ssm_kept_free_all(struct s2s *d)
 {
     if (d->kept)
         map_each(d->kept, kept_stays, &(uint64_t){ UINT64_MAX });
