@@ -142,8 +142,7 @@ static void drop_pair(struct in *in, struct in_pair *p)
     in_pair_free(p);
 }
 
-/* What is being asked about the keys of this stream is nobody's any more. */
-static void drop_questions(struct in *in)
+void in_drop_questions(struct in *in)
 {
     LIST_EACH(&in->pairs, it) {
         struct in_pair *p = CONTAINER(it, struct in_pair, link);
@@ -165,7 +164,7 @@ static void drop_questions(struct in *in)
  * (XEP-0220 2.2), and their verdicts must not come between. */
 static void restart(struct in *in, enum in_state state)
 {
-    drop_questions(in);
+    in_drop_questions(in);
     in->state = (uint8_t)state;
     wire_restart(&in->w);
 }
@@ -610,7 +609,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
     (void)text;
     in->state = IN_CLOSED;
     resolve_free(&in->resolve);
-    drop_questions(in);
+    in_drop_questions(in);
     pending_over(in);
 }
 

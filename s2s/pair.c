@@ -115,8 +115,8 @@ struct pair *pair_find(const struct s2s *d, struct slice local, struct slice rem
 
 static void pair_free(struct pair *p)
 {
+    ssm_kept_drop(&p->resume); /* what it gives back sets the timer */
     timer_stop(&p->timer);
-    ssm_kept_drop(&p->resume);
     for (struct item *it; (it = unqueue(p)) != NULL;)
         mem_free(it);
     LIST_EACH(&p->verifies, at) {

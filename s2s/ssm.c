@@ -218,6 +218,7 @@ static struct ssm_kept *find_kept(struct wire *w, struct slice id)
         struct wire *old = CONTAINER(it, struct wire, link);
         if (old == w || !old->incoming || old->over || !old->sm || !old->sm->id || !slice_is(id, old->sm->id))
             continue;
+        in_drop_questions(in_of(old));
         keep_in(old);
         wire_cut(old, "resumed elsewhere");
         break;
