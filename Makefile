@@ -97,6 +97,7 @@ UNIT_test_push := $(UNIT_test_deliver)
 UNIT_test_csi := $(UNIT_test_deliver)
 UNIT_test_store := $(STORE_SRC)
 UNIT_test_tail := sessman/tail.c
+UNIT_test_fast := sessman/fast.c
 UNIT_test_journal := $(STORE_SRC) $(addprefix sessman/,journal.c journalid.c cursor.c replay.c transient.c waiting.c tail.c auth_store.c users.c users_now.c)
 UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)
 UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)

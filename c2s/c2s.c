@@ -50,6 +50,7 @@ struct c2s *c2s_new(struct daemon_run *run)
     d->metrics = run->metrics;
     list_init(&d->clients);
     list_init(&d->unread);
+    list_init(&d->unread_fresh);
     list_init(&d->pending);
     d->arenas = arena_pool_new(ARENA_CHUNK, 0, ARENAS_KEPT);
     d->xml = xmlin_pool_new(NS_CLIENT, d->arenas);

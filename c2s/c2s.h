@@ -112,6 +112,7 @@ struct c2s {
     struct net_list *proxy_from;       /* owned; NULL: nobody */
     struct link clients;               /* struct client, oldest first; they own themselves */
     struct link pending;               /* of these not logged in, by struct nego, oldest first */
+    struct link unread_fresh;          /* of those: clients that have got something in this turn */
     struct link unread;                /* struct unread: clients whose socket has not taken all */
     size_t n_clients, n_pending, n_bound;
     uint32_t last_number;              /* of a connection, for the log */

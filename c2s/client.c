@@ -381,6 +381,7 @@ const struct edge_ops client_edge_ops = {
     .on_flow = on_flow,
     .on_room = on_session_room,
     .on_domains = on_domains,
+    .on_flushed = unread_flushed,
 };
 
 /* --- ended --- */

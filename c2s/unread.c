@@ -4,10 +4,12 @@
 #include "common/base/mem.h"
 
 struct unread {
-    struct link link; /* in c2s.unread */
+    struct link link;  /* in c2s.unread */
+    struct link fresh; /* in c2s.unread_fresh: something was added in this turn */
     struct client *client;
     uint64_t node, session;
     uint32_t head, n, cap;
+    uint32_t n_fresh; /* of n: the last ones, of this turn */
     struct stanza_end {
         uint32_t end; /* conn_written behind it */
         uint64_t mark;
@@ -17,6 +19,7 @@ struct unread {
 static void unread_free(struct unread *u)
 {
     list_unlink(&u->link);
+    list_unlink(&u->fresh);
     u->client->unread = NULL;
     mem_free(u->list);
     mem_free(u);
@@ -59,6 +62,35 @@ void unread_add(struct client *c, uint64_t mark)
         u->list = mem_resize(u->list, u->cap * sizeof *u->list);
     }
     u->list[u->head + u->n++] = (struct stanza_end){ conn_written(c->conn), mark };
+    u->n_fresh++;
+    if (!link_in_list(&u->fresh))
+        list_append(&c->d->unread_fresh, &u->fresh);
+}
+
+/* The last n of them, for <m/>. The caller frees it. */
+static struct control_mark *last_marks(const struct unread *u, uint32_t n)
+{
+    struct control_mark *marks = mem_array(n + 1, sizeof *marks);
+    for (uint32_t i = 0; i < n; i++)
+        marks[i] = (struct control_mark){ u->session, u->list[u->head + u->n - n + i].mark, 0 };
+    return marks;
+}
+
+void unread_flushed(void *owner)
+{
+    struct c2s *d = owner;
+    LIST_EACH(&d->unread_fresh, it) {
+        struct unread *u = CONTAINER(it, struct unread, fresh);
+        list_unlink(it);
+        forget_taken(u);
+        uint32_t n = u->n_fresh < u->n ? u->n_fresh : u->n;
+        u->n_fresh = 0;
+        if (!n)
+            continue;
+        struct control_mark *marks = last_marks(u, n);
+        edge_unread(d->edge, u->node, marks, n);
+        mem_free(marks);
+    }
 }
 
 void unread_return(struct client *c)
@@ -67,9 +99,7 @@ void unread_return(struct client *c)
     if (!u)
         return;
     forget_taken(u);
-    struct control_mark *marks = mem_array(u->n + 1, sizeof *marks);
-    for (uint32_t i = 0; i < u->n; i++)
-        marks[i] = (struct control_mark){ u->session, u->list[u->head + i].mark };
+    struct control_mark *marks = last_marks(u, u->n);
     if (u->n) {
         struct client_log log;
         LOG_INFO(client_log(c, &log, LOG_XMPP, "closed"), "unread_returned", F_UINT("stanzas", u->n));

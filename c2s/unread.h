@@ -12,6 +12,8 @@ struct client;
 struct unread;
 /* A stanza with this mark has just been written. */
 void unread_add(struct client *c, uint64_t mark);
+/* The sockets have been offered all: of what they have not taken the session manager is told (edge_ops.on_flushed; owner is the c2s). */
+void unread_flushed(void *owner);
 /* The connection has ended: what was not taken goes back. */
 void unread_return(struct client *c);
 void unread_tick(struct c2s *d); /* once a second: forgets what was taken */

@@ -42,7 +42,7 @@ static void to_tell(struct custody *c, uint64_t id)
         c->cap_tell = c->cap_tell ? c->cap_tell * 2 : 16;
         c->tell = mem_resize(c->tell, c->cap_tell * sizeof *c->tell);
     }
-    c->tell[c->n_tell++] = (struct control_mark){ 0, id };
+    c->tell[c->n_tell++] = (struct control_mark){ .pos = id };
 }
 
 /* How many runs begin at or before id: it can only be in the last of these. */

@@ -1,6 +1,7 @@
 /* sessman/cursor.c - what of an account's rows is outstanding, settled or with nobody, and how the store
  * hears of it */
 #include "common/base/mem.h"
+#include "sessman/fast.h"
 #include "sessman/journalin.h"
 #include "sessman/retention.h"
 #include "sessman/session.h"
@@ -49,7 +50,7 @@ void cursor_tidy(struct sessman *sm, struct account *a)
         account_release(sm, a);
 }
 
-void cursor_dirty(struct journal *j, struct account *a)
+static void look_later(struct journal *j, struct account *a)
 {
     struct cursor *c = cursor_of(a);
     if (link_in_list(&c->dirty) || a->gone)
@@ -57,6 +58,12 @@ void cursor_dirty(struct journal *j, struct account *a)
     hold(j->sm, c);
     list_append(&j->dirty, &c->dirty);
     journal_tick_on(j);
+}
+
+void cursor_dirty(struct journal *j, struct account *a)
+{
+    look_later(j, a);
+    a->cursor->stale = true;
 }
 
 void cursor_kick(struct journal *j, struct account *a)
@@ -196,6 +203,15 @@ bool cursor_has(const struct account *a, uint64_t pos)
     return row_find(a->cursor, pos) != NULL;
 }
 
+bool cursor_written(struct sessman *sm, int64_t account, uint64_t pos)
+{
+    const struct account *a = idmap_get(sm->journal->accounts, (uint64_t)account);
+    struct sent_row *row = a && !a->gone ? row_find(a->cursor, pos) : NULL;
+    if (row)
+        row->flags &= (uint8_t)~JOURNAL_UNWRITTEN;
+    return row != NULL;
+}
+
 static void rows_room(struct cursor *c)
 {
     if (c->head + c->n < c->cap)
@@ -278,6 +294,11 @@ void journal_settled(struct sessman *sm, int64_t account, uint64_t pos)
         return; /* another copy was first, or the account is gone */
     struct sent_row was = *row;
     row_remove(a->cursor, row);
+    if (was.flags & JOURNAL_UNWRITTEN) {
+        fast_settled(sm, pos);
+        look_later(j, a);
+        return;
+    }
     uint64_t low = lowest(a);
     if (low && low <= pos) /* unsent is where it may begin: after a restart it may be this very one */
         hole_add(a->cursor, pos);
@@ -314,6 +335,8 @@ void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos)
     if (row && --row->copies)
         return;
     if (row) {
+        if (row->flags & JOURNAL_UNWRITTEN)
+            fast_write(sm, pos);
         row_remove(a->cursor, row);
     } else {
         if (a)
@@ -406,7 +429,9 @@ void cursors_flush(struct journal *j)
 {
     LIST_EACH(&j->dirty, it) {
         struct cursor *c = CONTAINER(it, struct cursor, dirty);
-        cursor_flush(j, c->a);
+        if (c->stale)
+            cursor_flush(j, c->a);
+        c->stale = false;
         list_unlink(it);
         cursor_tidy(j->sm, c->a);
     }

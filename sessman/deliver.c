@@ -6,6 +6,7 @@
 #include "sessman/account.h"
 #include "sessman/carbons.h"
 #include "sessman/csi.h"
+#include "sessman/fast.h"
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
@@ -145,7 +146,8 @@ static void with_row(struct incoming *in, struct session *match, int best)
 static void act(struct incoming *in, enum deliver_action action, struct session *match, int best)
 {
     if ((action == DELIVER_THAT || action == DELIVER_BEST) && journal_qualifies(&in->st)) {
-        with_row(in, match, best);
+        if (!fast_deliver(in, match, best))
+            with_row(in, match, best);
         return;
     }
     switch (action) {

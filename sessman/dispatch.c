@@ -6,10 +6,12 @@
 #include "sessman/carbons.h"
 #include "sessman/deliver.h"
 #include "sessman/edges.h"
+#include "sessman/fast.h"
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/out.h"
 #include "sessman/outbox.h"
+#include "sessman/restore.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
 
@@ -116,6 +118,7 @@ void in_reply(struct incoming *in, struct node *reply)
     struct sessman *sm = in->sm;
     bool sent = true;
     if (in->session) {
+        in_wrote(in, fast_write_of(sm, in->session)); /* an answer may be taken for an acknowledgement */
         sent = deliver_to_session(sm, in->ticket, in->session, reply);
         edge_answered(in->session, sm->scratch.len);
     } else if (!in->from_session && in->st.has_from) {
@@ -289,6 +292,11 @@ static void from_session(struct incoming *in, struct node *n)
             in_error(in, cond, NULL);
         return;
     }
+    if (in->st.kind != STANZA_MESSAGE)
+        in_wrote(in, fast_write_of(
+                         sm, in->session)); /* whatever comes of it may be taken for an acknowledgement */
+    else if (restore_had(sm, in->edge, in->seq))
+        return; /* it was delivered by the process before this one */
     in->to = addressee_of(in);
     if (in->st.kind == STANZA_MESSAGE && module_run(in, ON_MESSAGE_OUT) == HANDLED)
         return;

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
+#include "sessman/fast.h"
 #include "sessman/out.h"
 #include "sessman/outbox.h"
 #include "sessman/restore.h"
@@ -381,6 +382,7 @@ static void edge_free(struct edge *e)
 {
     struct sessman *sm = e->sm;
     loop_turn_drop(sm->loop, &e->end_sessions);
+    fast_edge_gone(sm, e);
     acks_free(&e->acks);
     answers_free(&e->answers);
     known_free(&e->known);
@@ -545,6 +547,21 @@ static void sent_elsewhere(struct sessman *sm, struct edge *e, struct arena *a, 
         bad_frame(sm, e->node, why.text);
 }
 
+/* Clients that do not read have these before them. */
+static void unread(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
+{
+    const struct control_mark *marks;
+    size_t count;
+    struct why why;
+    if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
+        bad_frame(sm, e->node, why.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fast_has(sm, marks[i].pos) && transit_has(e, marks[i].session, marks[i].pos))
+            fast_write(sm, marks[i].pos);
+}
+
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
  * closed). Returns the ticket that the frame is done with. */
 static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
@@ -560,6 +577,8 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
         undelivered(sm, e, a, n);
     } else if (e->is_s2s) {
         sent_elsewhere(sm, e, a, n);
+    } else if (!f->session && control_kind_of(n) == CONTROL_UNREAD) {
+        unread(sm, e, a, n);
     } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
         struct control_open open;
         if (control_read_open(a, n, &open, &why) == RC_OK && f->session)
@@ -653,6 +672,17 @@ void edge_sweep(struct edge *e)
             session_end(e->sm, s);
     }
     mem_free(ids);
+}
+
+bool edges_rejoined(const struct sessman *sm)
+{
+    size_t at = 0;
+    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
+        const struct edge *e = n->user;
+        if (e && !e->is_s2s && (e->rejoining || e->sweep || (e->acks && e->acks->first <= e->sweep_at)))
+            return false;
+    }
+    return true;
 }
 
 /* Outside the channel: what an edge says of itself to one that was restarted. */

@@ -55,6 +55,8 @@ struct edge *edge_restored(struct sessman *sm, uint64_t node, struct slice insta
 void edge_expect(struct edge *e);
 void edges_go_on(struct sessman *sm);
 void edge_sweep(struct edge *e); /* if it is time */
+/* Every edge that knew the run before this one has said what its clients have had, and all that it sent again has been dealt with. */
+bool edges_rejoined(const struct sessman *sm);
 /* At the end of a batch: the rows of edges whose frames have written. */
 void edges_mark(struct sessman *sm);
 void edges_committed(struct sessman *sm);

@@ -5,9 +5,11 @@
 #include "common/xmpp/xmlout.h"
 #include "sessman/archive.h"
 #include "sessman/edges.h"
+#include "sessman/fast.h"
 #include "sessman/journalin.h"
 #include "sessman/offline.h"
 #include "sessman/out.h"
+#include "sessman/restore.h"
 #include "sessman/retention.h"
 #include "sessman/session.h"
 
@@ -121,13 +123,26 @@ static int64_t stamp(struct journal *j)
     return now;
 }
 
+static uint64_t position(struct journal *j)
+{
+    uint64_t pos = j->next++;
+    if (j->next == j->top)
+        reserve(j);
+    return pos;
+}
+
+uint64_t journal_position(struct sessman *sm)
+{
+    sm->journal->mark_pos++; /* landmarks are for rows */
+    return position(sm->journal);
+}
+
 uint64_t journal_append(struct sessman *sm, struct journal_row *row)
 {
     struct journal *j = sm->journal;
-    row->at_ms = stamp(j);
-    row->pos = j->next++;
-    if (j->next == j->top)
-        reserve(j);
+    row->at_ms = stamp(j) - row->age_ms;
+    if (!row->pos)
+        row->pos = position(j);
     if (row->owner)
         tail_add(j->tail, row->owner, row->pos, row->owner_peer, !(row->flags & JOURNAL_KEEP_OWNER));
     if (row->sender)
@@ -332,9 +347,11 @@ void journal_flush(struct sessman *sm, int64_t account)
 /* Where a repair would begin: what is in memory only is behind it. */
 static void write_low(struct journal *j)
 {
-    uint64_t low = tail_low(j->tail), gone = transient_low(j);
-    if (gone && (!low || gone < low))
-        low = gone;
+    const uint64_t lows[] = { tail_low(j->tail), transient_low(j), fast_low(j->sm) };
+    uint64_t low = 0;
+    for (size_t i = 0; i < sizeof lows / sizeof *lows; i++)
+        if (lows[i] && (!low || lows[i] < low))
+            low = lows[i];
     meta_set(j, SLICE("entry_low"), low ? low : j->next);
 }
 
@@ -354,6 +371,13 @@ static void note_settled(struct journal *j)
         if (n->user)
             ((struct edge *)n->user)->settled = rlink_acked(j->sm->rlink, n);
     j->telling = true;
+}
+
+/* Of what has no row the store knows by the rows of the edges that sent it. */
+static void frames_dealt_with(struct journal *j)
+{
+    edges_mark(j->sm);
+    j->cursor_ticket = store_next(j->sm->store) - 1;
 }
 
 static void tell_settled(struct journal *j)
@@ -393,14 +417,20 @@ static void on_tick(struct timer *timer)
         memmove(j->old, j->old + 1, sizeof j->old - sizeof *j->old);
         j->old[FOLD_S] = j->next;
     }
-    if (!j->telling && !list_empty(&j->dirty) && j->sm->rlink)
+    bool moved = false;
+    if (!j->telling && j->sm->rlink && restore_over(j->sm) &&
+        ((moved = fast_moved(j->sm)) || !list_empty(&j->dirty)))
         note_settled(j);
+    if (moved)
+        frames_dealt_with(j);
     cursors_flush(j);
+    if (j->telling && store_committed(j->sm->store) >= j->cursor_ticket)
+        tell_settled(j);
     transients_sweep(j, false);
     if (!tail_folding(j->tail) &&
         ((second && j->ticks / TICKS_A_SECOND % FOLD_S == 0) || tail_count(j->tail) >= FOLD_ROWS))
         fold(j);
-    if (!tail_empty(j->tail) || j->gone_n || !list_empty(&j->dirty))
+    if (!tail_empty(j->tail) || j->gone_n || !list_empty(&j->dirty) || fast_low(j->sm) || j->telling)
         journal_tick_on(j);
 }
 

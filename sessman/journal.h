@@ -1,7 +1,7 @@
 /* sessman/journal.h - one row a message, and what of it has been delivered (DESIGN 4; XEP-0160, XEP-0203, XEP-0359)
  *
  * Every message worth keeping that is for a local account is appended and committed before its sender is told and before anybody gets
- * it, archived or not. A row has a position, assigned here and never used twice; flags say whose it is. What is sent to a session is
+ * it, archived or not; but for those that fast.h takes, which are delivered first and mostly have no row at all. A row has a position, assigned here and never used twice; flags say whose it is. What is sent to a session is
  * outstanding until it is settled (its client has it, or for a client without XEP-0198: the socket took it) or unsettled (the way was lost,
  * it goes to another resource or waits for one). An account's delivered cursor is what a restart knows of that: rows past it with
  * JOURNAL_DELIVER are undelivered. It follows lazily; edges tell after a restart what they have had since (receipts).
@@ -49,8 +49,9 @@ uint64_t journal_end(const struct sessman *sm);                    /* all rows s
 bool journal_qualifies(const struct stanza *st); /* pure: worth a row (XEP-0160 3); XEP-0334 no-store is not */
 /* A row to append. stanza: canonical, without our stanza-id. */
 struct journal_row {
-    uint64_t pos;         /* written by journal_append */
-    int64_t at_ms;        /* the same */
+    uint64_t pos;         /* written by journal_append; or given: of journal_position */
+    int64_t at_ms;        /* written by journal_append */
+    int64_t age_ms;       /* how long ago it came */
     unsigned flags;       /* enum journal_flag */
     int64_t owner;        /* 0: none */
     int64_t owner_peer;
@@ -60,6 +61,7 @@ struct journal_row {
     struct slice stanza;
 };
 uint64_t journal_append(struct sessman *sm, struct journal_row *row); /* its ticket */
+uint64_t journal_position(struct sessman *sm); /* the next one, for what may get a row later or never: fast.h */
 /* For in->target, of a kind that qualifies: appended for its owner, and for the sender's archive. sm->scratch has then what is to be sent to
  * the owner's sessions. False: the store is behind; answered. */
 bool journal_add(struct incoming *in, struct journal_row *row);

@@ -10,6 +10,7 @@
 #include "sessman/journal.h"
 #include "sessman/tail.h"
 
+enum { JOURNAL_UNWRITTEN = 8 }; /* in sent_row.flags: it has no row yet (fast.h) */
 struct sent_row {
     uint64_t pos;
     uint16_t copies;
@@ -25,9 +26,9 @@ struct peer_count {
  * outstanding or the cursor in the store is behind. */
 struct cursor {
     struct account *a;
-    struct link dirty; /* in journal->dirty: its cursor is to be written */
+    struct link dirty; /* in journal->dirty: its cursor is to be written, or there may be nothing to remember any more */
     struct link kick;  /* in journal->kicks: somebody may be there to have what is unsent */
-    bool held;
+    bool held, stale;  /* the account is; the cursor in the store is behind */
     uint32_t adrift;   /* of those outstanding, copies on their way to sessions that have ended */
     struct sent_row *rows; /* outstanding, by position: rows[head .. head + n) */
     uint32_t head, n, cap;
@@ -73,6 +74,7 @@ void journal_make_keys(struct journal *j); /* from sm->secret */
 
 /* cursor.c */
 struct cursor *cursor_of(struct account *a);                   /* makes it */
+bool cursor_written(struct sessman *sm, int64_t account, uint64_t pos); /* it gets its row; false: the account is gone, it needs none */
 bool cursor_has(const struct account *a, uint64_t pos);        /* outstanding */
 void cursor_dirty(struct journal *j, struct account *a);
 void cursor_flush(struct journal *j, struct account *a);       /* statements: now */

@@ -9,6 +9,7 @@
 #include "sessman/auth_backend.h"
 #include "sessman/conf.h"
 #include "sessman/edges.h"
+#include "sessman/fast.h"
 #include "sessman/journal.h"
 #include "sessman/module.h"
 #include "sessman/offline.h"
@@ -52,6 +53,8 @@ static const struct metric_def metrics[] = {
     [M_OUTBOX] = { "bulkhead_sessman_outbox", METRIC_GAUGE, "Stanzas for other servers that no s2s has reported as sent yet" },
     [M_OUTBOX_EXPIRED] = { "bulkhead_sessman_outbox_expired", METRIC_COUNTER, "Stanzas for other servers that came back: no s2s took them in time" },
     [M_LIMIT_OUTBOX] = { "bulkhead_sessman_limit_outbox", METRIC_COUNTER, "Stanzas for other servers refused: limit queue" },
+    [M_FAST] = { "bulkhead_sessman_messages_at_once", METRIC_COUNTER, "Messages delivered without being journaled first" },
+    [M_FAST_ROWS] = { "bulkhead_sessman_messages_at_once_journaled", METRIC_COUNTER, "Of those, the ones that were journaled after all" },
     [M_BOUNCES] = { "bulkhead_sessman_bounces", METRIC_COUNTER, "Stanzas to other domains that could not be routed" },
     [M_COMMITS] = { "bulkhead_sessman_commits", METRIC_COUNTER, "Transactions committed" },
     [M_AMP_MET] = { "bulkhead_sessman_amp_met", METRIC_COUNTER, "Messages of which a processing rule decided (XEP-0079)" },
@@ -181,6 +184,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     list_init(&sm->accounts_idle);
     sm->out = out_new();
     smqueues_new(sm);
+    fast_new(sm);
     sm->modules = module_index_new();
     sm->work = work_pool_new(run->loop, WORK_THREADS, WORK_MAX);
     sm->auth_backend = sm->conf->auth_kind == AUTH_SCRIPT ? &auth_script : &auth_store;
@@ -203,6 +207,7 @@ static void stop(struct daemon_run *run)
     restore_stop(sm);
     if (sm->rlink) {
         edges_close(sm);
+        fast_free(sm);
         resume_fini(sm);
         rlink_close(sm->rlink);
         out_stop(sm);
@@ -230,6 +235,7 @@ static void fini(struct daemon_run *run)
 {
     struct sessman *sm = run->ctx;
     rlink_free(&sm->rlink);
+    fast_free(sm);
     out_free(&sm->out);
     outbox_free(&sm->outbox);
     restore_free(&sm->restore);

@@ -237,6 +237,14 @@ bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_
     return true;
 }
 
+void out_at_once(struct sessman *sm, struct session *s, uint64_t pos, uint64_t origin, struct slice stanza)
+{
+    metric_add(sm->metrics, M_STANZAS_OUT, 1);
+    rlink_send_origin(sm->rlink, s->edge->node, FRAME_STANZA, s->id, pos, origin, &stanza, 1);
+    transit_sent(s->edge, s->account->id, pos, s->id);
+    edge_check_backlog(s->edge);
+}
+
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element)
 {
     to_session(sm, ticket, s, FRAME_CONTROL, element);

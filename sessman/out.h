@@ -15,6 +15,8 @@ bool out_session(struct sessman *sm, uint64_t ticket, const struct session *s, s
  * it. held_n: the row says that this session holds it under this number (smqueue.h); 0: it does not. The one way on which a row's copies leave. False: as out_session, and nothing more is heard of it. */
 bool out_message(struct sessman *sm, uint64_t ticket, struct session *s, uint64_t pos, uint64_t held_n,
                  struct slice stanza);
+/* The same of one that has no row (fast.h): now. origin: frame.h. */
+void out_at_once(struct sessman *sm, struct session *s, uint64_t pos, uint64_t origin, struct slice stanza);
 void out_control(struct sessman *sm, uint64_t ticket, const struct session *s, struct slice element);
 /* The same stanza to several sessions (any edges), `to` filled in by the edges at to_at. */
 void out_fanout(struct sessman *sm, uint64_t ticket, struct session *const *sessions, size_t n, struct slice stanza,

@@ -6,6 +6,7 @@
 #include "sessman/account.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
+#include "sessman/fast.h"
 #include "sessman/journal.h"
 #include "sessman/numbers.h"
 #include "sessman/resume.h"
@@ -52,6 +53,8 @@ struct restore {
     struct asleep *asleep; /* hibernating ones */
     size_t n_asleep, cap_asleep;
     uint64_t began_ms, lifted_ms;
+    struct idmap *had; /* origins of messages that edges had (fast.h), as keys; NULL: none */
+    bool over;
     /* the barrier */
     bool waits;
     size_t left; /* edges with sessions that have not told all */
@@ -557,6 +560,29 @@ static void recount(struct sessman *sm, struct session *s, const struct control_
     }
 }
 
+static void note_had(struct restore *r, uint64_t origin)
+{
+    if (!r->had)
+        r->had = idmap_new();
+    idmap_put(r->had, origin, r);
+}
+
+bool restore_had(const struct sessman *sm, const struct edge *e, uint64_t seq)
+{
+    const struct restore *r = sm->restore;
+    return r && r->had && e && seq && idmap_get(r->had, fast_origin(sm, e, seq));
+}
+
+bool restore_over(struct sessman *sm)
+{
+    struct restore *r = sm->restore;
+    if (r && !r->over && edges_rejoined(sm)) {
+        r->over = true;
+        idmap_free(&r->had);
+    }
+    return !r || r->over;
+}
+
 void restore_alive(struct sessman *sm, struct edge *e, const struct control_alive *c)
 {
     if (!e->rejoining)
@@ -572,6 +598,8 @@ void restore_alive(struct sessman *sm, struct edge *e, const struct control_aliv
     }
     for (size_t i = 0; i < c->n_marks; i++) {
         struct session *s = idmap_get(e->sessions, c->marks[i].session);
+        if (c->marks[i].origin)
+            note_had(sm->restore, c->marks[i].origin);
         if (s && s->account)
             journal_receipt(sm, s, c->marks[i].pos);
     }
@@ -603,6 +631,7 @@ void restore_free(struct restore **rp)
     LIST_EACH(&r->endings, it)
         mem_free(CONTAINER(it, struct ending, link));
     idmap_free(&r->edges);
+    idmap_free(&r->had);
     mem_free(r->asleep);
     mem_free(r->dirty);
     MEM_FREE(rp);

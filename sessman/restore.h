@@ -40,6 +40,10 @@ bool restore_waits(const struct sessman *sm);
  * told: where that can be told twice without harm, it is. */
 bool restore_recent(const struct sessman *sm);               /* the barrier is down */
 void restore_alive(struct sessman *sm, struct edge *e, const struct control_alive *c);
+/* This frame's message, which had no row, was delivered before the restart: an edge has said so (fast.h). e may be NULL. */
+bool restore_had(const struct sessman *sm, const struct edge *e, uint64_t seq);
+/* All edges are back, and what they sent again has been dealt with; or there were none. Until then none of them may forget what it had. */
+bool restore_over(struct sessman *sm);
 void restore_edge_gone(struct sessman *sm);                 /* one that was awaited is lost */
 /* What stands for all that was given to the store, and all that became dirty, since the next ticket was `next`; at least `least`. */
 uint64_t restore_ticket(const struct sessman *sm, uint64_t next, uint64_t least);

@@ -9,6 +9,7 @@
 #include "sessman/directed.h"
 #include "sessman/dispatch.h"
 #include "sessman/edges.h"
+#include "sessman/fast.h"
 #include "sessman/module.h"
 #include "sessman/journal.h"
 #include "sessman/out.h"
@@ -116,6 +117,7 @@ struct session *session_open(struct edge *e, uint64_t id, const struct control_o
     s->login = l;
     s->trusted_plain = open->trusted_plain;
     list_init(&s->incoming);
+    list_init(&s->fast);
     l->s = s;
     l->sm = e->sm;
     l->domain = mem_copy(open->domain);
@@ -201,6 +203,7 @@ struct session *session_restored(struct sessman *sm, struct edge *e, uint64_t id
     s->id = id;
     s->unseen = true;
     list_init(&s->incoming);
+    list_init(&s->fast);
     attach(sm, s, a, resource);
     if (e)
         idmap_put(e->sessions, id, s);
@@ -511,6 +514,7 @@ static void session_free(struct sessman *sm, struct session *s)
         list_unlink(it);
         CONTAINER(it, struct incoming, of_session)->session = NULL;
     }
+    fast_sender_gone(sm, s);
     list_unlink(&s->busy);
     backlog_drop(s);
     login_free(&s->login);
@@ -544,6 +548,7 @@ void session_leave(struct sessman *sm, struct session *s)
 
 void session_end(struct sessman *sm, struct session *s)
 {
+    fast_write_of(sm, s); /* after a restart nobody would be there to have sent them */
     journal_session_gone(sm, s);
     if (s->edge)
         out_session_gone(sm, s);

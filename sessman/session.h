@@ -36,6 +36,7 @@ struct session {
     char *presence;                /* last available presence, canonical, from stamped, without to */
     struct directed *directed;
     struct link incoming;          /* head: its stanzas that are being worked on */
+    struct link fast;              /* head: messages of its that are delivered and have no row: fast.h */
     struct backlog *backlog;       /* frames behind the held one, in order; NULL: none */
     struct link busy;              /* edge->busy */
     uint32_t answered;             /* bytes of answers since it last waited there */

@@ -23,6 +23,7 @@ struct push_all;
 struct restore;
 struct pathfilter;
 struct journal;
+struct fast;
 struct retention;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
@@ -118,6 +119,7 @@ struct sessman {
     struct out *out;                 /* what waits for a commit */
     struct outbox *outbox;           /* what is for other servers; NULL in tests of parts */
     struct journal *journal;
+    struct fast *fast;               /* messages that are delivered and have no row: fast.h */
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     struct retention *retention;
     bool archive_counted;            /* some domain's archive has a limit: retention_added */
@@ -159,6 +161,7 @@ enum sessman_metric {
     M_SESSIONS, M_ACCOUNTS_LOADED, M_LOGINS, M_AUTH_FAILED, M_STANZAS_IN, M_STANZAS_OUT, M_FANOUT_COPIES,
     M_ERRORS_SENT, M_OFFLINE_STORED, M_OFFLINE_DELIVERED, M_OFFLINE_REFUSED, M_BAD_FRAMES, M_REGISTERED,
     M_LIMIT_ROSTER, M_LIMIT_SESSIONS, M_LIMIT_DIRECTED, M_LIMIT_FRAME, M_BOUNCES, M_COMMITS, M_COMMIT_TIME,
+    M_FAST, M_FAST_ROWS,
     M_EDGE_OVERFLOWS, M_CARBONS, M_CARBONS_FORGED,
     M_CSI_HELD, M_CSI_DROPPED,
     M_FORGED_MARKS, M_ARCHIVE_QUERIES, M_ARCHIVE_RESULTS,

@@ -72,7 +72,10 @@ void tail_add(struct tail *t, int64_t account, uint64_t pos, int64_t peer, bool 
     struct part *p = idmap_get(t->parts, (uint64_t)account);
     if (!p || p->head + p->n == p->cap)
         p = grown(t, account, p);
-    p->rows[p->head + p->n++] = (struct row){ pos | (passing ? PASSING : 0), peer };
+    uint32_t i = p->head + p->n++;
+    for (; i > p->head && (p->rows[i - 1].pos & ~PASSING) > pos; i--)
+        p->rows[i] = p->rows[i - 1];
+    p->rows[i] = (struct row){ pos | (passing ? PASSING : 0), peer };
     t->count += !passing;
 }
 

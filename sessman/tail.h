@@ -12,7 +12,7 @@ struct tail;
 struct tail *tail_new(void);
 void tail_free(struct tail **t);
 
-/* Positions of one account grow. passing: the row is about to be dropped; its entry waits as long as that is likely. */
+/* Positions of one account grow, mostly. passing: the row is about to be dropped; its entry waits as long as that is likely. */
 void tail_add(struct tail *t, int64_t account, uint64_t pos, int64_t peer, bool passing);
 /* The row needs no entry any more. False: it is not here, an entry may have been written. */
 bool tail_drop(struct tail *t, int64_t account, uint64_t pos);

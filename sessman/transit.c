@@ -160,6 +160,11 @@ static struct passing *find(const struct transit *t, uint64_t session, uint64_t 
     return NULL;
 }
 
+bool transit_has(const struct edge *e, uint64_t session, uint64_t pos)
+{
+    return e->transit && find(e->transit, session, pos) != NULL;
+}
+
 bool transit_returned(struct edge *e, uint64_t session, uint64_t pos)
 {
     struct passing *p = e->transit && pos ? find(e->transit, session, pos) : NULL;

@@ -15,6 +15,7 @@ void transit_sent(struct edge *e, int64_t account, uint64_t pos, uint64_t sessio
 void transit_acked(struct edge *e); /* rlink_acked has grown */
 void transit_free(struct edge *e);  /* the process ends: the store knows what is not settled */
 void transit_lost(struct edge *e);  /* the edge is gone; frees what there is */
+bool transit_has(const struct edge *e, uint64_t session, uint64_t pos);
 /* The edge hands a message of this session back. False: it never had it, or too long ago. */
 bool transit_returned(struct edge *e, uint64_t session, uint64_t pos);
 /* The session has ended. True: the edge has not acknowledged the message yet, so nobody knows whether the client had it: journal_landed

@@ -230,25 +230,32 @@ static bool alive(void *ctx, uint64_t id)
     return false;
 }
 
-/* What its session manager is to be told after a restart hangs from the node. */
-static void note(struct rnode *from, const struct frame *f)
+/* What is known of a session manager besides hangs from its node. */
+struct peer {
+    struct rnode *node;
+    struct marks *marks; /* what it is to be told after a restart */
+    struct link taken;   /* in edge->taken */
+    uint64_t seq;        /* of the last frame of this turn */
+};
+
+static struct peer *peer_of(struct rnode *node)
 {
-    struct marks *m = from->user;
-    marks_add(&m, f->seq, f->session, f->mark);
-    from->user = m;
+    struct peer *p = node->user;
+    if (!p) {
+        p = node->user = mem_new(sizeof *p);
+        p->node = node;
+    }
+    return p;
 }
 
-static void settled(struct rnode *from, uint64_t seq)
+static void peer_forget(struct rnode *node)
 {
-    struct marks *m = from->user;
-    marks_settled(&m, seq);
-    from->user = m;
-}
-
-static void forget_marks(struct rnode *node)
-{
-    struct marks *m = node->user;
-    marks_free(&m);
+    struct peer *p = node->user;
+    if (!p)
+        return;
+    list_unlink(&p->taken);
+    marks_free(&p->marks);
+    mem_free(p);
     node->user = NULL;
 }
 
@@ -261,7 +268,7 @@ static void node_control(struct edge *e, struct arena *a, struct rnode *from, co
     uint64_t seq;
     if (control_kind_of(node) == CONTROL_SETTLED) {
         if (control_read_settled(node, &seq, &why) == RC_OK)
-            settled(from, seq);
+            marks_settled(&peer_of(from)->marks, seq);
         else
             stray(e, from, f, "malformed", &why);
     } else if (control_kind_of(node) != CONTROL_DOMAINS) {
@@ -320,35 +327,79 @@ static void take_fanout(struct edge *e, struct rnode *from, const struct frame *
     }
 }
 
-static void hand_back(struct edge *e, struct rnode *to, const struct control_mark *marks, size_t n)
+static void tell_of(struct edge *e, struct rnode *to,
+                    void (*write)(struct buf *out, const struct control_mark *marks, size_t n),
+                    const struct control_mark *marks, size_t n)
 {
     for (size_t i = 0; i < n; i += CONTROL_LIST_MAX) {
         buf_reset(&e->scratch);
-        control_write_undelivered(&e->scratch, marks + i,
-                                  n - i < CONTROL_LIST_MAX ? n - i : CONTROL_LIST_MAX);
+        write(&e->scratch, marks + i, n - i < CONTROL_LIST_MAX ? n - i : CONTROL_LIST_MAX);
         struct slice piece = buf_get(&e->scratch);
         rlink_send(e->link, to, FRAME_CONTROL, 0, &piece, 1);
     }
 }
 
-void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
+static struct rnode *node_by_id(const struct edge *e, uint64_t id)
 {
     size_t at = 0;
-    for (struct rnode *to; (to = rlink_next_node(e->link, &at)) != NULL;)
-        if (to->id == node)
-            hand_back(e, to, marks, n);
+    for (struct rnode *n; (n = rlink_next_node(e->link, &at)) != NULL;)
+        if (n->id == id)
+            return n;
+    return NULL;
+}
+
+void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
+{
+    struct rnode *to = node_by_id(e, node);
+    if (!to)
+        return;
+    marks_drop(peer_of(to)->marks, marks, n);
+    tell_of(e, to, control_write_undelivered, marks, n);
+}
+
+void edge_unread(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
+{
+    struct rnode *to = node_by_id(e, node);
+    if (to)
+        tell_of(e, to, control_write_unread, marks, n);
 }
 
 static void take_stanza(struct edge *e, struct rnode *from, const struct frame *f)
 {
+    struct control_mark mark = { f->session, f->mark, f->origin };
     struct esession *s = session_of(e, from, f->session);
     if (s) {
         if (f->mark)
-            note(from, f);
+            marks_add(&peer_of(from)->marks, f->seq, mark);
         to_client(e, s, &f->payload, 1, f->mark);
+        if (f->origin && !e->conf.ops->on_flushed)
+            tell_of(e, from, control_write_unread, &mark, 1);
     } else if (f->mark) {
-        hand_back(e, from, &(struct control_mark){ f->session, f->mark }, 1);
+        tell_of(e, from, control_write_undelivered, &mark, 1);
     }
+}
+
+static void on_flushed(struct turn *t)
+{
+    struct edge *e = CONTAINER(t, struct edge, flushed);
+    if (e->conf.ops->on_flushed)
+        e->conf.ops->on_flushed(e->conf.owner);
+    LIST_EACH(&e->taken, it) {
+        struct peer *p = CONTAINER(it, struct peer, taken);
+        list_unlink(it);
+        rlink_done(e->link, p->node, p->seq);
+    }
+}
+
+/* It is in the client's output, or nobody's any more; acknowledged when the sockets have been offered that.
+ */
+static void taken(struct edge *e, struct rnode *from, uint64_t seq)
+{
+    struct peer *p = peer_of(from);
+    p->seq = seq;
+    if (!link_in_list(&p->taken))
+        list_append(&e->taken, &p->taken);
+    loop_after_flush(e->conf.loop, &e->flushed);
 }
 
 static void on_frame(void *owner, struct rnode *from, const struct frame *f)
@@ -365,8 +416,8 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     } else if (f->kind == FRAME_CONTROL) {
         take_control(e, from, f);
     }
-    if (f->seq) /* it is in the client's output, or nobody's any more */
-        rlink_done(e->link, from, f->seq);
+    if (f->seq)
+        taken(e, from, f->seq);
 }
 
 /* --- nodes --- */
@@ -413,7 +464,7 @@ static void on_node(void *owner, struct rnode *node, bool up)
         return;
     if (node->role == ROLE_SESSMAN)
         lose_sessions(e, node);
-    forget_marks(node);
+    peer_forget(node);
 }
 
 /* --- a session manager was restarted --- */
@@ -452,11 +503,12 @@ static void tell_sessions(struct edge *e, struct rnode *node, uint64_t upto)
 
 static void tell_marks(struct edge *e, struct rnode *node, uint64_t upto)
 {
-    const struct marks *marks = node->user;
+    const struct marks *marks = peer_of(node)->marks;
     struct control_mark part[ALIVE_PART];
     struct control_alive c = { .marks = part, .upto = upto };
     for (size_t i = 0; i < marks_count(marks); i++) {
-        part[c.n_marks++] = marks_get(marks, i);
+        part[c.n_marks] = marks_get(marks, i);
+        c.n_marks += part[c.n_marks].pos != 0;
         if (c.n_marks < ALIVE_PART)
             continue;
         tell_alive(e, node, &c);
@@ -494,7 +546,8 @@ static void on_reborn(void *owner, struct rnode *node)
     uint64_t upto = rlink_sent(e->link, node);
     tell_sessions(e, node, upto);
     tell_marks(e, node, upto);
-    marks_reborn(node->user);
+    marks_reborn(peer_of(node)->marks);
+    list_unlink(&peer_of(node)->taken); /* by numbers of before */
     for_sessions(e, node, is_login, end_login);
 }
 
@@ -555,6 +608,8 @@ struct edge *edge_new(const struct edge_conf *conf)
     e->conf = *conf;
     e->sessions = idmap_new();
     e->domains = domains_new();
+    list_init(&e->taken);
+    e->flushed.fn = on_flushed;
     esm_init(e);
     e->link = rlink_new(conf->loop, conf->log, conf->link, &link_ops, e);
     return e;
@@ -563,6 +618,7 @@ struct edge *edge_new(const struct edge_conf *conf)
 void edge_close(struct edge *e)
 {
     esm_fini(e);
+    loop_after_flush_drop(e->conf.loop, &e->flushed);
     rlink_close(e->link);
 }
 
@@ -572,7 +628,7 @@ void edge_free(struct edge **e)
     if (!*e)
         return;
     for (struct rnode *n; (n = rlink_next_node((*e)->link, &at)) != NULL;)
-        forget_marks(n);
+        peer_forget(n);
     rlink_free(&(*e)->link);
     idmap_free(&(*e)->sessions);
     domains_free(&(*e)->domains);

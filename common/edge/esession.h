@@ -86,6 +86,9 @@ struct edge_ops {
     void (*on_ask)(struct esession *s);
     /* Of the edge. */
     void (*on_domains)(void *owner);       /* the first list, or another one */
+    /* The sockets have been offered all that on_stanza brought in this turn; what came is acknowledged after it. Stanzas with a mark that one
+     * of them has not taken are told now: edge_unread. NULL: none is known to be taken. */
+    void (*on_flushed)(void *owner);
 };
 struct edge_conf {
     struct loop *loop;
@@ -148,6 +151,8 @@ void esession_gone(struct edge *e, struct esession *s, bool lost);
 
 /* Stanzas with these marks that came from the session manager `node` for a session that has ended did not reach their client. */
 void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n);
+/* The same, while the session is there: they may be undelivered in the end. For on_flushed, once of each. */
+void edge_unread(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n);
 
 /* The name whose owner is to be asked: the user of the first SASL step, prepared; the domain where none can
  * be told. Pure but for the arena. cert_jid: the client certificate's address for EXTERNAL, or empty. */

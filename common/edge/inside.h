@@ -14,6 +14,8 @@ struct edge {
     uint64_t last_id;
     uint64_t *waiting;       /* ids of sessions that wait for room; owned */
     size_t n_waiting, cap_waiting;
+    struct link taken;       /* head: struct peer whose frames of this turn are not acknowledged yet */
+    struct turn flushed;     /* the sockets have been offered what was in them: now they are */
     struct link sm_turns;    /* head: struct esession_sm that have something to say at the end of this turn */
     struct link sm_waiting;  /* head: those whose <r/> is not answered, as they began to wait */
     struct turn sm_turn;

@@ -42,7 +42,7 @@ static void drop_first(struct marks *m)
     m->n--;
 }
 
-void marks_add(struct marks **mp, uint64_t seq, uint64_t session, uint64_t pos)
+void marks_add(struct marks **mp, uint64_t seq, struct control_mark mark)
 {
     if (!*mp)
         *mp = mem_new(sizeof **mp);
@@ -51,7 +51,19 @@ void marks_add(struct marks **mp, uint64_t seq, uint64_t session, uint64_t pos)
         drop_first(m);
     if (m->n == m->cap)
         grow(m);
-    *at(m, m->n++) = (struct entry){ seq, { session, pos } };
+    *at(m, m->n++) = (struct entry){ seq, mark };
+}
+
+/* One pass, from the newest on: where one is found no more those before it are not either. */
+void marks_drop(struct marks *m, const struct control_mark *list, size_t n)
+{
+    for (size_t i = m ? m->n : 0; n && i-- > 0;) {
+        struct control_mark *mark = &at(m, i)->mark;
+        if (mark->session != list[n - 1].session || mark->pos != list[n - 1].pos)
+            continue;
+        *mark = (struct control_mark){ 0 };
+        n--;
+    }
 }
 
 void marks_settled(struct marks **mp, uint64_t seq)

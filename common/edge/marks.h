@@ -12,11 +12,13 @@
 struct marks;
 void marks_free(struct marks **m);
 /* *m NULL: empty; made when needed. */
-void marks_add(struct marks **m, uint64_t seq, uint64_t session, uint64_t pos);
+void marks_add(struct marks **m, uint64_t seq, struct control_mark mark);
+/* A client did not get these, in the order in which they were added: nothing is to be said of them. */
+void marks_drop(struct marks *m, const struct control_mark *list, size_t n);
 void marks_settled(struct marks **m, uint64_t seq); /* those of frames up to seq are forgotten */
 /* Its frames are numbered from 1 again: the first <settled/> of the new numbering is about all that is here now. */
 void marks_reborn(struct marks *m);
 size_t marks_count(const struct marks *m);
-struct control_mark marks_get(const struct marks *m, size_t i); /* i < marks_count */
+struct control_mark marks_get(const struct marks *m, size_t i); /* i < marks_count; pos 0: dropped */
 
 #endif

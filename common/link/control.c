@@ -346,6 +346,8 @@ static void put_marks(struct buf *out, const struct control_mark *marks, size_t 
         BUF_LIT(out, "<m");
         put_u64(out, "id", marks[i].session);
         put_u64(out, "pos", marks[i].pos);
+        if (marks[i].origin)
+            put_u64(out, "origin", marks[i].origin);
         BUF_LIT(out, "/>");
     }
 }
@@ -381,6 +383,11 @@ static void marks_element(struct buf *out, const char *element, const struct con
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n)
 {
     marks_element(out, "undelivered", marks, n);
+}
+
+void control_write_unread(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    marks_element(out, "unread", marks, n);
 }
 
 void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n)
@@ -844,6 +851,8 @@ static enum rc get_marks(struct arena *a, const struct node *n, const struct con
         rc = get_u64(c, "id", UINT64_MAX, &m->session, why);
         if (rc == RC_OK)
             rc = get_u64(c, "pos", INT64_MAX, &m->pos, why);
+        if (rc == RC_OK && node_has(c, "origin"))
+            rc = get_u64(c, "origin", UINT64_MAX, &m->origin, why);
         if (rc != RC_OK)
             return rc;
         m++;

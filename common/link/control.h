@@ -36,6 +36,7 @@
     /* edge → sessman */                                                                      \
     X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
     X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
+    X(UNREAD, "unread")       /* those that its socket has not taken at once; comes before their frames are acknowledged */ \
     /* s2s → sessman */                                                                       \
     X(SENT, "sent")           /* marked stanzas that s2s need not be given again: their server has them, or they were answered */ \
     /* sessman → edge, of a session */                                                        \
@@ -139,6 +140,7 @@ struct control_alive_session {     /* <s/> */
 };
 struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session */
     uint64_t session, pos;         /* in <sent/>: to other servers, all marks from pos - session to pos: at most CONTROL_SENT_RUN */
+    uint64_t origin;               /* as in frame.h; 0: none */
 };
 #define CONTROL_SENT_RUN 256
 struct control_alive {
@@ -197,6 +199,7 @@ void control_write_domains(struct buf *out, const struct control_domain *d, size
 void control_write_alive(struct buf *out, const struct control_alive *c);
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n); /* session: 0 */
+void control_write_unread(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_settled(struct buf *out, uint64_t seq);
 void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c);
 void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *c);
@@ -231,7 +234,7 @@ MUST_USE enum rc control_read_flow(const struct node *n, uint16_t *number, struc
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
-                                          size_t *count, struct why *why); /* `sent`, too */
+                                          size_t *count, struct why *why); /* `sent` and `unread`, too */
 MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);

@@ -11,7 +11,8 @@ enum {
     AT_SESSION = 24,
     AT_SEQ = 32,
     AT_ACK = 40,
-    AT_MARK = 48
+    AT_MARK = 48,
+    AT_ORIGIN = 56
 };
 
 const char *frame_kind_name(enum frame_kind kind)
@@ -88,7 +89,8 @@ enum rc frame_decode(struct slice bytes, struct frame *out, size_t *used, size_t
                         .session = load64(p + AT_SESSION),
                         .seq = load64(p + AT_SEQ),
                         .ack = load64(p + AT_ACK),
-                        .mark = load64(p + AT_MARK) };
+                        .mark = load64(p + AT_MARK),
+                        .origin = load64(p + AT_ORIGIN) };
     enum rc rc = head_check(&f, why);
     if (rc != RC_OK)
         return rc;
@@ -116,6 +118,7 @@ void frame_head_write(uint8_t out[FRAME_HEAD], const struct frame *f)
     store64(out + AT_SEQ, f->seq);
     store64(out + AT_ACK, f->ack);
     store64(out + AT_MARK, f->mark);
+    store64(out + AT_ORIGIN, f->origin);
 }
 
 void frame_set_src(char *bytes, uint64_t src)

@@ -12,6 +12,8 @@
  * 48  u64 mark      what the receiver has to remember of it; 0: nothing. STANZA to a session: its position in the journal.
  *                   STANZA or echo from a session with stream management: its number, as the client counts (XEP-0198 4). SYNC: the
  *                   sender's frames up to here have been acknowledged to it, it has them no more.
+ * 56  u64 origin    STANZA to a session, with a mark: which frame it was made of, where no row of the journal says so (a keyed hash); 0:
+ *                   a row does. The receiver remembers it with the mark.
  * All big-endian. What follows (after the name) is one XML element in canonical form, or a fan-out (fanout.h).
  * A node is one run of one daemon: a random number, never reused. Pure. */
 #ifndef LINK_FRAME_H
@@ -19,11 +21,11 @@
 
 #include "common/base/slice.h"
 
-#define FRAME_HEAD 56           /* bytes */
+#define FRAME_HEAD 64           /* bytes */
 #define FRAME_MAX (1u << 20)    /* bytes behind the header; more is a protocol error and closes the link */
 #define FRAME_STANZA_MAX (FRAME_MAX - 40960) /* of a stanza: room is left for a name, or for the list of a fan-out */
 #define FRAME_NAME_MAX 2048     /* "local@domain" */
-#define FRAME_PROTOCOL 2        /* version, in <frames version=''/>; grows when an older end would misread */
+#define FRAME_PROTOCOL 3        /* version, in <frames version=''/>; grows when an older end would misread */
 
 #define FRAME_KINDS(X)                                                                             \
     X(STANZA, "stanza")   /* edge → sessman, sessman → edge: of a session; session 0, by name: routed */ \
@@ -54,7 +56,7 @@ struct frame {
     uint32_t len;
     uint8_t kind, flags;
     uint16_t name_len;
-    uint64_t dst, src, session, seq, ack, mark;
+    uint64_t dst, src, session, seq, ack, mark, origin;
     struct slice name, payload; /* borrowed from the bytes that were decoded */
 };
 /* RC_AGAIN: more bytes are needed (*need = how many in all, once known, else FRAME_HEAD). RC_SYNTAX, RC_LIMIT: close the link. On RC_OK

@@ -719,8 +719,16 @@ void rlink_send(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64
 void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
                        uint64_t mark, const struct slice *pieces, size_t n)
 {
+    rlink_send_origin(rl, to, kind, session, mark, 0, pieces, n);
+}
+
+void rlink_send_origin(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session,
+                       uint64_t mark, uint64_t origin, const struct slice *pieces, size_t n)
+{
     struct rnode_link *l = to->link;
-    struct frame f = { .kind = (uint8_t)kind, .dst = to->id, .session = session, .mark = mark };
+    struct frame f = {
+        .kind = (uint8_t)kind, .dst = to->id, .session = session, .mark = mark, .origin = origin
+    };
     struct slice bytes = channel_send(l->ch, &f, pieces, n);
     l->was_full = l->was_full || channel_full(l->ch);
     if (l->synced && !rl->closed)

@@ -90,6 +90,9 @@ void rlink_send_marked(struct rlink *rl, struct rnode *to, enum frame_kind kind,
                        const struct slice *pieces, size_t n);
 /* What a node that is gone (on_node) has not acknowledged: *at = 0 first; false at the end. What f points to lives until the next call or send. */
 bool rlink_unacked_next(const struct rlink *rl, const struct rnode *to, uint64_t *at, struct frame *f);
+/* The same with an origin, too. */
+void rlink_send_origin(struct rlink *rl, struct rnode *to, enum frame_kind kind, uint64_t session, uint64_t mark,
+                       uint64_t origin, const struct slice *pieces, size_t n);
 size_t rlink_unacked(const struct rlink *rl, const struct rnode *to); /* bytes that are kept until it acknowledges them */
 bool rlink_full(const struct rlink *rl, const struct rnode *to); /* stop the source; on_room follows */
 void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq); /* this and all before are committed */

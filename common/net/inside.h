@@ -42,8 +42,10 @@ struct loop {
     unsigned signal_count;
     struct wheel *wheel;
     uint64_t armed_ms;  /* what `timer` is set to; UINT64_MAX: not set */
-    struct turn *turns, *turns_last;
-    size_t turn_count;
+    struct turns {
+        struct turn *first, *last;
+        size_t n;
+    } turns, flushed; /* for the end of the turn; for when the conns have been flushed */
     struct conn *dirty, *dirty_last;
     struct outbuf *pool;
     unsigned pool_count;

@@ -29,35 +29,67 @@ static void count_turn(struct loop *loop)
         loop->stats.longest_turn_us = us;
 }
 
-void loop_at_turn_end(struct loop *loop, struct turn *t)
+static void turns_add(struct turns *list, struct turn *t)
 {
     if (t->queued)
         return;
     t->queued = true;
     t->next = NULL;
-    if (loop->turns)
-        loop->turns_last->next = t;
+    if (list->first)
+        list->last->next = t;
     else
-        loop->turns = t;
-    loop->turns_last = t;
-    loop->turn_count++;
+        list->first = t;
+    list->last = t;
+    list->n++;
 }
 
-void loop_turn_drop(struct loop *loop, struct turn *t)
+static void turns_drop(struct turns *list, struct turn *t)
 {
     struct turn *before = NULL;
     if (!t->queued)
         return;
-    for (struct turn *at = loop->turns; at != t; at = at->next)
+    for (struct turn *at = list->first; at != t; at = at->next)
         before = at;
     if (before)
         before->next = t->next;
     else
-        loop->turns = t->next;
-    if (loop->turns_last == t)
-        loop->turns_last = before;
-    loop->turn_count--;
+        list->first = t->next;
+    if (list->last == t)
+        list->last = before;
+    list->n--;
     t->queued = false;
+}
+
+/* Those that were asked for until now. */
+static void turns_run(struct turns *list)
+{
+    for (size_t n = list->n; n && list->first; n--) {
+        struct turn *t = list->first;
+        list->first = t->next;
+        list->n--;
+        t->queued = false;
+        t->fn(t);
+    }
+}
+
+void loop_at_turn_end(struct loop *loop, struct turn *t)
+{
+    turns_add(&loop->turns, t);
+}
+
+void loop_turn_drop(struct loop *loop, struct turn *t)
+{
+    turns_drop(&loop->turns, t);
+}
+
+void loop_after_flush(struct loop *loop, struct turn *t)
+{
+    turns_add(&loop->flushed, t);
+}
+
+void loop_after_flush_drop(struct loop *loop, struct turn *t)
+{
+    turns_drop(&loop->flushed, t);
 }
 
 void loop_dirty(struct loop *loop, struct conn *c)
@@ -98,13 +130,7 @@ static void on_idle(uv_idle_t *idle)
  * left for the next call, which comes without waiting. */
 static void end_turn(struct loop *loop)
 {
-    for (size_t n = loop->turn_count; n && loop->turns; n--) {
-        struct turn *t = loop->turns;
-        loop->turns = t->next;
-        loop->turn_count--;
-        t->queued = false;
-        t->fn(t);
-    }
+    turns_run(&loop->turns);
     struct conn *last_dirty = loop->dirty ? loop->dirty_last : NULL;
     while (last_dirty) {
         struct conn *c = loop->dirty;
@@ -114,7 +140,8 @@ static void end_turn(struct loop *loop)
         c->dirty = false;
         conn_end_turn(c);
     }
-    if (loop->turns || loop->dirty)
+    turns_run(&loop->flushed);
+    if (loop->turns.first || loop->flushed.first || loop->dirty)
         uv_idle_start(&loop->idle, on_idle);
     else
         uv_idle_stop(&loop->idle);

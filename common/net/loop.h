@@ -27,6 +27,9 @@ struct turn {
 };
 void loop_at_turn_end(struct loop *loop, struct turn *t);
 void loop_turn_drop(struct loop *loop, struct turn *t); /* not any more; before its memory is freed */
+/* The same once the conns have been flushed: what of their output the sockets took is known. A struct turn is asked for one of both. */
+void loop_after_flush(struct loop *loop, struct turn *t);
+void loop_after_flush_drop(struct loop *loop, struct turn *t);
 
 /* A call from another thread: fn(ctx) runs on the loop, soon; many posts may be one call. */
 struct wake;

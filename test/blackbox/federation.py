@@ -1,23 +1,32 @@
 """Installations of ours that speak to other servers: in the module's DNS (dnszone.Names), with certificates of its authority (pki)."""
 
+import contextlib
 import json
+import socket
+import struct
+import threading
 from contextlib import contextmanager
 
 from conftest import Person, announce, numbers
 from server import Server
 
-RESOLVER = "[dns]\nservers = %s@%d\nanchor_file = none\n"
+RESOLVER = "[dns]\nservers = %s@%d\nanchor_file = %s\n"
 
 
 def federating(domain, names, ca=None, how="certificate", s2s="", components=None, **more):
     """What a SERVER says for one installation. how: certificate (proven by it, no dialback), dialback (over TLS, a certificate of
-    nobody's); s2s: more lines of s2s.conf."""
-    files, conf = {}, RESOLVER % (names.address, names.port)
-    if how == "certificate":
+    nobody's), any (a certificate, and dialback where it is not enough); s2s: more lines of s2s.conf; tls: as of Server; more:
+    {file name: text to append} for the others. Zones that are signed by now are believed."""
+    tls, anchors = more.pop("tls", "optional"), "\n".join(names.anchors()).encode()
+    files = {"anchors": anchors} if anchors else {}
+    conf = RESOLVER % (names.address, names.port, "anchors" if anchors else "none")
+    if how != "dialback":
         me = ca.issue(domain)
-        files = {"tls/cert.pem": me.pem(), "tls/key.pem": me.key_pem(), "tls/peers.pem": ca.pem()}
-        conf += "[tls]\nca = tls/peers.pem\n[dialback]\nenabled = no\n"
-    return {"domains": [domain], "s2s": True, "files": files, "components": components,
+        files.update({"tls/cert.pem": me.pem(), "tls/key.pem": me.key_pem(), "tls/peers.pem": ca.pem()})
+        conf += "[tls]\nca = tls/peers.pem\n"
+    if how == "certificate":
+        conf += "[dialback]\nenabled = no\n"
+    return {"domains": [domain], "s2s": True, "tls": tls, "files": files, "components": components,
             "conf": dict(more, **{"s2s.conf": conf + s2s})}
 
 
@@ -46,3 +55,97 @@ def streams(server, **like):
     """The connections with other servers that `bulkheadctl s2s` lists, of every instance, where each of these says so."""
     told = json.loads(server.run("s2s", "--json").stdout)
     return [c for one in told.values() for c in one["connections"] if all(c.get(k) == v for k, v in like.items())]
+
+
+# -- what people of two servers do -----------------------------------------------------------------------------------
+
+def both_ways(one, other, text="hello"):
+    """A message each way."""
+    one.message(other.jid, text + ", there")
+    other.expect("message", body=text + ", there", from_=one.jid)
+    other.message(one.jid, text + ", and back")
+    one.expect("message", body=text + ", and back", from_=other.jid)
+
+
+def befriend(one, other):
+    """Subscribed both ways (RFC 6121 3)."""
+    one.interested(), other.interested()
+    for a, b in ((one, other), (other, one)):
+        a.subscription("subscribe", b.bare)
+        b.expect("presence", type="subscribe", from_=a.bare)
+        b.subscription("subscribed", a.bare)
+        a.expect("presence", type="subscribed", from_=b.bare)
+
+
+def numbered(one, other, count, body="n"):
+    """Sends that many messages, whose ids are their numbers."""
+    for n in range(count):
+        one.message(other.jid, body, id=str(n))
+
+
+def numbers_of(client, count, body="n"):
+    """The ids of such messages as they came, until each was there."""
+    got = []
+    while len(set(got)) < count:
+        got.append(int(client.expect("message", body=body).get("id")))
+    return got
+
+
+# -- what may happen between two servers -----------------------------------------------------------------------------
+
+class Cable:
+    """A way to an address that can be cut: connections go through here. cut() ends those that are there without a word, and what is
+    under way on them is lost; while `down`, new ones are cut at once."""
+
+    def __init__(self, host, address):
+        self.address, self.socks, self.lock, self.down = address, set(), threading.Lock(), False
+        self.listener = socket.create_server((host, 0))
+        self.port = self.listener.getsockname()[1]
+        self.start(self.accept)
+
+    @staticmethod
+    def start(target, *args):
+        threading.Thread(target=target, args=args, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):      # of the listener: closed
+            while True:
+                near, _ = self.listener.accept()
+                try:
+                    assert not self.down
+                    far = socket.create_connection(self.address)
+                except (AssertionError, OSError):
+                    near.close()
+                    continue
+                with self.lock:
+                    self.socks |= {near, far}
+                self.start(self.carry, near, far)
+                self.start(self.carry, far, near)
+
+    def carry(self, source, target):
+        with contextlib.suppress(OSError):
+            while (data := source.recv(65536)) and source in self.socks:
+                target.sendall(data)
+        self.end(target)
+        self.end(source)
+        source.close()
+
+    @staticmethod
+    def end(sock):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        """Gives back how many connections there were."""
+        with self.lock:
+            cut, self.socks = self.socks, set()
+        for sock in cut:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.end(sock)
+        return len(cut) // 2
+
+    def close(self):
+        self.end(self.listener)
+        self.listener.close()
+        self.cut()

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from client import PATIENCE, local
 from component import Component225
 
-HEAD = struct.Struct(">IBBHQQQQQQ")
+HEAD = struct.Struct(">IBBHQQQQQQQ")
 NS_FRAMES = "urn:bulkhead:frames:0"
 NS_CONTROL = "urn:bulkhead:session:0"
 STANZA, FANOUT, CONTROL, ACK, SYNC, BOUNCE = range(1, 7)
@@ -17,9 +17,9 @@ ASK, REBORN = 0x10, 0x20
 
 
 class Frame:
-    def __init__(self, kind, flags, dst, src, session, seq, ack, mark, payload):
+    def __init__(self, kind, flags, dst, src, session, seq, ack, mark, origin, payload):
         self.kind, self.flags, self.dst, self.src = kind, flags, dst, src
-        self.session, self.seq, self.ack, self.mark, self.payload = session, seq, ack, mark, payload
+        self.session, self.seq, self.ack, self.mark, self.origin, self.payload = session, seq, ack, mark, origin, payload
 
     def element(self):
         return ET.fromstring(self.payload)
@@ -37,7 +37,7 @@ def secret_of(server, section):
 class Edge:
     """A node of its own: `peer` is the session manager, with which it has a channel."""
 
-    def __init__(self, server, section="c2s", role="edge", node=None, instance="evil-1", version="2"):
+    def __init__(self, server, section="c2s", role="edge", node=None, instance="evil-1", version="3"):
         it = self.stream = Component225(server, section, name=instance)
         it.begin()
         assert local(it.authenticate(section, secret_of(server, section))) == "success"
@@ -65,10 +65,10 @@ class Edge:
     def take(self):
         """Cuts frames off what has come."""
         while len(self.data) >= HEAD.size:
-            length, kind, flags, name, dst, src, session, seq, ack, mark = HEAD.unpack(self.data[:HEAD.size])
+            length, kind, flags, name, dst, src, session, seq, ack, mark, origin = HEAD.unpack(self.data[:HEAD.size])
             if len(self.data) < HEAD.size + length:
                 return
-            frame = Frame(kind, flags, dst, src, session, seq, ack, mark,
+            frame = Frame(kind, flags, dst, src, session, seq, ack, mark, origin,
                           self.data[HEAD.size + name:HEAD.size + length])
             self.data = self.data[HEAD.size + length:]
             self.inbox.append(frame)
@@ -120,10 +120,10 @@ class Edge:
 
     # -- out --------------------------------------------------------------------------------------------------------
 
-    def raw(self, kind, payload=b"", dst=0, session=0, seq=0, ack=0, flags=0, name=b"", src=0, length=None, mark=0):
+    def raw(self, kind, payload=b"", dst=0, session=0, seq=0, ack=0, flags=0, name=b"", src=0, length=None, mark=0, origin=0):
         body = name + (payload.encode() if isinstance(payload, str) else payload)
         self.stream.sock.sendall(HEAD.pack(len(body) if length is None else length, kind, flags, len(name), dst, src,
-                                           session, seq, ack, mark) + body)
+                                           session, seq, ack, mark, origin) + body)
 
     def send(self, kind, payload, session):
         """The next frame of the channel."""

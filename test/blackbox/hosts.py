@@ -47,6 +47,10 @@ class Host:
     def link(self, device, state):
         self.ip("link", "set", device, state)
 
+    def set(self, name, value):
+        """Of the kernel, for this host."""
+        call(*self.command("sysctl", "-qw", "%s=%s" % (name, value)))
+
     def open_ports(self):
         """What anybody could send to: listening TCP sockets and bound UDP ones, as (protocol, port)."""
         found = set()

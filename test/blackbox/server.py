@@ -52,16 +52,17 @@ def poll(what, condition):
 
 class Server:
     """Keywords are what a test module writes in its SERVER: domains, tls, register as of `bulkheadctl init`;
-    s2s: whether it speaks to other servers; components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
+    s2s: whether it speaks to other servers; processes: {daemon: how many, where it is not one}; components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
 
     admin_password = "the admin's own password"
     host = "127.0.0.1"      # where clients reach it
 
     def __init__(self, domains=("im.example",), tls="optional", register="closed", components=None, conf=None, files=None,
-                 s2s=False):
+                 s2s=False, processes=None):
         self.domains, self.domain = list(domains), domains[0]
         self.admin = "admin@" + self.domain
         self.tls, self.register, self.s2s = tls, register, s2s
+        self.processes = {"s2s": int(s2s), **(processes or {})}
         self.components, self.conf, self.files = components or {}, conf or {}, files or {}
         self.dir = Path(tempfile.mkdtemp(prefix="bulkhead-test-"))
         self.offset = None
@@ -87,9 +88,9 @@ class Server:
         domains = [arg for domain in self.domains for arg in ("--domain", domain)]
         self.run("init", *domains, "--admin", self.admin, "--password", self.admin_password,
                  "--port-offset", str(self.offset), "--tls", self.tls, "--register", self.register)
-        if not self.s2s:
-            path = self.dir / "bulkhead.conf"
-            path.write_text(path.read_text().replace("s2s = 1", "s2s = 0"))
+        path = self.dir / "bulkhead.conf"
+        for daemon, count in self.processes.items():
+            path.write_text(path.read_text().replace("%s = 1" % daemon, "%s = %d" % (daemon, count)))
         for name, secret in self.components.items():
             self.configure_component(name, secret)
         for name, data in self.files.items():

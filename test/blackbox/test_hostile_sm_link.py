@@ -50,7 +50,7 @@ def burst(evil, frames):
     for kind, payload, session, mark in frames:
         evil.seq += 1
         body = payload.encode()
-        data += HEAD.pack(len(body), kind, 0, 0, evil.peer, 0, session, evil.seq, evil.taken, mark) + body
+        data += HEAD.pack(len(body), kind, 0, 0, evil.peer, 0, session, evil.seq, evil.taken, mark, 0) + body
     evil.stream.sock.sendall(data)
 
 

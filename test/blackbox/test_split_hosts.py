@@ -1,15 +1,13 @@
-"""The daemons on two hosts, as README's "Split across hosts" says: router and c2s in a DMZ, sessman and the accounts in
+"""The daemons on two hosts, as README's "Split across hosts" says: router, c2s and s2s in a DMZ, sessman and the accounts in
 a private network that nothing can connect to. Three network namespaces stand for the world outside and the two hosts."""
 
 import base64
 import os
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -17,187 +15,25 @@ import pytest
 
 from client import error_of, local, show, tls_context
 from component import Component225
-from hosts import Host, join
-from server import BUILD, Server, poll
+from hosts import Host
+from server import poll
+from split import Split, running
 
 DOMAIN = "im.example"
 OUTSIDE_NET, INSIDE_NET = "10.91.0", "10.92.0"
-DMZ_OUTSIDE, DMZ_INSIDE, PRIVATE = OUTSIDE_NET + ".2", INSIDE_NET + ".1", INSIDE_NET + ".2"
+DMZ_OUTSIDE, DMZ_INSIDE, PRIVATE = OUTSIDE_NET + ".2", INSIDE_NET + ".1", INSIDE_NET + ".2"     # see hosts.join
 LOADS = 3000
-
-
-class Part(Server):
-    """The daemons of one host, on its folder."""
-
-    def __init__(self, host, folder):
-        super().__init__(domains=(DOMAIN,))
-        self.remove()
-        self.at, self.dir, self.offset, self.host = host, folder, 0, DMZ_OUTSIDE
-
-    def launch(self):
-        with self.at.here():
-            super().launch()
-
-    def run(self, *args, check=True):
-        with self.at.here():
-            return super().run(*args, check=check)
-
-    def edit(self, name, **values):
-        """Sets options that stand in a file already, as an editor would."""
-        path = self.dir / name
-        text = path.read_text()
-        for option, value in values.items():
-            text, n = re.subn(r"(?m)^%s = .*$" % option, "%s = %s" % (option, value), text)
-            assert n == 1, (name, option)
-        path.write_text(text)
-
-    def section(self, name, section, *lines):
-        path = self.dir / name
-        text = path.read_text()
-        assert "[%s]\n" % section in text
-        path.write_text(text.replace("[%s]\n" % section, "[%s]\n%s\n" % (section, "\n".join(lines))))
-
-
-class Split:
-    """Three hosts, the recipe, and both parts running."""
-
-    def __init__(self, proof):
-        self.folder, self.hosts = Path(tempfile.mkdtemp(prefix="bulkhead-test-")), []
-        self.inner = self.edge = None
-        try:
-            self.make(proof)
-        except BaseException:
-            self.remove()
-            raise
-
-    def make(self, proof):
-        for _ in range(3):
-            self.hosts.append(Host())
-        self.outside, self.dmz, self.private = self.hosts
-        join(self.outside, "lan0", self.dmz, "out0", OUTSIDE_NET)
-        join(self.dmz, "in0", self.private, "lan0", INSIDE_NET)
-        self.outside.ip("route", "add", "default", "via", DMZ_OUTSIDE)
-        self.private.ip("route", "add", "default", "via", DMZ_INSIDE)
-        self.inner, self.edge = Part(self.private, self.folder / "private"), Part(self.dmz, self.folder / "dmz")
-        self.edge.admin_password = self.inner.admin_password
-        self.recipe()
-        getattr(self, "by_" + proof)()
-
-    def recipe(self):
-        """README, step by step; moving a file stands for copying it there and removing it here."""
-        inner, edge = self.inner, self.edge
-        inner.run("init", "--domain", DOMAIN, "--admin", inner.admin, "--password", inner.admin_password)
-        edge.dir.mkdir()
-        for name in ("router.conf", "c2s.conf", "tls"):
-            shutil.move(inner.dir / name, edge.dir / name)
-        (edge.dir / "bulkhead.conf").write_text("[processes]\nrouter = 1\nc2s = 1\nsessman = 0\n")
-        edge.edit("router.conf", address=DMZ_INSIDE, mode="required")
-        inner.edit("bulkhead.conf", router=0, c2s=0)
-        for name in ("sessman.conf", "bulkheadctl.conf"):
-            if name == "sessman.conf":
-                inner.section(name, "router", "address = tls:%s:5347" % DMZ_INSIDE)
-            else:
-                inner.edit(name, address="tls:%s:5347" % DMZ_INSIDE)
-
-    def certify(self, name, *extension):
-        """PEM files of a certificate by our own authority, which is made at the first."""
-        def openssl(*words):
-            subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True)
-        if not (self.folder / "ca.pem").exists():
-            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Our own",
-                    "-keyout", "ca.key", "-out", "ca.pem", "-days", "30")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name,
-                "-keyout", name + ".key", "-out", name + ".csr")
-        (self.folder / "extensions").write_text("\n".join(extension) + "\n")
-        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-                "-out", name + ".pem", "-extfile", "extensions")
-        return self.folder / (name + ".pem"), self.folder / (name + ".key")
-
-    def by_secret(self):
-        """Nothing more: the secret proves each end to the other, bound to the TLS channel."""
-
-    def by_authority(self):
-        """The router's certificate is verified as well."""
-        for file in self.certify("router", "subjectAltName=IP:" + DMZ_INSIDE):
-            shutil.copy(file, self.edge.dir / "tls")
-        self.edge.section("router.conf", "tls", "cert = tls/router.pem", "key = tls/router.key")
-        shutil.copy(self.folder / "ca.pem", self.inner.dir)
-        for name in ("sessman.conf", "bulkheadctl.conf"):
-            self.inner.section(name, "router", "ca_file = ca.pem")
-
-    def show_certificate(self, *extension):
-        """Both ends show certificates (SASL EXTERNAL); sessman has no secret."""
-        self.by_authority()
-        (self.inner.dir / "tls").mkdir()
-        certificate, key = self.certify("sessman", "extendedKeyUsage=clientAuth", *extension)
-        shutil.copy(certificate, self.inner.dir / "tls")
-        shutil.copy(key, self.inner.dir / "tls")
-        conf = self.inner.dir / "sessman.conf"
-        conf.write_text(re.sub(r"(?m)^secret = .*$", "cert_file = tls/sessman.pem\nkey_file = tls/sessman.key",
-                               conf.read_text()))
-        return certificate
-
-    def know_sessman_by(self, line):
-        """What stands at the router in the place of the secret."""
-        conf = self.edge.dir / "router.conf"
-        text, n = re.subn(r"(\[component sessman\]\n)secret = .*\n", r"\1" + line, conf.read_text())
-        assert n == 1
-        conf.write_text(text)
-
-    def by_fingerprint(self):
-        """The router knows this one certificate."""
-        certificate = self.show_certificate()
-        print_ = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-fingerprint", "-sha256"], check=True,
-                                capture_output=True, text=True).stdout.strip().partition("=")[2].replace(":", "")
-        self.know_sessman_by("fingerprint = %s\n" % print_)
-
-    def by_name(self):
-        """The router takes any certificate of the authority that has the section's name as its address (XEP-0178)."""
-        self.show_certificate("subjectAltName=otherName:1.3.6.1.5.5.7.8.5;UTF8:sessman")
-        shutil.copy(self.folder / "ca.pem", self.edge.dir / "tls")
-        self.edge.section("router.conf", "tls", "client_ca = tls/ca.pem")
-        self.know_sessman_by("")
-
-    def start(self):
-        self.edge.launch()
-        self.inner.launch()
-        with self.outside.here():
-            try:
-                ready = self.edge.ready()
-            except AssertionError:
-                ready = False
-        assert ready, self.log_tail()
-        self.inner.pids = self.inner.daemons()
-
-    def stop(self):
-        wrong = []
-        for part in (self.inner, self.edge):
-            if part.process:
-                wrong += part.stop()
-        return wrong
-
-    def log_tail(self):
-        return self.edge.log_tail() + self.inner.log_tail()
-
-    def remove(self):
-        for host in self.hosts:
-            host.remove()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module", params=["secret", "authority", "fingerprint", "name"])
 def split(request):
-    it = Split(request.param)
+    outside = Host()
     try:
-        it.start()
-        yield it
-        wrong = it.stop()
-        assert not wrong, "\n".join(wrong) + it.log_tail()
+        with running(Split(outside, DOMAIN, OUTSIDE_NET, INSIDE_NET, request.param)) as it:
+            outside.ip("route", "add", "default", "via", DMZ_OUTSIDE)
+            yield it
     finally:
-        for part in (it.inner, it.edge):
-            if part.process:
-                part.kill()
-        it.remove()
+        outside.remove()
 
 
 @pytest.fixture
@@ -251,7 +87,7 @@ def test_message_waits_on_the_private_host(people):
 
 def test_both_hosts_can_be_looked_after(split):
     """README: check and status on either host know what belongs there."""
-    for part, daemons in ((split.edge, {"bulkhead", "router", "c2s"}), (split.inner, {"bulkhead", "sessman"})):
+    for part, daemons in ((split.edge, {"bulkhead", "router", "c2s", "s2s"}), (split.inner, {"bulkhead", "sessman"})):
         done = part.run("check", check=False)
         assert done.returncode == 0, done.stdout
         assert {name.partition("-")[0] for name in part.status()} == daemons
@@ -266,9 +102,9 @@ def test_private_host_listens_to_nothing(split, two):
     assert any(word.startswith(DMZ_INSIDE) and word.endswith(":5347") for word in connected)
 
 
-def test_dmz_listens_to_clients_and_to_the_private_host(split, two):
-    """README: 5222 and 5223 for clients; 5347 on the inner address alone."""
-    assert split.dmz.open_ports() == {("tcp", 5222), ("tcp", 5223), ("tcp", 5347)}
+def test_dmz_listens_to_clients_servers_and_the_private_host(split, two):
+    """README: 5222 and 5223 for clients, 5269 and 5270 for servers; 5347 on the inner address alone."""
+    assert split.dmz.open_ports() == {("tcp", port) for port in (5222, 5223, 5269, 5270, 5347)}
     assert split.outside.run("ss", "-Htn", "state", "listening").stdout == ""
     with split.outside.here(), pytest.raises(OSError):
         socket.create_connection((DMZ_OUTSIDE, 5347), timeout=5)

@@ -1,29 +1,6 @@
 """Two connection managers on one port (DESIGN 1: every daemon runs any number of times)."""
 
-import pytest
-
-import server as servers
-
-
-class TwoC2s(servers.Server):
-    def init(self):
-        super().init()
-        conf = self.dir / "bulkhead.conf"
-        conf.write_text(conf.read_text().replace("c2s = 1", "c2s = 2"))
-
-
-@pytest.fixture(scope="module")
-def server():
-    it = TwoC2s()
-    try:
-        it.start()
-        yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
+SERVER = {"processes": {"c2s": 2}}
 
 
 def test_both_carry_sessions(server, person):

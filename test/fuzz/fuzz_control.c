@@ -29,6 +29,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         struct node *stanza;
         uint64_t node;
         uint32_t h;
+        uint16_t flow;
         bool lost;
     } out;
     struct slice *names;
@@ -41,6 +42,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     case CONTROL_NODE_DOWN:
         return control_read_node_down(n, &out.node, why);
     case CONTROL_NAMES:
+    case CONTROL_COMPONENTS:
         return control_read_names(a, n, &names, &count, why);
     case CONTROL_OPEN:
         return control_read_open(a, n, &out.open, why);
@@ -73,7 +75,11 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_domains(a, n, &domains, &count, why);
     case CONTROL_ALIVE:
         return control_read_alive(a, n, &out.alive, why);
+    case CONTROL_FLOW:
+        return control_read_flow(n, &out.flow, why);
     case CONTROL_UNDELIVERED:
+    case CONTROL_UNREAD:
+    case CONTROL_SENT:
         return control_read_undelivered(a, n, &marks, &count, why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &out.node, why);

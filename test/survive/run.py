@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--rate", type=float, default=200, help="actions a second")
     parser.add_argument("--patience", type=float, default=20, help="seconds to wait for what must come")
     parser.add_argument("--kinds", help="only households of these kinds of clients, such as web,visitor")
+    parser.add_argument("--plain", type=int, default=1, help="of three households so many are in the domain that archives nothing")
     parser.add_argument("--without", default="", help="what clients do without: sm, mam, carbons")
     parser.add_argument("--keep", help="where logs and store of a failed round go")
     parser.add_argument("--until-failure", nargs="?", const="", metavar="SORT",

@@ -25,7 +25,7 @@ class World:
         self.accounts, self.devices = [], []
         self.offset, self.sync = 0, place.SYNC_US
         for n in range(options.households):
-            domain = place.PLAIN if n % 3 == 2 else place.ARCHIVED
+            domain = place.PLAIN if n % 3 >= 3 - options.plain else place.ARCHIVED
             account = Account("u%d@%s" % (n, domain), domain == place.ARCHIVED)
             self.accounts.append(account)
             for at, kind in enumerate(households[n // 3 % len(households)]):

@@ -338,6 +338,7 @@ static enum rc read_any(struct fixture *f, struct node *n)
     case CONTROL_ALIVE:
         return control_read_alive(f->a, n, &alive, &f->why);
     case CONTROL_UNDELIVERED:
+    case CONTROL_UNREAD:
         return control_read_undelivered(f->a, n, &marks, &count, &f->why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &number, &f->why);
@@ -429,6 +430,8 @@ static void lies_are_refused(void **state)
         "<alive %s upto='1'><m id='1' pos='9223372036854775808'/></alive>",
         "<undelivered %s><m pos='1'/></undelivered>",
         "<undelivered %s><m id='1' pos='-1'/></undelivered>",
+        "<unread %s><m id='1'/></unread>",
+        "<alive %s upto='1'><m id='1' pos='1' origin='-1'/></alive>",
         "<settled %s/>",
         "<sm-enable %s resume='yes'/>",
         "<sm-enable %s max='-1'/>",
@@ -465,7 +468,7 @@ static void the_living_and_their_marks_come_back(void **state)
     struct fixture *f = *state;
     const struct control_alive_session sessions[2] = { { 1, false, 0, 0 },
                                                        { UINT64_MAX, true, UINT32_MAX, 5 } };
-    const struct control_mark marks[2] = { { 1, 77 }, { UINT64_MAX, INT64_MAX } }, *read;
+    const struct control_mark marks[2] = { { 1, 77, 0 }, { UINT64_MAX, INT64_MAX, UINT64_MAX } }, *read;
     struct control_alive in = { sessions, 2, marks, 2, 12345678901, true }, out;
     uint64_t seq;
     size_t n;
@@ -476,11 +479,15 @@ static void the_living_and_their_marks_come_back(void **state)
         assert_true(out.sessions[i].id == sessions[i].id && out.sessions[i].sm == sessions[i].sm);
         assert_true(out.sessions[i].out == sessions[i].out && out.sessions[i].acked == sessions[i].acked);
         assert_true(out.marks[i].session == marks[i].session && out.marks[i].pos == marks[i].pos);
+        assert_true(out.marks[i].origin == marks[i].origin);
     }
     control_write_undelivered(&f->b, marks, 2);
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNDELIVERED), &read, &n, &f->why),
                      RC_OK);
     assert_true(n == 2 && read[1].session == UINT64_MAX && read[1].pos == INT64_MAX);
+    control_write_unread(&f->b, marks, 2);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNREAD), &read, &n, &f->why), RC_OK);
+    assert_true(n == 2 && read[0].pos == 77 && read[0].origin == 0);
     control_write_sent(&f->b, marks, 2);
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_SENT), &read, &n, &f->why), RC_OK);
     assert_true(n == 2 && read[0].pos == 77);

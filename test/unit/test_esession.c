@@ -3,6 +3,7 @@
 #include "common/edge/esession.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
+#include "common/net/inside.h" /* the loop is run event by event */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,6 +119,7 @@ struct bench {
     struct arena_pool *arenas;
     struct xmlin_pool *xml;
     struct arena *a;
+    struct loop *loop;
     struct edge *edge;
     struct esession s;
     struct buf seen; /* callbacks, one after the other */
@@ -209,7 +211,8 @@ static int setup(void **state)
     b->arenas = arena_pool_new(1024, 0, 4);
     b->xml = xmlin_pool_new(NS_CLIENT, b->arenas);
     b->a = arena_new(1024, 0);
-    struct edge_conf conf = { .arenas = b->arenas, .xml = b->xml, .ops = &ops, .owner = b };
+    b->loop = loop_new();
+    struct edge_conf conf = { .loop = b->loop, .arenas = b->arenas, .xml = b->xml, .ops = &ops, .owner = b };
     b->edge = edge_new(&conf);
     *state = b;
     return 0;
@@ -221,6 +224,7 @@ static int teardown(void **state)
     esession_gone(b->edge, &b->s, false);
     edge_close(b->edge);
     edge_free(&b->edge);
+    loop_free(&b->loop);
     buf_fini(&b->seen);
     arena_free(&b->a);
     xmlin_pool_free(&b->xml);
@@ -237,6 +241,9 @@ static void says_marked(struct bench *b, unsigned node, enum frame_kind kind, ui
     };
     f.src = the_link->nodes[node].id;
     the_link->ops->on_frame(the_link->owner, &the_link->nodes[node], &f);
+    if (b->seq > 1) /* not before the sockets have been offered what was in it */
+        assert_int_not_equal(the_link->done, b->seq);
+    uv_run(&b->loop->uv, UV_RUN_NOWAIT);
     assert_int_equal(the_link->done, b->seq); /* every numbered frame is done with, whatever became of it */
 }
 
@@ -487,6 +494,7 @@ static void domains_stay_while_somebody_has_them(void **state)
     says(b, 0, FRAME_CONTROL, 0, DOMAINS(DOMAIN("c.example", ""))); /* a is gone; b is told by the other */
     saw(b, "domains 2;");
     assert_null(edge_domain(b->edge, SLICE("a.example")));
+    the_link->ops->on_node(the_link->owner, &the_link->nodes[0], false);
     the_link->known[0] = false; /* gone for good: what it told stays until there is another list */
     assert_non_null(edge_domain(b->edge, SLICE("c.example")));
     says(b, 1, FRAME_CONTROL, 0, DOMAINS(DOMAIN("b.example", "")));
@@ -575,10 +583,47 @@ static void a_mark_for_a_session_that_is_gone_comes_back(void **state)
     says_marked(b, 1, FRAME_STANZA, 1, 98, SLICE("<message/>")); /* not its session manager */
     sent("0>100 control <undelivered " X "><m id='7' pos='99'/></undelivered>\n"
          "0>200 control <undelivered " X "><m id='1' pos='98'/></undelivered>\n");
-    edge_undelivered(b->edge, 100, &(struct control_mark){ 1, 5 }, 1);
-    edge_undelivered(b->edge, 12345, &(struct control_mark){ 1, 5 }, 1); /* nobody */
+    edge_undelivered(b->edge, 100, &(struct control_mark){ 1, 5, 0 }, 1);
+    edge_undelivered(b->edge, 12345, &(struct control_mark){ 1, 5, 0 }, 1); /* nobody */
     sent("0>100 control <undelivered " X "><m id='1' pos='5'/></undelivered>\n");
     saw(b, "");
+}
+
+static void says_of(struct bench *b, uint64_t pos, uint64_t origin)
+{
+    struct frame f = { .kind = FRAME_STANZA, .session = 1, .seq = ++b->seq, .mark = pos, .origin = origin };
+    f.payload = SLICE("<message/>");
+    the_link->ops->on_frame(the_link->owner, &the_link->nodes[0], &f);
+}
+
+static void an_origin_is_told_with_its_mark(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    says_of(b, 71, 5);
+    sent("0>100 control <unread " X
+         "><m id='1' pos='71' origin='5'/></unread>\n"); /* nobody says that it was taken */
+    says_of(b, 72, 6);
+    buf_reset(&the_link->sent);
+    edge_unread(b->edge, 100, &(struct control_mark){ 1, 72, 0 }, 1);
+    edge_unread(b->edge, 12345, &(struct control_mark){ 1, 72, 0 }, 1); /* nobody */
+    sent("0>100 control <unread " X "><m id='1' pos='72'/></unread>\n");
+    edge_undelivered(b->edge, 100, &(struct control_mark){ 1, 71, 0 }, 1);
+    buf_reset(&the_link->sent);
+    reborn(0); /* what came back was not had */
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='72' origin='6'/>"));
+}
+
+static void what_came_before_a_restart_is_not_acknowledged_after_it(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    b->seq = 100;
+    says_of(b, 71, 5);
+    reborn(0);
+    the_link->done = 0;
+    uv_run(&b->loop->uv, UV_RUN_NOWAIT);
+    assert_int_equal(the_link->done, 0);
 }
 
 static void a_login_ends_with_its_session_manager(void **state)
@@ -619,6 +664,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bound_session_outlives_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_origin_is_told_with_its_mark, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_came_before_a_restart_is_not_acknowledged_after_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_login_ends_with_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_takes_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_channel_stops_the_source_until_there_is_room, setup, teardown),

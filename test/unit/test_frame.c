@@ -37,7 +37,8 @@ static void every_field_comes_back(void **state)
                         .session = 3,
                         .seq = 1ull << 40,
                         .ack = 7,
-                        .mark = 1ull << 50 },
+                        .mark = 1ull << 50,
+                        .origin = 1ull << 60 | 9 },
                  f;
     size_t used, need, size = put(&b, in, SLICE_NONE, SLICE("<x/>"));
     (void)state;
@@ -47,7 +48,7 @@ static void every_field_comes_back(void **state)
     assert_int_equal(f.kind, FRAME_CONTROL);
     assert_int_equal(f.flags, FRAME_F_ADMIN);
     assert_true(f.dst == in.dst && f.src == in.src && f.session == 3 && f.seq == in.seq && f.ack == 7);
-    assert_true(f.mark == in.mark);
+    assert_true(f.mark == in.mark && f.origin == in.origin);
     assert_true(slice_is(f.payload, "<x/>") && f.name.len == 0);
     buf_fini(&b);
 }

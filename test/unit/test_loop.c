@@ -74,6 +74,31 @@ static void a_dropped_turn_does_not_come(void **state)
     loop_free(&s.loop);
 }
 
+static void flushed(struct turn *t)
+{
+    struct seen *s = CONTAINER(t, struct seen, other);
+    assert_int_equal(s->runs, 1); /* after what was to be done at the end of the turn */
+    s->others++;
+    loop_at_turn_end(s->loop, &s->turn); /* comes without an event */
+}
+
+static void what_is_asked_for_after_the_flush_comes_last(void **state)
+{
+    (void)state;
+    struct seen s = { .loop = loop_new(), .turn.fn = run_once, .other.fn = flushed };
+    loop_after_flush(s.loop, &s.other);
+    loop_at_turn_end(s.loop, &s.turn);
+    for (int i = 0; i < 3; i++)
+        uv_run(&s.loop->uv, UV_RUN_NOWAIT);
+    assert_int_equal(s.others, 1);
+    assert_int_equal(s.runs, 2);
+    loop_after_flush(s.loop, &s.other);
+    loop_after_flush_drop(s.loop, &s.other);
+    uv_run(&s.loop->uv, UV_RUN_NOWAIT);
+    assert_int_equal(s.others, 1);
+    loop_free(&s.loop);
+}
+
 static void on_wake(void *ctx)
 {
     struct seen *s = ctx;
@@ -219,6 +244,7 @@ int main(void)
         cmocka_unit_test(asked_twice_is_once),
         cmocka_unit_test(asked_again_comes_without_an_event),
         cmocka_unit_test(a_dropped_turn_does_not_come),
+        cmocka_unit_test(what_is_asked_for_after_the_flush_comes_last),
         cmocka_unit_test(another_thread_wakes_it),
         cmocka_unit_test(signals_arrive_on_the_loop),
         cmocka_unit_test(a_foreign_descriptor_is_watched_until_it_is_not),

@@ -121,6 +121,20 @@ static void dropping_leaves_the_others(void **state)
     assert_int_equal(strncmp(s.text, "1:20/0 1:40/0 ", 14), 0);
 }
 
+static void a_row_may_come_late(void **state)
+{
+    struct tail *t = *state;
+    struct seen s = { .n = 0 };
+    tail_add(t, 1, 5, 0, false);
+    tail_add(t, 1, 7, 0, true);
+    tail_add(t, 1, 6, 0, true);
+    tail_add(t, 1, 3, 0, true);
+    assert_int_equal(tail_low(t), 3);
+    assert_true(tail_drop(t, 1, 3));
+    tail_flush(t, 1, note, &s);
+    assert_string_equal(s.text, "1:5/0 1:6/0 1:7/0 ");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -133,6 +147,7 @@ int main(void)
         TEST(rows_that_are_about_to_go_are_not_given_until_they_are_old),
         TEST(one_account_is_flushed_alone),
         TEST(dropping_leaves_the_others),
+        TEST(a_row_may_come_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
