@@ -2,6 +2,7 @@
 #include "s2s/pair.h"
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "s2s/in.h"
@@ -106,11 +107,13 @@ struct pair *pair_find(const struct s2s *d, struct slice local, struct slice rem
 {
     if (!d->pairs)
         return NULL;
-    struct arena *a = arena_take(d->arenas);
-    struct slice key = arena_fmt(a, SLICE_FMT " " SLICE_FMT, SLICE_ARG(local), SLICE_ARG(remote));
-    struct pair *p = map_get(d->pairs, key);
-    arena_give(d->arenas, &a);
-    return p;
+    char key[2 * JID_PART_MAX + 1];
+    if (local.len > JID_PART_MAX || remote.len > JID_PART_MAX)
+        return NULL;
+    memcpy(key, local.p, local.len);
+    key[local.len] = ' ';
+    memcpy(key + local.len + 1, remote.p, remote.len);
+    return map_get(d->pairs, slice_of(key, local.len + 1 + remote.len));
 }
 
 static void pair_free(struct pair *p)

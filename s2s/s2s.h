@@ -159,6 +159,7 @@ struct s2s {
     struct conn_totals totals;      /* of conn_conf */
     struct rlink *link;
     struct map *hosted;             /* struct hosted by name: domains of session managers (link.c); owns them */
+    struct link unsettled;          /* struct wire that wait for acknowledgements of session managers */
     struct link rooms;              /* struct wire that wait for room in a channel */
     struct turn sent_turn;          /* tells session managers what has left (custody.h) */
     struct certs *certs;            /* what is served; NULL: no TLS for incoming streams */
@@ -185,6 +186,7 @@ struct s2s {
     struct addr_table *addresses, *addresses_pending;
     struct buf scratch;             /* one canonical stanza */
     char secret[64 + 1];            /* of dialback where none is configured */
+    size_t secured, secured_before; /* TLS handshakes since memory was given back; a second ago */
     struct timer second;            /* house-keeping, once a second */
     struct s2s_rates {
         uint64_t at_ms, last[4]; /* stanzas in and out, bytes in and out: when last looked */

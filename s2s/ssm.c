@@ -117,6 +117,13 @@ static uint64_t acked_by(void *ctx, uint64_t node)
     return 0;
 }
 
+/* It is looked at when session managers acknowledge something. */
+static void await(struct wire *w)
+{
+    if (w->sm->in.n && !link_in_list(&w->unsettled))
+        list_append(&w->d->unsettled, &w->unsettled);
+}
+
 static void settle(struct wire *w)
 {
     struct ssm *sm = w->sm;
@@ -243,6 +250,7 @@ static void on_resume(struct wire *w, const struct node *n)
     w->sm = k->sm;
     k->sm = NULL;
     w->sm->answer_at = 0;
+    await(w);
     ssm_kept_drop(&k);
     METRIC_INC(w->d->metrics, M_SM_RESUMED);
     struct buf out = BUF_INIT(0);
@@ -327,6 +335,7 @@ static void on_resumed(struct out *o, const struct node *n)
     w->sm = k->sm;
     k->sm = NULL;
     w->sm->asked = w->sm->acked;
+    await(w);
     METRIC_INC(w->d->metrics, M_SM_RESUMED);
     while (!list_empty(&k->sent)) { /* XEP-0198 5: again, with the numbers that they had */
         struct item *it = CONTAINER(k->sent.next, struct item, link);
@@ -382,8 +391,10 @@ bool ssm_take(struct wire *w, struct arena *a, struct node *n)
 
 void ssm_stanza(struct wire *w, const struct link_sent *sent)
 {
-    if (w->sm && w->sm->in_on)
-        ssm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
+    if (!w->sm || !w->sm->in_on)
+        return;
+    ssm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
+    await(w);
 }
 
 void ssm_wrote(struct wire *w)
@@ -428,10 +439,12 @@ void ssm_tick(struct wire *w, uint64_t now_ms)
 void ssm_acked(struct s2s *d, uint64_t node)
 {
     (void)node; /* whoever waits for another one is asked in vain, which is cheap */
-    LIST_EACH(&d->wires, it) {
-        struct wire *w = CONTAINER(it, struct wire, link);
-        if (w->sm && w->sm->in.n)
+    LIST_EACH(&d->unsettled, it) {
+        struct wire *w = CONTAINER(it, struct wire, unsettled);
+        if (w->sm)
             settle(w);
+        if (!w->sm || !w->sm->in.n)
+            list_unlink(it);
     }
 }
 

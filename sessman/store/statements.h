@@ -92,7 +92,7 @@
     X(OUTBOX_COUNT, "SELECT count(*) FROM outbox")                                                                   \
     X(OUTBOX_ADD, "INSERT INTO outbox(id, at_ms, domain, stanza) VALUES(?1, ?2, ?3, ?4)")                            \
     X(OUTBOX_AFTER, "SELECT id, at_ms, domain, stanza FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2")               \
-    X(OUTBOX_DEL, "DELETE FROM outbox WHERE id = ?1")                                                                \
+    X(OUTBOX_DEL, "DELETE FROM outbox WHERE id BETWEEN ?1 AND ?2")                                                   \
     /* journal: ?1 account id */                                                                                     \
     X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
                    " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \
