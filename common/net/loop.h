@@ -46,6 +46,12 @@ void watch_free(struct watch **w); /* fn does not come any more; NULL is harmles
 /* Signals, delivered on the loop. At most 8 of them. */
 void loop_on_signal(struct loop *loop, int signum, void (*fn)(void *ctx, int signum), void *ctx);
 
+/* A descriptor of somebody else's (a library's socket or epoll set): fn(ctx) in each turn in which it is readable. It stays theirs; watch_free
+ * before it is closed. fn may call watch_free. */
+struct watch;
+struct watch *watch_new(struct loop *loop, int fd, void (*fn)(void *ctx), void *ctx);
+void watch_free(struct watch **w);
+
 /* Share of time the loop was busy since the last call, in percent, and the longest turn in us. For status. */
 struct loop_stats {
     uint64_t turns, busy_us, longest_turn_us;
