@@ -79,6 +79,8 @@ struct conn_peer {
     uint16_t port;
 };
 void conn_peer(const struct conn *c, struct conn_peer *out);
+void conn_peer_of(const struct sockaddr_storage *addr, struct conn_peer *out); /* the same of an address */
+MUST_USE enum rc conn_addr_parse(struct slice text, struct sockaddr_storage *out); /* "192.0.2.7", "2001:db8::1"; port 0. RC_SYNTAX */
 void conn_peer_set(struct conn *c, const struct sockaddr *sa); /* what the PROXY protocol said */
 MUST_USE enum rc conn_unix_peer_uid(const struct conn *c, uint32_t *uid); /* SO_PEERCRED */
 

@@ -1,0 +1,90 @@
+/* httpgw/httpin.h - what http.c and request.c share; nobody else includes it */
+#ifndef HTTPGW_HTTPIN_H
+#define HTTPGW_HTTPIN_H
+
+#include "common/base/buf.h"
+#include "common/base/list.h"
+#include "common/base/log.h"
+#include "httpgw/http.h"
+#include <microhttpd.h>
+
+struct http_side { /* one of the library's daemons: without TLS, with it */
+    struct http *http;
+    struct MHD_Daemon *mhd;
+    struct watch *watch;
+    struct timer timer; /* its own */
+};
+struct http_listening {
+    struct http_side *side;
+    struct listener *listener;
+};
+enum { HTTP_LISTENERS_MAX = 64 };
+struct http {
+    struct http_conf conf;
+    struct http_side plain, tls;
+    struct http_listening listening[HTTP_LISTENERS_MAX];
+    size_t n_listening;
+    struct link requests; /* struct http_request */
+    struct link conns;    /* struct http_link */
+    size_t n_conns;
+    struct turn turn;     /* something was resumed */
+    struct timer linger;
+    uint64_t linger_until_ms;
+    struct addr_table *addresses;
+    struct http_totals totals;
+    bool closing, closed;
+};
+struct http_link { /* one connection: the library's socket context */
+    struct link link;
+    struct http *http;
+    struct timer timer; /* the request must be whole by then */
+    struct tls_ctx *tls;
+    struct sockaddr_storage addr;
+    struct addr_key key;
+    int fd;
+    bool is_tls, upgraded;
+};
+
+enum request_state {
+    REQUEST_NEW,      /* only the target is known */
+    REQUEST_BODY,     /* the body is coming */
+    REQUEST_STALLED,  /* suspended: on_bytes took not all */
+    REQUEST_COMPLETE, /* the handler looks at it */
+    REQUEST_HELD,     /* suspended, to be answered */
+    REQUEST_ANSWERED, /* there is a response; it is the library's turn */
+};
+struct http_request {
+    struct link link; /* in http.requests */
+    struct http *http;
+    struct MHD_Connection *mhd;
+    struct http_link *conn;
+    char *target; /* as sent */
+    struct slice path, query;
+    enum http_method method;
+    uint8_t state;
+    unsigned status;
+    struct MHD_Response *response;
+    struct buf body;
+    size_t body_max;
+    size_t (*grows)(struct http_request *r, struct slice so_far);
+    void (*on_body)(struct http_request *r, struct slice body);
+    size_t (*on_bytes)(struct http_request *r, struct slice bytes);
+    void (*on_end)(struct http_request *r);
+    void *owner;
+    void (*on_gone)(void *owner);
+    void (*on_upgraded)(void *ctx, const struct http_upgraded *u);
+    void *upgrade_ctx;
+    bool queued;
+};
+
+/* request.c: the library's callbacks, and what http.c needs */
+void *request_on_target(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
+                                  const char *data, size_t *size, void **ctx);
+void request_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx, enum MHD_RequestTerminationCode code);
+/* http.c */
+struct http_link *http_link_of(struct MHD_Connection *mhd);
+void http_link_hurry(struct http_link *l, uint32_t ms); /* 0: no more */
+void http_soon(struct http *h); /* the library has something to do */
+
+#endif
