@@ -61,7 +61,7 @@ static void on_library_log(void *ctx, const char *format, va_list args)
     char text[256];
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
-    LOG_DEBUG(&log, "http_library", F_STR("text", text));
+    LOG_INFO(&log, "http_library", F_STR("text", text));
 }
 
 /* --- connections --- */
@@ -174,7 +174,7 @@ MUST_USE static enum rc side_open(struct http *h, struct http_side *s, bool tls,
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
                      MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u);
     const struct MHD_OptionItem for_tls[] = {
-        { MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)no_certificate, NULL },
+        { MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)no_certificate },
         { MHD_OPTION_END, 0, NULL },
     };
     const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };

@@ -186,6 +186,12 @@ static bool ambiguous(const struct http_request *r, const char *version)
            (coding.len && (!slice_eq_nocase(coding, SLICE("chunked")) || strcmp(version, "HTTP/1.1") != 0));
 }
 
+static bool has_body(const struct http_request *r)
+{
+    struct slice length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return (length.len && !slice_is(length, "0")) || http_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING).len;
+}
+
 /* What the library is told: the answer, or to wait. */
 static enum MHD_Result queue_answer(struct http_request *r)
 {
@@ -206,7 +212,8 @@ static enum MHD_Result header_came(struct http_request *r, const char *method, c
     } else {
         r->http->conf.on_request(r);
     }
-    return r->state == REQUEST_ANSWERED ? queue_answer(r) : MHD_YES;
+    /* An answer ahead of the body ends the connection; where there is none it can wait for the next call. */
+    return r->state == REQUEST_ANSWERED && has_body(r) ? queue_answer(r) : MHD_YES;
 }
 
 static enum MHD_Result stream_came(struct http_request *r, struct slice bytes, size_t *left)
@@ -268,7 +275,7 @@ enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const c
     case REQUEST_BODY:
         return *size ? body_came(r, slice_of(data, *size), size) : all_came(r);
     case REQUEST_ANSWERED:
-        return *size || r->queued ? MHD_NO : queue_answer(r);
+        return *size ? MHD_NO : queue_answer(r);
     default:
         return MHD_YES;
     }
