@@ -3,6 +3,8 @@
 #include "common/net/listen.h"
 #include "httpgw/httpin.h"
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 /* --- what is asked --- */
@@ -405,6 +407,7 @@ static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const c
                                .early = slice_of(early, n_early),
                                .handle = urh };
     r->conn->upgraded = true;
+    setsockopt(r->conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     if (!r->conn->is_tls) { /* our descriptor holds the socket; the library keeps nothing of it */
         u.handle = NULL;
         MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
