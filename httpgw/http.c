@@ -18,23 +18,23 @@ enum {
 
 /* --- the library on the loop --- */
 
-static void run(struct http_side *s);
+static void on_timer(struct timer *t);
 
-static void on_side_timer(struct timer *t)
-{
-    run(CONTAINER(t, struct http_side, timer));
-}
-
-static void run(struct http_side *s)
+static void run(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
-    if (!s->mhd)
+    if (!h->mhd)
         return;
-    MHD_run(s->mhd);
-    if (MHD_get_timeout(s->mhd, &ms) == MHD_YES)
-        loop_timer(s->http->conf.loop, &s->timer, ms, on_side_timer);
+    MHD_run(h->mhd);
+    if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
+        loop_timer(h->conf.loop, &h->timer, ms, on_timer);
     else
-        timer_stop(&s->timer);
+        timer_stop(&h->timer);
+}
+
+static void on_timer(struct timer *t)
+{
+    run(CONTAINER(t, struct http, timer));
 }
 
 static void on_events(void *ctx)
@@ -44,9 +44,7 @@ static void on_events(void *ctx)
 
 static void on_turn(struct turn *t)
 {
-    struct http *h = CONTAINER(t, struct http, turn);
-    run(&h->plain);
-    run(&h->tls);
+    run(CONTAINER(t, struct http, turn));
 }
 
 void http_soon(struct http *h)
@@ -88,29 +86,26 @@ void http_link_hurry(struct http_link *l, uint32_t ms)
         timer_stop(&l->timer);
 }
 
-static void link_new(struct http_side *s, struct MHD_Connection *mhd, void **ctx)
+static void link_new(struct http *h, struct MHD_Connection *mhd, void **ctx)
 {
-    struct http *h = s->http;
     struct http_link *l = mem_new(sizeof *l);
     const union MHD_ConnectionInfo *addr = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     const struct sockaddr *sa = addr->client_addr;
     l->http = h;
     l->fd = fd->connect_fd;
     memcpy(&l->addr, sa,
            sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
     l->key = addr_key_of(sa);
-    l->is_tls = s == &h->tls;
+    l->bridge = h->arriving;
+    l->is_tls = l->bridge != NULL;
+    if (l->bridge)
+        l->bridge->conn = l;
+    else
+        addr_enter(h->addresses, l->key); /* else the bridge is counted */
     list_append(&h->conns, &l->link);
     h->n_conns++;
-    addr_enter(h->addresses, l->key);
     *ctx = l;
-    struct tls_ctx *certs = l->is_tls ? h->conf.tls(h->conf.ctx) : NULL;
-    if (l->is_tls && certs && tls && tls_ctx_lend(certs, tls->tls_session) == RC_OK)
-        l->tls = certs;
-    if (l->is_tls && !l->tls)
-        shutdown(l->fd, SHUT_RDWR);
     http_link_hurry(l, h->conf.request_ms);
 }
 
@@ -120,9 +115,10 @@ static void link_free(struct http_link *l)
     timer_stop(&l->timer);
     list_unlink(&l->link);
     h->n_conns--;
-    addr_leave(h->addresses, l->key);
-    if (l->tls)
-        tls_ctx_return(l->tls);
+    if (!l->is_tls)
+        addr_leave(h->addresses, l->key);
+    if (l->bridge)
+        l->bridge->conn = NULL;
     mem_free(l);
 }
 
@@ -137,75 +133,67 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **ctx,
     }
 }
 
+bool http_admit(struct http *h, const struct sockaddr *from)
+{
+    if (h->closing)
+        return false;
+    if (addr_count(h->addresses, addr_key_of(from)) < h->conf.per_address || addr_is_loopback(from))
+        return true;
+    struct log_ctx log = { .log = h->conf.log, .sub = LOG_NET, .doing = "accept" };
+    h->totals.refused++;
+    LOG_INFO(&log, "refused", F_STR("why", "too many connections from this address"));
+    return false;
+}
+
+void http_add(struct http *h, int fd, const struct sockaddr *from, struct http_bridge *bridge)
+{
+    struct sockaddr_storage addr = { 0 };
+    socklen_t len = from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    memcpy(&addr, from, len);
+    h->arriving = bridge;
+    MHD_add_connection(h->mhd, fd, (const struct sockaddr *)&addr, len); /* closes it where it has no room */
+    h->arriving = NULL;
+    http_soon(h);
+}
+
 static void on_socket(void *ctx, int fd, const struct sockaddr *from)
 {
     const struct http_listening *l = ctx;
-    struct http_side *s = l->side;
-    struct http *h = s->http;
-    struct sockaddr_storage addr = { 0 };
     bool known = from->sa_family == AF_INET || from->sa_family == AF_INET6;
-    if (!known || h->closing) {
+    if (known && http_admit(l->http, from))
+        http_add(l->http, fd, from, NULL);
+    else
         close(fd);
-        return;
-    }
-    if (addr_count(h->addresses, addr_key_of(from)) >= h->conf.per_address && !addr_is_loopback(from)) {
-        struct log_ctx log = { .log = h->conf.log, .sub = LOG_NET, .doing = "accept" };
-        h->totals.refused++;
-        LOG_INFO(&log, "refused", F_STR("why", "too many connections from this address"));
-        close(fd);
-        return;
-    }
-    socklen_t len = from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    memcpy(&addr, from, len);
-    MHD_add_connection(s->mhd, fd, (const struct sockaddr *)&addr, len); /* closes it where it has no room */
-    http_soon(h);
 }
 
 /* --- opening --- */
 
-static int no_certificate(void)
-{
-    return -1; /* the library wants a callback; link_new gives each session its certificates, and it is never
-                  asked */
-}
-
-MUST_USE static enum rc side_open(struct http *h, struct http_side *s, bool tls, struct why *why)
-{
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
-                     MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u);
-    const struct MHD_OptionItem for_tls[] = {
-        { MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)no_certificate },
-        { MHD_OPTION_END, 0, NULL },
-    };
-    const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
-    s->http = h;
-    s->mhd = MHD_start_daemon(
-        flags, 0, NULL, NULL, request_on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, h,
-        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_URI_LOG_CALLBACK, request_on_target, h, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)h->conf.connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls ? for_tls : none, MHD_OPTION_END);
-    const union MHD_DaemonInfo *info = s->mhd ? MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-    if (!info) {
-        why_set(why, "libmicrohttpd does not start%s", tls ? " with TLS" : "");
-        return RC_IO;
-    }
-    s->watch = watch_new(h->conf.loop, info->epoll_fd, on_events, s);
-    return RC_OK;
-}
-
 enum rc http_new(const struct http_conf *conf, struct http **out, struct why *why)
 {
+    const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                           MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
     struct http *h = mem_new(sizeof *h);
     h->conf = *conf;
     h->turn.fn = on_turn;
     list_init(&h->requests);
     list_init(&h->conns);
+    list_init(&h->bridges);
     h->addresses = addr_table_new();
     *out = h;
-    enum rc rc = side_open(h, &h->plain, false, why);
-    return rc == RC_OK ? side_open(h, &h->tls, true, why) : rc;
+    h->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, request_on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, h,
+        MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+        MHD_OPTION_URI_LOG_CALLBACK, request_on_target, h, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)h->conf.connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    const union MHD_DaemonInfo *info = h->mhd ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        why_set(why, "libmicrohttpd does not start");
+        return RC_IO;
+    }
+    h->watch = watch_new(h->conf.loop, info->epoll_fd, on_events, h);
+    return RC_OK;
 }
 
 enum rc http_listen(struct http *h, const char *address, uint16_t port, bool tls, struct why *why)
@@ -220,10 +208,11 @@ enum rc http_listen(struct http *h, const char *address, uint16_t port, bool tls
         .port = port,
         .proxy_from = h->conf.proxy_from,
         .proxy_ms = h->conf.proxy_ms,
-        .on_socket = on_socket,
+        .on_accept = tls ? bridge_on_accept : NULL,
+        .on_socket = tls ? NULL : on_socket,
         .ctx = l,
     };
-    l->side = tls ? &h->tls : &h->plain;
+    l->http = h;
     enum rc rc = listen_open(h->conf.loop, &conf, NULL, &l->listener, why);
     if (rc == RC_OK)
         h->n_listening++;
@@ -238,40 +227,32 @@ void http_limits(struct http *h, uint32_t per_address, uint32_t request_ms)
 
 /* --- closing --- */
 
-static void side_close(struct http_side *s)
-{
-    timer_stop(&s->timer);
-    watch_free(&s->watch);
-    if (s->mhd)
-        MHD_stop_daemon(s->mhd);
-    s->mhd = NULL;
-}
-
 static void close_now(struct http *h)
 {
     if (h->closed)
         return;
     h->closed = true;
+    bridge_close_all(h);
     loop_turn_drop(h->conf.loop, &h->turn);
     timer_stop(&h->linger);
-    side_close(&h->plain);
-    side_close(&h->tls);
+    timer_stop(&h->timer);
+    watch_free(&h->watch);
+    MHD_stop_daemon(h->mhd);
+    h->mhd = NULL;
 }
 
 static void on_linger(struct timer *t)
 {
     enum { STEP_MS = 20 };
     struct http *h = CONTAINER(t, struct http, linger);
-    run(&h->plain);
-    run(&h->tls);
+    run(h);
     LIST_EACH(&h->conns, it) {
         struct http_link *l = CONTAINER(it, struct http_link, link);
-        if (!l->upgraded)
-            shutdown(l->fd, SHUT_RD); /* no more requests; what is being sent is sent */
+        shutdown(l->fd, SHUT_RD); /* no more requests; what is being sent is sent */
     }
-    run(&h->plain);
-    run(&h->tls);
-    if (h->n_conns == 0 || loop_now_ms(h->conf.loop) >= h->linger_until_ms)
+    run(h);
+    bool over = h->n_conns == 0 && list_empty(&h->bridges);
+    if (over || loop_now_ms(h->conf.loop) >= h->linger_until_ms)
         close_now(h);
     else
         loop_timer(h->conf.loop, t, STEP_MS, on_linger);

@@ -1,5 +1,7 @@
 /* httpgw/http.h - HTTP on our loop: listeners, connections, requests, answers (libmicrohttpd; RFC 9110, RFC 9112)
  *
+ * The library sees no TLS: that is common/net's, as everywhere (bridge.c).
+ *
  * A request is routed when its header is there (routes.h). Its handler then does one of these, before it returns:
  *   http_answer     at once; a body that was announced is not read, and the connection ends
  *   http_collect    wants the whole body in memory, up to a limit
@@ -84,16 +86,13 @@ void http_answer_text(struct http_request *r, unsigned status, const char *text)
 /* The body is size bytes of fd from offset on; fd is closed when it was sent. body of reply is not looked at. */
 void http_answer_file(struct http_request *r, const struct http_reply *reply, int fd, uint64_t offset, uint64_t size);
 
-/* The socket after 101. fd is non-blocking and the callback's to close; then http_upgraded_close, once (handle may be NULL). */
+/* The connection after 101: the callback gives it an owner (conn_owner_set), or closes it. */
 struct http_upgraded {
-    int fd;
-    bool is_unix;       /* TLS: the library's end is another one */
+    struct conn *conn;  /* reads only after conn_begin */
     struct slice early; /* what the client has sent behind its request */
-    void *handle;
 };
 void http_upgrade(struct http_request *r, const char *protocol, const struct http_field *fields, size_t n,
                   void (*on_upgraded)(void *ctx, const struct http_upgraded *u), void *ctx);
-void http_upgraded_close(void *handle);
 
 /* --- the whole --- */
 
@@ -106,7 +105,7 @@ struct http_conf {
     struct log *log;
     void *ctx;
     void (*on_request)(struct http_request *r); /* the header is there */
-    struct tls_ctx *(*tls)(void *ctx);          /* made with `lends`; NULL: no TLS now, the connection is closed */
+    struct tls_ctx *(*tls)(void *ctx);          /* NULL: no TLS now, the connection is closed */
     uint32_t connections, per_address, request_ms;
     const struct net_list *proxy_from, *forwarded_from; /* borrowed */
     uint32_t proxy_ms;

@@ -17,13 +17,14 @@ void httpgw_take_conf(struct httpgw *d, const struct httpgw_conf *conf)
 
 enum rc httpgw_certs(struct httpgw *d, struct why *why)
 {
+    static const char *const alpn[] = { "http/1.1", NULL };
     const struct certs_conf conf = { .dir = d->run->dir,
                                      .cert = d->conf->cert,
                                      .key = d->conf->key,
                                      .sections = d->conf->certs,
                                      .may_lack = d->conf->policy == TLS_OPTIONAL,
-                                     .lends = true,
-                                     .priority = d->conf->priority };
+                                     .priority = d->conf->priority,
+                                     .alpn = alpn };
     struct certs *certs = NULL;
     enum rc rc = certs_load(&conf, &certs, why);
     if (rc != RC_OK)

@@ -8,24 +8,22 @@
 #include "httpgw/http.h"
 #include <microhttpd.h>
 
-struct http_side { /* one of the library's daemons: without TLS, with it */
-    struct http *http;
-    struct MHD_Daemon *mhd;
-    struct watch *watch;
-    struct timer timer; /* its own */
-};
 struct http_listening {
-    struct http_side *side;
+    struct http *http;
     struct listener *listener;
 };
 enum { HTTP_LISTENERS_MAX = 64 };
 struct http {
     struct http_conf conf;
-    struct http_side plain, tls;
+    struct MHD_Daemon *mhd;
+    struct watch *watch;  /* its epoll set */
+    struct timer timer;   /* its own */
     struct http_listening listening[HTTP_LISTENERS_MAX];
     size_t n_listening;
     struct link requests; /* struct http_request */
     struct link conns;    /* struct http_link */
+    struct link bridges;  /* struct http_bridge */
+    struct http_bridge *arriving; /* whose other end the library is being given */
     size_t n_conns;
     struct turn turn;     /* something was resumed */
     struct timer linger;
@@ -38,7 +36,7 @@ struct http_link { /* one connection: the library's socket context */
     struct link link;
     struct http *http;
     struct timer timer; /* the request must be whole by then */
-    struct tls_ctx *tls;
+    struct http_bridge *bridge; /* TLS; NULL: none, or it is gone */
     struct sockaddr_storage addr;
     struct addr_key key;
     int fd;
@@ -82,7 +80,22 @@ void *request_on_target(void *cls, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
                                   const char *data, size_t *size, void **ctx);
 void request_on_completed(void *cls, struct MHD_Connection *mhd, void **ctx, enum MHD_RequestTerminationCode code);
+/* bridge.c: a client's TLS connection and the library's end of it, a socket pair */
+struct http_bridge {
+    struct link link; /* in http.bridges */
+    struct http *http;
+    struct conn *outer, *inner; /* NULL: closed, or not there yet */
+    struct http_link *conn;     /* NULL: not there yet, or gone */
+    struct timer timer;         /* for the handshake */
+    struct addr_key key;
+};
+void bridge_on_accept(void *ctx, struct conn *conn); /* ctx: struct http_listening */
+/* The connection itself, with all written to it that the library has said; the bridge is no more. NULL: it is closed. */
+struct conn *bridge_take(struct http_bridge *b);
+void bridge_close_all(struct http *h);
 /* http.c */
+bool http_admit(struct http *h, const struct sockaddr *from); /* false: too many from there; logged */
+void http_add(struct http *h, int fd, const struct sockaddr *from, struct http_bridge *bridge);
 struct http_link *http_link_of(struct MHD_Connection *mhd);
 void http_link_hurry(struct http_link *l, uint32_t ms); /* 0: no more */
 void http_soon(struct http *h); /* the library has something to do */

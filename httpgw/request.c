@@ -397,29 +397,39 @@ void http_answer_file(struct http_request *r, const struct http_reply *reply, in
 
 /* --- upgrades --- */
 
+/* Until somebody owns it. */
+static void nobody_closed(void *owner, enum conn_cause cause, const struct why *why)
+{
+    (void)owner, (void)cause, (void)why;
+}
+
+static const struct conn_ops nobody_ops = { .on_closed = nobody_closed };
+static const struct conn_conf nobody_conf = { .ops = &nobody_ops };
+
+/* The library's descriptor is its own; ours is another one of the same socket. */
+static struct conn *own_conn(struct http_request *r, int sock)
+{
+    int fd = fcntl(sock, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    return conn_adopt(r->http->conf.loop, fd, false, &nobody_conf, NULL);
+}
+
 static void on_upgrade(void *cls, struct MHD_Connection *mhd, void *ctx, const char *early, size_t n_early,
                        MHD_socket sock, struct MHD_UpgradeResponseHandle *urh)
 {
     struct http_request *r = cls;
     (void)mhd, (void)ctx;
-    struct http_upgraded u = { .fd = fcntl(sock, F_DUPFD_CLOEXEC, 0),
-                               .is_unix = r->conn->is_tls,
-                               .early = slice_of(early, n_early),
-                               .handle = urh };
     r->conn->upgraded = true;
-    setsockopt(r->conn->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    if (!r->conn->is_tls) { /* our descriptor holds the socket; the library keeps nothing of it */
-        u.handle = NULL;
-        MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
-    }
-    r->on_upgraded(r->upgrade_ctx, &u);
-    r->on_upgraded = NULL;
-}
-
-void http_upgraded_close(void *handle)
-{
-    if (handle)
-        MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    const struct http_upgraded u = { .conn = r->conn->is_tls
+                                                 ? (r->conn->bridge ? bridge_take(r->conn->bridge) : NULL)
+                                                 : own_conn(r, sock),
+                                     .early = slice_of(early, n_early) };
+    MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE); /* the library keeps nothing of it */
+    http_soon(r->http);
+    if (u.conn)
+        r->on_upgraded(r->upgrade_ctx, &u);
 }
 
 void http_upgrade(struct http_request *r, const char *protocol, const struct http_field *fields, size_t n,

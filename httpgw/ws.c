@@ -100,23 +100,13 @@ static void write_close(struct ws *s, enum ws_code code)
     conn_wrote(s->conn);
 }
 
-/* Under TLS it is the library that ends the connection, once it has what we wrote. */
-static void finish(struct ws *s, uint32_t linger_ms)
-{
-    conn_finish(s->conn, linger_ms);
-    if (s->handle && !conn_waiting(s->conn)) {
-        http_upgraded_close(s->handle);
-        s->handle = NULL;
-    }
-}
-
 /* Without <close/> before it the stream is broken off, and may be resumed: RFC 7395 3.6, 3.7. */
 static bool on_peer_close(void *owner, unsigned code)
 {
     struct ws *s = owner;
     s->closing = true;
     write_close(s, code == WS_NO_CODE ? WS_NO_CODE : WS_NORMAL);
-    finish(s, LINGER_MS);
+    conn_finish(s->conn, LINGER_MS);
     return false;
 }
 
@@ -246,7 +236,7 @@ static void end(struct client *c)
     client_wire(c, true, last);
     write_frame(s, WSFRAME_TEXT, &last, 1);
     write_close(s, s->code ? (enum ws_code)s->code : c->d->stopping ? WS_GOING_AWAY : WS_NORMAL);
-    finish(s, c->d->stopping ? LINGER_STOP_MS : LINGER_MS);
+    conn_finish(s->conn, c->d->stopping ? LINGER_STOP_MS : LINGER_MS);
 }
 
 static const struct transport ws_transport = {
@@ -283,7 +273,6 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
              F_STR("cause", conn_cause_name(cause)), F_STR("why", why ? why->text : NULL),
              F_SLICE("jid", esession_jid(&c->session)));
     client_closed(c);
-    http_upgraded_close(s->handle);
     wsframe_fini(&s->frames);
     mem_free(s);
 }
@@ -304,17 +293,17 @@ static void on_upgraded(void *ctx, const struct http_upgraded *u)
     struct ws_all *all = offer->all;
     struct ws *s = mem_new(sizeof *s);
     s->all = all;
-    s->handle = u->handle;
     s->frames.pool = all->frames;
     memcpy(&s->peer, &offer->peer.addr, sizeof s->peer);
     all->conn_conf.out_max = all->d->conf->clients.output_bytes;
     all->conn_conf.out_full = all->d->conf->clients.output_bytes / CLIENTS_FLOW_PART;
-    s->conn = conn_adopt(all->d->run->loop, u->fd, u->is_unix, &all->conn_conf, s);
+    s->conn = u->conn;
+    conn_owner_set(s->conn, &all->conn_conf, s);
     s->client.secure = offer->secure;
     METRIC_INC(all->d->run->metrics, M_WS_OPENED);
     if (!client_open(&s->client, &all->d->clients, &ws_transport, offer->trusted)) {
         write_close(s, WS_POLICY);
-        finish(s, LINGER_STOP_MS);
+        conn_finish(s->conn, LINGER_STOP_MS);
         return;
     }
     conn_begin(s->conn);

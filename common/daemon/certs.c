@@ -84,7 +84,6 @@ enum rc certs_load(const struct certs_conf *conf, struct certs **out, struct why
     char *trust = by_file ? daemon_path(conf->dir, conf->trust) : NULL;
     struct tls_conf tls = {
         .priority = conf->priority,
-        .lends = conf->lends,
         .alpn = conf->alpn,
         .ask_client_cert = conf->ask || conf->trust != NULL,
         .trust_file = by_file ? trust : conf->trust,

@@ -27,7 +27,6 @@ struct certs_conf {
     const char *trust;         /* whose certificates of peers are good; NULL: peers are not asked for one, "system" */
     bool ask;                  /* ask peers for a certificate, whatever trust says */
     bool may_lack;             /* a test installation: without section and default file there is no TLS, and no error */
-    bool lends;                /* as of net/tls.h */
     const char *priority;      /* GnuTLS; NULL: the default of net/tls.h */
     const char *const *alpn;   /* as of net/tls.h */
 };

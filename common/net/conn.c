@@ -290,6 +290,14 @@ void conn_begin(struct conn *c)
         loop_dirty(c->loop, c);
 }
 
+ssize_t conn_read_now(struct conn *c, char *to, size_t size)
+{
+    uv_os_fd_t fd;
+    if (c->tls || c->closing || uv_fileno(&c->u.handle, &fd) < 0)
+        return -1;
+    return read(fd, to, size);
+}
+
 void conn_pause(struct conn *c)
 {
     if (c->finishing)

@@ -63,6 +63,8 @@ uint32_t conn_written(const struct conn *c);
 uint32_t conn_taken(const struct conn *c);
 bool conn_full(const struct conn *c);
 
+/* Of a plain conn that is to end: what its socket holds now. 0 or less: no more. */
+ssize_t conn_read_now(struct conn *c, char *to, size_t size);
 void conn_pause(struct conn *c);  /* stop reading; nested calls do not count */
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);

@@ -50,13 +50,6 @@ enum rc tls_ctx_cert(struct tls_ctx *ctx, const char *name, const char *cert_fil
         tls_cert_drop(cert);
         return RC_IO;
     }
-    if (ctx->all)
-        err = gnutls_certificate_set_x509_key_file(ctx->all, cert_file, key_file, GNUTLS_X509_FMT_PEM);
-    if (err < 0) {
-        why_set(why, "%s with key %s: %s", cert_file, key_file, gnutls_strerror(err));
-        tls_cert_drop(cert);
-        return RC_IO;
-    }
     struct tls_cert **at = &ctx->certs;
     while (*at && !slice_eq_nocase(slice_cstr((*at)->name), slice_cstr(name)))
         at = &(*at)->next;
@@ -157,8 +150,6 @@ enum rc tls_ctx_new(const struct tls_conf *conf, struct tls_ctx **out, struct wh
     }
     if (rc == RC_OK)
         rc = cert_new("", &ctx->none, why);
-    if (rc == RC_OK && conf->lends && gnutls_certificate_allocate_credentials(&ctx->all) < 0)
-        rc = RC_IO;
     if (rc == RC_OK && conf->trust_file)
         rc = trust_read(ctx, conf->trust_file, why);
     if (rc != RC_OK)
@@ -184,8 +175,6 @@ void tls_ctx_drop(struct tls_ctx *ctx)
         tls_cert_drop(cert);
     }
     tls_cert_drop(ctx->none);
-    if (ctx->all)
-        gnutls_certificate_free_credentials(ctx->all);
     for (unsigned i = 0; i < ctx->alpn_count; i++)
         mem_free(ctx->alpn_names[i]);
     mem_free(ctx->alpn_names);
@@ -206,20 +195,4 @@ void tls_ctx_free(struct tls_ctx **ctx)
     if (*ctx)
         tls_ctx_drop(*ctx);
     *ctx = NULL;
-}
-
-enum rc tls_ctx_lend(struct tls_ctx *ctx, void *gnutls_session)
-{
-    gnutls_session_t s = gnutls_session;
-    if (gnutls_priority_set(s, ctx->priority) < 0 ||
-        gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, ctx->all) < 0 ||
-        gnutls_session_ticket_enable_server(s, &ctx->ticket_key) < 0)
-        return RC_IO;
-    tls_ctx_hold(ctx);
-    return RC_OK;
-}
-
-void tls_ctx_return(struct tls_ctx *ctx)
-{
-    tls_ctx_drop(ctx);
 }

@@ -12,7 +12,6 @@ struct tls_conf {
     const char *priority;        /* GnuTLS priority string; NULL: "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:…" sane default */
     const char *const *alpn;     /* NULL-terminated; NULL: ALPN not spoken. A client that offers only others is refused */
     bool ask_client_cert;        /* request, not require */
-    bool lends;                  /* tls_ctx_lend will be called */
     const char *trust_file;      /* PEM CAs to verify the peer with; NULL: none, "system": the system's */
 };
 MUST_USE enum rc tls_ctx_new(const struct tls_conf *conf, struct tls_ctx **out, struct why *why);
@@ -21,10 +20,6 @@ void tls_ctx_free(struct tls_ctx **ctx); /* connections that use it go on */
  * clients without SNI or with an unknown one. Files are PEM; both are read now. */
 MUST_USE enum rc tls_ctx_cert(struct tls_ctx *ctx, const char *name, const char *cert_file, const char *key_file,
                               struct why *why);
-/* For a library that has TLS sessions of its own: gives a gnutls_session_t, before its handshake, our policy and certificates, which GnuTLS
- * chooses from by the names in them. ALPN is the library's. The context lives on until tls_ctx_return, when the session is gone. */
-MUST_USE enum rc tls_ctx_lend(struct tls_ctx *ctx, void *gnutls_session);
-void tls_ctx_return(struct tls_ctx *ctx);
 bool tls_ctx_has_cert(const struct tls_ctx *ctx);
 /* Facts about a certificate file, for check and status. */
 struct tls_cert_info {

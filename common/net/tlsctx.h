@@ -23,7 +23,6 @@ struct tls_ctx {
     unsigned refs;                 /* the owner's and the sessions' */
     gnutls_priority_t priority;
     struct tls_cert *certs;        /* in the order they were first added; the first is the default */
-    gnutls_certificate_credentials_t all; /* of all certs, to be lent; NULL: not wanted */
     struct tls_cert *none;         /* without a certificate: for clients that have none to show */
     gnutls_datum_t ticket_key;     /* GnuTLS derives from it keys that change with time */
     gnutls_datum_t *alpn;          /* pointing into alpn_names */
