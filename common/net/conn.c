@@ -545,7 +545,7 @@ static void peer_addr(const struct conn *c, struct sockaddr_storage *out)
 void conn_peer_of(const struct sockaddr_storage *addr, struct conn_peer *out)
 {
     memset(out, 0, sizeof *out);
-    out->addr = *addr;
+    memcpy(&out->addr, addr, sizeof out->addr); /* no assignment: it is looked at as another type below */
     const struct sockaddr_in *v4 = (const void *)&out->addr;
     const struct sockaddr_in6 *v6 = (const void *)&out->addr;
     if (out->addr.ss_family == AF_INET) {
@@ -565,18 +565,15 @@ void conn_peer_of(const struct sockaddr_storage *addr, struct conn_peer *out)
 enum rc conn_addr_parse(struct slice text, struct sockaddr_storage *out)
 {
     char cstr[64];
-    struct sockaddr_storage addr = { 0 };
-    struct sockaddr_in *v4 = (void *)&addr;
-    struct sockaddr_in6 *v6 = (void *)&addr;
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
     if (slice_to_cstr(text, cstr, sizeof cstr) != RC_OK)
         return RC_SYNTAX;
-    if (inet_pton(AF_INET, cstr, &v4->sin_addr) == 1)
-        addr.ss_family = AF_INET;
-    else if (inet_pton(AF_INET6, cstr, &v6->sin6_addr) == 1)
-        addr.ss_family = AF_INET6;
-    else
+    bool is_v4 = inet_pton(AF_INET, cstr, &v4.sin_addr) == 1;
+    if (!is_v4 && inet_pton(AF_INET6, cstr, &v6.sin6_addr) != 1)
         return RC_SYNTAX;
-    *out = addr;
+    memset(out, 0, sizeof *out);
+    memcpy(out, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6);
     return RC_OK;
 }
 
