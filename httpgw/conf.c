@@ -34,6 +34,7 @@ static const struct option options[] = {
     OPTION_TIME("bosh", "pause", ROW, pause_ms, "2m", "0ms", "1h", RELOAD),
     OPTION_TIME("bosh", "polling", ROW, polling_ms, "2s", "0ms", "1m", RELOAD),
     OPTION_BOOL("bosh", "send_node_hostname", ROW, send_hostname, "no", RELOAD),
+    OPTION_BOOL("bosh", "same_address", ROW, same_address, "no", RELOAD),
     OPTION_LIST("bosh", "gateways", ROW, gateways, "", RELOAD),
 
     OPTION_STRING("public", "host", ROW, host, "", RELOAD),

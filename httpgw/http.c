@@ -93,6 +93,7 @@ static void link_new(struct http *h, struct MHD_Connection *mhd, void **ctx)
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     const struct sockaddr *sa = addr->client_addr;
     l->http = h;
+    l->number = ++h->last_number;
     l->fd = fd->connect_fd;
     memcpy(&l->addr, sa,
            sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
@@ -245,6 +246,13 @@ static void on_linger(struct timer *t)
 {
     enum { STEP_MS = 20 };
     struct http *h = CONTAINER(t, struct http, linger);
+    LIST_EACH(&h->requests, it) {
+        struct http_request *r = CONTAINER(it, struct http_request, link);
+        if (r->state == REQUEST_HELD)
+            http_answer_text(r, 503, "the server stops");
+        else if (r->state == REQUEST_STALLED)
+            http_more(r);
+    }
     run(h);
     LIST_EACH(&h->conns, it) {
         struct http_link *l = CONTAINER(it, struct http_link, link);
@@ -265,13 +273,6 @@ void http_close(struct http *h, uint32_t linger_ms)
     h->closing = true;
     for (size_t i = 0; i < h->n_listening; i++)
         listen_close(&h->listening[i].listener);
-    LIST_EACH(&h->requests, it) {
-        struct http_request *r = CONTAINER(it, struct http_request, link);
-        if (r->state == REQUEST_HELD)
-            http_answer_text(r, 503, "the server stops");
-        else if (r->state == REQUEST_STALLED)
-            http_more(r);
-    }
     h->linger_until_ms = loop_now_ms(h->conf.loop) + linger_ms;
     loop_timer(h->conf.loop, &h->linger, 1, on_linger);
 }

@@ -40,6 +40,7 @@ struct httpgw *httpgw_new(struct daemon_run *run)
     struct httpgw *d = mem_new(sizeof *d);
     d->run = run;
     clients_init(&d->clients, run->loop, run->log, run->metrics, &conf->clients);
+    d->bare = xmlin_pool_new("", d->clients.arenas);
     d->ws = ws_all_new(d);
     d->bosh = bosh_all_new(d);
     httpgw_take_conf(d, conf);
@@ -129,6 +130,7 @@ void httpgw_free(struct httpgw **dp)
     http_free(&d->http);
     ws_all_free(&d->ws);
     bosh_all_free(&d->bosh);
+    xmlin_pool_free(&d->bare);
     clients_fini(&d->clients);
     certs_free(&d->certs);
     net_list_free(&d->proxy_from);

@@ -55,7 +55,7 @@ struct httpgw_conf {
     /* [websocket] */
     bool ws;
     /* [bosh] */
-    bool bosh, send_hostname;
+    bool bosh, send_hostname, same_address;
     uint32_t wait_ms, hold, inactivity_ms, pause_ms, polling_ms;
     struct conf_list gateways;
     /* [public] */
@@ -76,6 +76,7 @@ struct httpgw {
     struct net_list *proxy_from, *forwarded_from; /* owned; NULL: nobody */
     struct ws_all *ws;                 /* ws.c */
     struct bosh_all *bosh;             /* bosh.c */
+    struct xmlin_pool *bare;           /* for elements around which nothing is declared */
     struct http_totals counted;        /* what the metrics have of them */
     struct timer second;               /* house-keeping, once a second */
 };

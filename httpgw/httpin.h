@@ -25,6 +25,7 @@ struct http {
     struct link bridges;  /* struct http_bridge */
     struct http_bridge *arriving; /* whose other end the library is being given */
     size_t n_conns;
+    uint64_t last_number;
     struct turn turn;     /* something was resumed */
     struct timer linger;
     uint64_t linger_until_ms;
@@ -39,6 +40,7 @@ struct http_link { /* one connection: the library's socket context */
     struct http_bridge *bridge; /* TLS; NULL: none, or it is gone */
     struct sockaddr_storage addr;
     struct addr_key key;
+    uint64_t number;
     int fd;
     bool is_tls, upgraded;
 };

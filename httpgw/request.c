@@ -107,6 +107,11 @@ bool http_from_here(const struct http_request *r)
     return !by_proxy(r) && addr_is_loopback((const struct sockaddr *)&r->conn->addr);
 }
 
+uint64_t http_connection(const struct http_request *r)
+{
+    return r->conn->number;
+}
+
 struct http *http_of(const struct http_request *r)
 {
     return r->http;

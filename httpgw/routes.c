@@ -13,6 +13,7 @@ struct route {
 /* clang-format off */
 static const struct route routes[] = { /* the first that fits */
     { HTTP_GET,             "/ws",                         ws_take,            false }, /* RFC 7395 */
+    { HTTP_POST | HTTP_GET, "/http-bind",                  bosh_take,          true },  /* XEP-0124 */
     { HTTP_GET | HTTP_HEAD, "/health",                     health_take,        false },
     { HTTP_GET | HTTP_HEAD, "/ready",                      ready_take,         false },
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta",      hostmeta_xml_take,  true },  /* XEP-0156 3 */

@@ -33,6 +33,8 @@ void httpgw_tick(struct httpgw *d)
     count(d, M_HTTP_REFUSED, now->refused, &was->refused);
     count(d, M_HTTP_TIMEOUTS, now->timeouts, &was->timeouts);
     http_tick(d->http);
+    if (d->clients.n_clients == 0)
+        xmlin_pool_drop(d->bare);
 }
 
 void httpgw_status(struct daemon_run *run, struct buf *json)

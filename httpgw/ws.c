@@ -67,7 +67,7 @@ static bool on_text(void *owner, struct slice message)
     struct why why = { "" };
     client_wire(c, false, message);
     struct arena *a = arena_take(c->d->arenas);
-    enum rc rc = xmlin_parse(s->all->xml, a, message, client_limits(c), &n, &why);
+    enum rc rc = xmlin_parse(s->all->d->bare, a, message, client_limits(c), &n, &why);
     if (rc == RC_OK)
         on_element(s, a, n);
     else
@@ -399,7 +399,6 @@ struct ws_all *ws_all_new(struct httpgw *d)
     struct ws_all *all = mem_new(sizeof *all);
     all->d = d;
     all->frames = wsframe_pool_new();
-    all->xml = xmlin_pool_new("", d->clients.arenas);
     all->conn_conf.ops = &ws_conn_ops;
     all->conn_conf.totals = &d->clients.totals;
     return all;
@@ -410,6 +409,5 @@ void ws_all_free(struct ws_all **all)
     if (!*all)
         return;
     wsframe_pool_free(&(*all)->frames);
-    xmlin_pool_free(&(*all)->xml);
     MEM_FREE(all);
 }

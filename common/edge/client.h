@@ -58,7 +58,7 @@ struct transport {
     void (*open)(struct client *c, const struct stream_open *header); /* our header, once a stream */
     void (*write)(struct client *c, struct slice element);            /* one element, canonical, and whole */
     void (*join)(struct client *c, const struct slice *pieces, size_t n); /* the same in pieces; it logs it by client_wire */
-    void (*nudge)(struct client *c);              /* what shows a peer that has gone: white space, a ping */
+    void (*nudge)(struct client *c);              /* what shows a peer that has gone: white space, a ping; NULL: it is never probed */
     /* Logged in: client_limits are others now. restarts: the client will open its stream anew (RFC 6120 6.4.6). */
     void (*logged_in)(struct client *c, bool restarts);
     void (*pause)(struct client *c, bool pause);  /* stops reading, or goes on */

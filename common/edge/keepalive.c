@@ -23,7 +23,7 @@ static uint64_t silence_due(const struct client *c)
         due = c->last_in_ms + conf->idle_ms;
     if (c->probe)
         due = least(due, c->probe_ms + conf->probe_wait_ms);
-    else if (conf->probe_ms)
+    else if (conf->probe_ms && c->via->nudge)
         due = least(due, most(c->last_in_ms, c->probe_ms) + conf->probe_ms);
     return due;
 }
@@ -81,7 +81,8 @@ static void check_silence(struct client *c, uint64_t now)
         client_fail_lost(c, STREAM_CONNECTION_TIMEOUT, "nothing was heard for too long");
         return;
     }
-    if (!c->probe && conf->probe_ms && now >= most(c->last_in_ms, c->probe_ms) + conf->probe_ms)
+    if (!c->probe && conf->probe_ms && c->via->nudge &&
+        now >= most(c->last_in_ms, c->probe_ms) + conf->probe_ms)
         probe(c, now);
 }
 
