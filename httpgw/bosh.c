@@ -228,8 +228,7 @@ static void on_turn(struct turn *t)
     struct bosh_all *all = CONTAINER(t, struct bosh_all, turn);
     while (!list_empty(&all->dirty)) {
         struct bosh *s = CONTAINER(all->dirty.next, struct bosh, dirty);
-        if (!s->ended)
-            boshreq_waiting(s);
+        boshreq_waiting(s);
         list_unlink(&s->dirty);
         flush(s);
         if (s->told || (s->ended && (s->client.d->stopping || s->cond)))

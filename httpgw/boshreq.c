@@ -159,6 +159,9 @@ void boshreq_waiting(struct bosh *s)
     struct bosh_request *q;
     struct httpgw *d = s->all->d;
     struct why why;
+    while (s->ended && boshwin_next(&s->window)) {
+        /* It is told that it is over. */
+    }
     while (!s->paused && !s->ended && (q = boshwin_next(&s->window))) {
         struct arena *a = arena_take(d->clients.arenas);
         struct node *n;
@@ -411,6 +414,6 @@ void bosh_take(struct http_request *r)
     struct bosh_request *q = mem_new(sizeof *q);
     q->http = r;
     http_own(r, q, on_gone);
-    http_collect_more(r, on_long_body);
+    http_collect_more(r, d->clients.bound.stanza_bytes + WRAPPER_BYTES, on_long_body);
     http_collect(r, d->clients.pre_auth.stanza_bytes + WRAPPER_BYTES, on_body);
 }

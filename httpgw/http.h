@@ -57,9 +57,10 @@ void *http_ctx(const struct http *h); /* the owner's, of http_conf */
 /* owner is handed to on_gone when the request is over. */
 void http_own(struct http_request *r, void *owner, void (*on_gone)(void *owner));
 void *http_owner(const struct http_request *r);
-/* Over max: 413. grows (NULL: no) is asked once, when `most` bytes have come and the rest would be more: how much it may be. */
+/* Over max: 413. */
 void http_collect(struct http_request *r, size_t max, void (*on_body)(struct http_request *r, struct slice body));
-void http_collect_more(struct http_request *r, size_t (*grows)(struct http_request *r, struct slice so_far));
+/* Before http_collect, where what has come may show that more is allowed: once, at max, grows says how much, which is never over most. */
+void http_collect_more(struct http_request *r, size_t most, size_t (*grows)(struct http_request *r, struct slice so_far));
 /* on_bytes takes as many as it can and returns how many; fewer than all: reading pauses until http_more. on_end: the body was whole. */
 void http_stream(struct http_request *r, size_t (*on_bytes)(struct http_request *r, struct slice bytes),
                  void (*on_end)(struct http_request *r));

@@ -65,7 +65,8 @@ struct http_request {
     unsigned status;
     struct MHD_Response *response;
     struct buf body;
-    size_t body_max;
+    size_t body_max, body_most; /* most: before `grows` was asked */
+    bool too_long;              /* it is read to its end, and dropped */
     size_t (*grows)(struct http_request *r, struct slice so_far);
     void (*on_body)(struct http_request *r, struct slice body);
     size_t (*on_bytes)(struct http_request *r, struct slice bytes);

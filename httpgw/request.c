@@ -247,9 +247,13 @@ static enum MHD_Result body_came(struct http_request *r, struct slice bytes, siz
         r->body_max = r->grows(r, buf_get(&r->body));
         r->grows = NULL;
     }
-    if (r->body.len + bytes.len > r->body_max) {
-        r->status = 413;
-        return MHD_NO;
+    if (r->too_long)
+        return MHD_YES;
+    if (r->body.len + bytes.len >
+        r->body_max) { /* what was announced is little enough to be read for the answer's sake */
+        buf_fini(&r->body);
+        r->too_long = true;
+        return http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH).len ? MHD_YES : MHD_NO;
     }
     buf_slice(&r->body, bytes);
     return MHD_YES;
@@ -259,7 +263,9 @@ static enum MHD_Result all_came(struct http_request *r)
 {
     r->state = REQUEST_COMPLETE;
     http_link_hurry(r->conn, 0);
-    if (r->on_end)
+    if (r->too_long)
+        http_answer_text(r, 413, "the body is too long");
+    else if (r->on_end)
         r->on_end(r);
     else if (r->on_body)
         r->on_body(r, buf_get(&r->body));
@@ -310,12 +316,14 @@ void http_collect(struct http_request *r, size_t max,
     struct slice length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length.len && slice_u64(length, UINT64_MAX, &announced) != RC_OK)
         http_answer_text(r, 400, "the length is not a number");
-    else if (length.len && announced > max && !r->grows)
+    else if (length.len && announced > (r->grows ? r->body_most : max))
         http_answer_text(r, 413, "the body is too long");
 }
 
-void http_collect_more(struct http_request *r, size_t (*grows)(struct http_request *r, struct slice so_far))
+void http_collect_more(struct http_request *r, size_t most,
+                       size_t (*grows)(struct http_request *r, struct slice so_far))
 {
+    r->body_most = most;
     r->grows = grows;
 }
 

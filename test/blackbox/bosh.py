@@ -92,6 +92,7 @@ class BoshClient(Client):
         self.connections, self.rids = [], {}
         self.session = None     # attributes of the creation response
         self.bodies = []        # every answer's attributes
+        self.polled = 0         # when the last request was an empty one
         self.terminated = None  # attributes of the last body
         self.reset()
 
@@ -118,6 +119,7 @@ class BoshClient(Client):
         while len(self.held()) > self.hold and self.step(limit):    # no more than it may
             pass
         self.rid += 1
+        self.polled = 0
         body = self.body(self.rid, payload, attrs)
         print("%s > %s" % (self.name, body[:2000]))
         (connection or self.idle()).post(body, self.rid)
@@ -161,12 +163,25 @@ class BoshClient(Client):
             self.ended = self.eof = True
             self.header = self.header or {}
 
+    def drain(self):
+        """Until no request is held."""
+        while self.held():
+            assert self.step(time.monotonic() + PATIENCE)
+
     def pump(self, deadline):
         if self.eof:
             return False
         if not self.held() and self.sid:
-            self.request()
+            self.poll()
         return self.step(deadline)
+
+    def poll(self):
+        """An empty request; of a polling session (hold 0) not before it may: XEP-0124 12."""
+        may = self.polled + int(self.session.get("polling", 0)) if self.polled and self.hold == 0 else 0
+        while time.monotonic() < may:
+            time.sleep(may - time.monotonic())
+        self.request()
+        self.polled = time.monotonic()
 
     # -- the stream
 
