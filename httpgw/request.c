@@ -172,13 +172,21 @@ static enum http_method method_of(const char *text)
     return HTTP_OTHER;
 }
 
-static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+struct fields { /* of a header: what may be there once at most */
+    unsigned framing, hosts;
+    bool bad_name;
+};
+
+static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-    unsigned *n = cls;
+    struct fields *n = cls;
+    struct slice name = slice_cstr(key);
     (void)kind, (void)value;
-    if (slice_eq_nocase(slice_cstr(key), SLICE("Content-Length")) ||
-        slice_eq_nocase(slice_cstr(key), SLICE("Transfer-Encoding")))
-        ++*n;
+    n->framing +=
+        slice_eq_nocase(name, SLICE("Content-Length")) || slice_eq_nocase(name, SLICE("Transfer-Encoding"));
+    n->hosts += slice_eq_nocase(name, SLICE("Host"));
+    for (size_t i = 0; i < name.len; i++) /* RFC 9112 5.1: no white space before the colon */
+        n->bad_name |= (unsigned char)name.p[i] <= ' ' || name.p[i] == 0x7f;
     return MHD_YES;
 }
 
@@ -186,10 +194,10 @@ static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const c
  */
 static bool ambiguous(const struct http_request *r, const char *version)
 {
-    unsigned n = 0;
+    struct fields n = { 0 };
     struct slice coding = http_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, count_framing, &n);
-    return n > 1 ||
+    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, count_field, &n);
+    return n.framing > 1 || n.hosts > 1 || n.bad_name ||
            (coding.len && (!slice_eq_nocase(coding, SLICE("chunked")) || strcmp(version, "HTTP/1.1") != 0));
 }
 

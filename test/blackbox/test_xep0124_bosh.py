@@ -326,7 +326,7 @@ def test_polling_too_often(bosh, person):
 @pytest.mark.parametrize("headers", [
     "Content-Length: 3\r\nContent-Length: 30\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
     "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: xchunked\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n",
-    "Content-Length: +3\r\n", "Content-Length: 3x\r\n",
+    "Content-Length : 3\r\n", "Content-Length: 3\r\nHost: y\r\n", "Content-Length: +3\r\n", "Content-Length: 3x\r\n",
 ])
 def test_smuggling_shapes(server, headers):
     sock = socket.create_connection((server.host, server.port("http")), timeout=PATIENCE)
