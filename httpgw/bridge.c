@@ -8,7 +8,7 @@
 #include "httpgw/httpin.h"
 #include <unistd.h>
 
-enum { PIPE_FULL = 64 * 1024, LINGER_MS = 3000 };
+enum { PIPE_FULL = 64 * 1024, LINGER_MS = 3000, LINGER_STOP_MS = 300 };
 
 static const struct conn_conf outer_conf, inner_conf;
 
@@ -124,7 +124,7 @@ static void on_inner_closed(void *owner, enum conn_cause cause, const struct why
     (void)cause, (void)why;
     b->inner = NULL;
     if (b->outer)
-        conn_finish(b->outer, LINGER_MS);
+        conn_finish(b->outer, b->http->closing ? LINGER_STOP_MS : LINGER_MS);
     bridge_free(b);
 }
 

@@ -193,8 +193,7 @@ enum rc http_new(const struct http_conf *conf, struct http **out, struct why *wh
         why_set(why, "libmicrohttpd does not start");
         return RC_IO;
     }
-    h->watch = watch_new(h->conf.loop, info->epoll_fd, on_events, h);
-    return RC_OK;
+    return watch_new(h->conf.loop, info->epoll_fd, on_events, h, &h->watch, why);
 }
 
 enum rc http_listen(struct http *h, const char *address, uint16_t port, bool tls, struct why *why)
@@ -238,8 +237,11 @@ static void close_now(struct http *h)
     timer_stop(&h->linger);
     timer_stop(&h->timer);
     watch_free(&h->watch);
-    MHD_stop_daemon(h->mhd);
+    if (h->mhd)
+        MHD_stop_daemon(h->mhd);
     h->mhd = NULL;
+    if (h->closing)
+        loop_release(h->conf.loop);
 }
 
 static void on_linger(struct timer *t)
@@ -271,6 +273,7 @@ void http_close(struct http *h, uint32_t linger_ms)
     if (h->closing)
         return;
     h->closing = true;
+    loop_hold(h->conf.loop);
     for (size_t i = 0; i < h->n_listening; i++)
         listen_close(&h->listening[i].listener);
     h->linger_until_ms = loop_now_ms(h->conf.loop) + linger_ms;
@@ -282,6 +285,7 @@ void http_free(struct http **hp)
     struct http *h = *hp;
     if (!h)
         return;
+    close_now(h);
     addr_table_free(&h->addresses);
     MEM_FREE(hp);
 }

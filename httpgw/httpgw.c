@@ -55,16 +55,6 @@ static struct tls_ctx *tls_now(void *ctx)
     return certs_tls(d->certs);
 }
 
-MUST_USE static enum rc read_networks(const struct conf_list *list, struct net_list **out, struct why *why)
-{
-    struct buf all = BUF_INIT(65536);
-    for (size_t i = 0; i < list->n; i++)
-        buf_fmt(&all, "%s%s", i ? "," : "", list->items[i]);
-    enum rc rc = all.len ? net_list_parse(buf_get(&all), out, why) : RC_OK;
-    buf_fini(&all);
-    return rc;
-}
-
 /* "5290", or "tls:5291". */
 MUST_USE static enum rc listen_more(struct httpgw *d, const char *address, const char *text, struct why *why)
 {
@@ -92,9 +82,9 @@ MUST_USE static enum rc listen_at(struct httpgw *d, const char *address, struct 
 
 enum rc httpgw_open(struct httpgw *d, struct why *why)
 {
-    enum rc rc = read_networks(&d->conf->proxy_from, &d->proxy_from, why);
+    enum rc rc = conf_networks(&d->conf->proxy_from, &d->proxy_from, why);
     if (rc == RC_OK)
-        rc = read_networks(&d->conf->forwarded_from, &d->forwarded_from, why);
+        rc = conf_networks(&d->conf->forwarded_from, &d->forwarded_from, why);
     if (rc != RC_OK)
         return rc;
     const struct http_conf conf = { .loop = d->run->loop,

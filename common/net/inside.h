@@ -56,6 +56,7 @@ struct loop {
     struct loop_stats stats;
     size_t conns, gone; /* conns that exist; those freed since memory was released */
     struct timer release;
+    unsigned holds;     /* loop_hold */
     bool stopping;
 };
 

@@ -13,6 +13,9 @@ struct loop *loop_new(void); /* also ignores SIGPIPE */
 void loop_free(struct loop **loop); /* every handle must be closed and loop_run have returned */
 void loop_run(struct loop *loop);  /* until loop_stop, and then until all handles are closed */
 void loop_stop(struct loop *loop);
+/* While somebody holds it, loop_run goes on also behind loop_stop and without handles: what waits for a timer. Pairs. */
+void loop_hold(struct loop *loop);
+void loop_release(struct loop *loop);
 
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of the start of the turn */
 /* Timers are base/wheel.h: in ms from now, on the loop. */
@@ -45,12 +48,6 @@ void watch_free(struct watch **w); /* fn does not come any more; NULL is harmles
 
 /* Signals, delivered on the loop. At most 8 of them. */
 void loop_on_signal(struct loop *loop, int signum, void (*fn)(void *ctx, int signum), void *ctx);
-
-/* A descriptor of somebody else's (a library's socket or epoll set): fn(ctx) in each turn in which it is readable. It stays theirs; watch_free
- * before it is closed. fn may call watch_free. */
-struct watch;
-struct watch *watch_new(struct loop *loop, int fd, void (*fn)(void *ctx), void *ctx);
-void watch_free(struct watch **w);
 
 /* Share of time the loop was busy since the last call, in percent, and the longest turn in us. For status. */
 struct loop_stats {

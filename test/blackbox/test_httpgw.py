@@ -303,13 +303,7 @@ def test_a_restart_of_the_gateway_loses_nothing_that_can_be_resumed(server, pers
     server.replace_daemon("httpgw")
     his.message(web.jid, "meanwhile")
     his.sync()
-
-    def ready():
-        try:
-            return get(raw, "/ready")[0] == 200
-        except (OSError, IndexError):
-            return False
-    servers.poll("the new gateway", ready)
+    servers.poll("the new gateway", lambda: answers(raw))
     again = WsClient(server, domain="a.example", tls=True)
     connections.append(again)
     again.begin()
@@ -321,18 +315,31 @@ def test_a_restart_of_the_gateway_loses_nothing_that_can_be_resumed(server, pers
     server.pids = server.daemons()
 
 
-def test_a_stop_tells_the_clients(server, person, connections):
+def gateways(server):
+    return {pid for pid, name in server.daemons().items() if "httpgw" in name}
+
+
+def answers(raw):
+    try:
+        return get(raw, "/ready")[0] == 200
+    except (OSError, IndexError):
+        return False
+
+
+def test_a_stop_tells_the_clients(server, person, connections, raw):
     romeo = person("romeo", "a.example")
     ws, bosh = WsClient(server, domain="a.example", tls=True), BoshClient(server, domain="a.example", tls=True)
     connections += [ws, bosh]
     for it in (ws, bosh):
         it.login(romeo.user, romeo.password, it.name)
     bosh.request()
+    old = gateways(server)
     server.run("restart", "httpgw")
     ws.expect_stream_error("system-shutdown")
     assert ws.code == 1001
     bosh.expect("error", where=lambda el: el.tag == q("http://etherx.jabber.org/streams", "error"))
     assert bosh.terminated["condition"] == "remote-stream-error"
+    servers.poll("the new gateway", lambda: gateways(server) - old and not gateways(server) & old and answers(raw))
     server.pids = server.daemons()
 
 
