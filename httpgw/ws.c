@@ -156,10 +156,12 @@ static void write_joined(struct client *c, const struct slice *pieces, size_t n)
     }
     size_t k = element_pieces(pieces, n, false, with);
     struct buf *out = conn_out(s->conn);
-    size_t from = out->len;
+    size_t bytes = 0;
+    for (size_t i = 0; i < k; i++)
+        bytes += with[i].len;
     wsframe_write(s->all->frames, out, WSFRAME_TEXT, with, k);
-    if (n > 1)
-        client_wire(c, true, slice_from(buf_get(out), from));
+    if (n > 1) /* else it was logged as it was written */
+        client_wire(c, true, slice_from(buf_get(out), out->len - bytes));
     conn_wrote(s->conn);
 }
 

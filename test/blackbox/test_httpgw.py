@@ -1,5 +1,6 @@
 """The HTTP gateway as an HTTP server: health, host-meta, certificates, proxies in front, limits, and its end."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -14,7 +15,7 @@ from bosh import NS_BOSH, BoshClient, Connection
 from client import PATIENCE, local, q, tls_context
 from websocket import WsClient, handshake
 
-PROXY_V1 = b"PROXY TCP4 203.0.113.9 192.0.2.1 1000 5280\r\n"
+PROXY = b"PROXY TCP4 203.0.113.%d 192.0.2.1 1000 5280\r\n"
 
 
 class Gateways(servers.Server):
@@ -27,7 +28,7 @@ class Gateways(servers.Server):
                             "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name, "-keyout", self.dir / (name + ".key"),
                             "-out", self.dir / (name + ".pem")], check=True, capture_output=True)
         with open(self.dir / "httpgw.conf", "a") as conf:
-            conf.write("\n[listen]\nmore = %d, tls:%d\nforwarded_from = 127.0.0.0/8\n[http]\nrequest_time = 2s\n"
+            conf.write("\n[listen]\nmore = %d, tls:%d\nforwarded_from = 127.0.0.1\nproxy_from = 127.0.0.2\nproxy_time = 1s\n[http]\nrequest_time = 2s\n"
                        "origins = https://chat.example\n[public]\nhost = gw1.example\n[bosh]\n"
                        "gateways = https://gw2.example:5281/http-bind\nsend_node_hostname = yes\n"
                        "[certificate b.example]\ncert = b.example.pem\nkey = b.example.key\n" % (
@@ -52,8 +53,13 @@ def server():
 def raw(server, connections):
     """A socket, and what comes on it until it ends or `enough` is in it."""
     class Raw:
-        def __init__(self, port="http", offset=0, tls=None):
-            self.sock = socket.create_connection((server.host, server.port(port) + offset), timeout=PATIENCE)
+        def __init__(self, port="http", offset=0, tls=None, proxy=None):
+            """proxy: what a proxy in front says first."""
+            self.sock = socket.create_connection((server.host, server.port(port) + offset), timeout=PATIENCE,
+                                                 source_address=("127.0.0.2", 0) if proxy is not None else None)
+            with contextlib.suppress(ConnectionError):      # it may have ended by then
+                for byte in proxy or b"":
+                    self.sock.sendall(bytes([byte]))
             if tls:
                 self.sock = tls_context().wrap_socket(self.sock, server_hostname=tls)
 
@@ -223,6 +229,21 @@ def test_a_trusted_proxy_names_the_client(server, raw):
     log = server.dir / "log" / "httpgw-1.log"
     servers.poll("its line in the log", lambda: "ip=198.51.100.7" in log.read_text())
     assert "ip=1.2.3.4" not in log.read_text()
+
+
+@pytest.mark.parametrize("number, how, status", [(1, {}, 403), (2, {"port": "https", "tls": "a.example"}, 101)])
+def test_the_proxy_protocol(server, raw, number, how, status):
+    it = raw(proxy=PROXY % number, **how)
+    assert handshake(it.sock, "a.example")[0] == status
+    it.cut()
+    log = server.dir / "log" / "httpgw-1.log"
+    servers.poll("its line in the log", lambda: "ip=203.0.113.%d" % number in log.read_text())
+
+
+@pytest.mark.parametrize("port", ["http", "https"])
+@pytest.mark.parametrize("proxy", [b"", b"PROXY TCP4 203.0", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_proxy_without_its_header_is_closed(raw, port, proxy):
+    assert raw(port=port, proxy=proxy).read() == ""
 
 
 def test_bosh_needs_tls_too(raw, server, connections):
