@@ -52,6 +52,8 @@ void http_soon(struct http *h)
     loop_at_turn_end(h->conf.loop, &h->turn);
 }
 
+static void on_library_log(void *ctx, const char *format, va_list args) PRINTF_LIKE(2, 0);
+
 static void on_library_log(void *ctx, const char *format, va_list args)
 {
     const struct http *h = ctx;
@@ -138,7 +140,8 @@ bool http_admit(struct http *h, const struct sockaddr *from)
 {
     if (h->closing)
         return false;
-    if (addr_count(h->addresses, addr_key_of(from)) < h->conf.per_address || addr_is_loopback(from))
+    bool one_for_many = addr_is_loopback(from) || net_list_has(h->conf.forwarded_from, from);
+    if (one_for_many || addr_count(h->addresses, addr_key_of(from)) < h->conf.per_address)
         return true;
     struct log_ctx log = { .log = h->conf.log, .sub = LOG_NET, .doing = "accept" };
     h->totals.refused++;

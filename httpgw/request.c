@@ -203,11 +203,23 @@ static bool has_body(const struct http_request *r)
     return (length.len && !slice_is(length, "0")) || http_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING).len;
 }
 
+static void log_request(const struct http_request *r)
+{
+    struct conn_peer peer;
+    if (!log_wants(r->http->conf.log, LOG_NET, LOG_LEVEL_DEBUG))
+        return;
+    http_peer(r, &peer);
+    struct log_ctx log = { .log = r->http->conf.log, .sub = LOG_NET, .ip = peer.ip, .doing = "http" };
+    LOG_DEBUG(&log, "request", F_SLICE("path", slice_to(r->path, 256)), F_UINT("method", (unsigned)r->method),
+              F_UINT("status", r->status));
+}
+
 /* What the library is told: the answer, or to wait. */
 static enum MHD_Result queue_answer(struct http_request *r)
 {
     http_link_hurry(r->conn, 0); /* how long the sending may take is the library's concern */
     r->queued = true;
+    log_request(r);
     r->http->totals.answers[r->status / 100 < 6 ? r->status / 100 : 0]++;
     return MHD_queue_response(r->mhd, r->status, r->response);
 }
