@@ -9,7 +9,7 @@ import pytest
 from bosh import NS_BOSH, XBOSH, BoshClient, Connection
 from client import PATIENCE, local, namespace, q
 
-SERVER = {"http": True, "conf": {"httpgw.conf": "[bosh]\ninactivity = 2s\npause = 5s\nwait = 3s\npolling = 1s\n"}}
+SERVER = {"http": True, "conf": {"httpgw.conf": "[bosh]\ninactivity = 12s\npause = 5s\nwait = 3s\npolling = 1s\n"}}
 NS_STREAM = "http://etherx.jabber.org/streams"
 
 
@@ -62,7 +62,7 @@ def test_the_creation_response(server, bosh):
     it.begin()
     s = it.session
     assert s["from"] == server.domain and s["wait"] == "3" and s["hold"] == "2" and s["requests"] == "3"
-    assert s["inactivity"] == "2" and s["maxpause"] == "5" and s["ver"] and s["ack"] == str(it.rid)
+    assert s["inactivity"] == "12" and s["maxpause"] == "5" and s["ver"] and s["ack"] == str(it.rid)
     assert s["{urn:xmpp:xbosh}restartlogic"] == "true" and s["{urn:xmpp:xbosh}version"] == "1.0" and s["authid"]
     assert it.features.tag == q(NS_STREAM, "features") and "SCRAM-SHA-256" in it.mechanisms()
 
