@@ -158,19 +158,6 @@ def test_a_pause_that_is_too_long_or_none(bosh, person, pause):
     assert web.terminated["condition"] == "policy-violation"
 
 
-def test_a_client_that_does_not_come_back_is_lost_and_nothing_of_its_mail(server, bosh, person):
-    romeo, juliet = person("romeo"), person("juliet")
-    web, his = bosh().login(romeo.user, romeo.password, "web"), juliet.login("tcp", tls=False)
-    web.online()
-    web.drain()
-    his.message(web.jid, "while it is gone")
-    his.sync()
-    seen = romeo.login("other", tls=False)
-    seen.online()
-    assert seen.expect("message", body="while it is gone") is not None
-    assert web.replay(web.rid + 1).get("condition") == "item-not-found"
-
-
 def test_resumption_by_stream_management(bosh, person):
     romeo, juliet = person("romeo"), person("juliet")
     web, his = bosh().login(romeo.user, romeo.password, "web"), juliet.login("tcp", tls=False)
