@@ -220,7 +220,8 @@ static void check_daemon(struct check *c, const char *daemon)
         return;
     struct options *o = options_of(c, program);
     const char *cert = option(o, "tls", "cert", 0);
-    if (cert && *cert && (strcmp(daemon, "c2s") == 0 || strcmp(daemon, "s2s") == 0))
+    bool serves = strcmp(daemon, "c2s") == 0 || strcmp(daemon, "s2s") == 0 || strcmp(daemon, "httpgw") == 0;
+    if (cert && *cert && serves)
         check_certificate(c, below_dir(c, cert));
     if (!c->running)
         check_listeners(c, daemon, o);

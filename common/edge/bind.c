@@ -1,5 +1,6 @@
-/* c2s/bind.c - resource binding (RFC 6120 7) and the session element of old (RFC 3921 3, RFC 6121 1.4) */
-#include "c2s/negotiate.h"
+/* common/edge/bind.c - resource binding (RFC 6120 7) and the session element of old (RFC 3921 3, RFC
+ * 6121 1.4) */
+#include "common/edge/negotiate.h"
 
 #include "common/base/mem.h"
 

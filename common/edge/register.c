@@ -1,6 +1,7 @@
-/* c2s/register.c - in-band registration before login: its requests go to the session manager (XEP-0077 3.1)
+/* common/edge/register.c - in-band registration before login: its requests go to the session manager
+ * (XEP-0077 3.1)
  */
-#include "c2s/negotiate.h"
+#include "common/edge/negotiate.h"
 
 enum { EARLY_MAX = 20 }; /* requests on a stream that is not logged in */
 

@@ -1,9 +1,9 @@
-/* c2s/sasl2.c - SASL2: one request that logs in, binds and resumes (XEP-0388, 0386, 0484, 0509)
+/* common/edge/sasl2.c - SASL2: one request that logs in, binds and resumes (XEP-0388, 0386, 0484, 0509)
  *
  * Its steps are those of sasl_relay.c. What is asked for beside the login is the session manager's business;
  * here is seen to it that the request is well-formed, that what it uses was offered, and that it was made in
  * knowledge of the features as they are. */
-#include "c2s/negotiate.h"
+#include "common/edge/negotiate.h"
 
 #include "common/base/mem.h"
 #include "common/base/text.h"
@@ -148,8 +148,8 @@ void sasl2_authenticated(struct esession *s, const struct control_authenticated 
         METRIC_INC(c->d->metrics, M_SM_ENABLED);
     write_success(c, a, ok);
     c->state = ok->full.len ? CLIENT_BINDING : CLIENT_AUTHED;
-    c->xml.limits = &c->d->bound; /* the stream goes on: XEP-0388 2.6.1 */
-    if (!ok->resumed)             /* XEP-0198 9.2: the stream is what it was */
+    c->via->logged_in(c, false); /* the stream goes on: XEP-0388 2.6.1 */
+    if (!ok->resumed)            /* XEP-0198 9.2: the stream is what it was */
         negotiate_features(c, a, domain);
     arena_give(c->d->arenas, &a);
     if (ok->full.len) {

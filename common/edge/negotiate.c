@@ -1,9 +1,11 @@
-/* c2s/negotiate.c - the whole negotiation on one page: state × element → handler (RFC 6120 4.3) */
-#include "c2s/negotiate.h"
+/* common/edge/negotiate.c - the whole negotiation on one page: state × element → handler (RFC 6120 4.3) */
+#include "common/edge/negotiate.h"
 
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "common/edge/check.h"
+
+static void on_starttls(struct client *c, struct arena *a, struct node *n);
 
 #define IN(state) (1u << (state))
 #define ANY       (~0u)
@@ -14,7 +16,7 @@ static const struct step {
     const char *name, *ns;
     void (*take)(struct client *c, struct arena *a, struct node *n);
 } steps[] = {
-    { IN(CLIENT_OPEN),                    "starttls", NS_TLS,    starttls_on_request }, /* RFC 6120 5.4.2.1 */
+    { IN(CLIENT_OPEN),                    "starttls", NS_TLS,    on_starttls }, /* RFC 6120 5.4.2.1 */
     { IN(CLIENT_OPEN),                    "auth",     NS_SASL,   sasl_on_auth },        /* RFC 6120 6.4.2 */
     { IN(CLIENT_OPEN),                    "authenticate", NS_SASL2, sasl2_on_authenticate }, /* XEP-0388 2.3 */
     { IN(CLIENT_STEP),                    "response", NS_SASL2,  sasl_on_response },    /* XEP-0388 2.5 */
@@ -23,9 +25,9 @@ static const struct step {
     { IN(CLIENT_STEP) | IN(CLIENT_ASKED), "abort",    NS_SASL,   sasl_on_abort },       /* RFC 6120 6.4.4 */
     { IN(CLIENT_OPEN),                    "iq",       NS_CLIENT, register_on_iq },      /* XEP-0077 3.1 */
     { IN(CLIENT_AUTHED),                  "iq",       NS_CLIENT, bind_on_iq },          /* RFC 6120 7.6 */
-    { IN(CLIENT_AUTHED),                  "resume",   NS_SM,     sm_on_resume },        /* XEP-0198 5 */
-    { ANY,                                "resume",   NS_SM,     sm_misplaced },        /* XEP-0198 3 */
-    { ANY,                                "enable",   NS_SM,     sm_misplaced },
+    { IN(CLIENT_AUTHED),                  "resume",   NS_SM,     smstream_on_resume },        /* XEP-0198 5 */
+    { ANY,                                "resume",   NS_SM,     smstream_misplaced },        /* XEP-0198 3 */
+    { ANY,                                "enable",   NS_SM,     smstream_misplaced },
 };
 /* clang-format on */
 
@@ -60,6 +62,18 @@ void negotiate_element(struct client *c, struct arena *a, struct node *n)
     on_other(c, n);
 }
 
+static void on_starttls(struct client *c, struct arena *a, struct node *n)
+{
+    (void)a;
+    (void)n;
+    if (c->via->may_starttls && c->via->may_starttls(c)) {
+        c->via->starttls(c);
+        return;
+    }
+    client_write(c, SLICE("<failure xmlns='" NS_TLS "'/>")); /* not offered: RFC 6120 5.4.2.2 */
+    client_end(c);
+}
+
 /* --- the header --- */
 
 bool negotiate_may_login(const struct client *c)
@@ -89,7 +103,7 @@ void negotiate_open_stream(struct client *c, struct slice from, struct slice to)
         return;
     c->nego->has_header = true;
     struct arena *a = arena_take(c->d->arenas);
-    struct stream_open open = {
+    const struct stream_open open = {
         .content_ns = NS_CLIENT,
         .from = from.len ? from : some_domain(c),
         .to = to,
@@ -97,9 +111,7 @@ void negotiate_open_stream(struct client *c, struct slice from, struct slice to)
         .lang = SLICE("en"),
         .version_1 = true,
     };
-    buf_reset(&c->d->scratch);
-    stream_header_write(&c->d->scratch, &open);
-    client_write(c, buf_get(&c->d->scratch));
+    c->via->open(c, &open);
     arena_give(c->d->arenas, &a);
     METRIC_INC(c->d->metrics, M_STREAMS);
 }
@@ -148,7 +160,7 @@ static struct slice bindings(const struct client *c, struct slice mechanisms)
 }
 
 /* XEP-0478 3: from when on silence has consequences. */
-static uint32_t idle_s(const struct c2s_conf *conf)
+static uint32_t idle_s(const struct clients_conf *conf)
 {
     uint32_t ms = conf->probe == PROBE_XMPP ? conf->probe_ms : 0;
     if (conf->idle_ms && (!ms || conf->idle_ms < ms))
@@ -158,7 +170,7 @@ static uint32_t idle_s(const struct c2s_conf *conf)
 
 void negotiate_features(struct client *c, struct arena *a, const struct edge_domain *domain)
 {
-    const struct c2s_conf *conf = c->d->conf;
+    const struct clients_conf *conf = c->d->conf;
     struct features f = { .idle_s = idle_s(conf) };
     bool before = c->state == CLIENT_OPEN;
     if (!before) {
@@ -166,7 +178,7 @@ void negotiate_features(struct client *c, struct arena *a, const struct edge_dom
         f.more = domain->features;
         f.max_bytes = conf->stanza_bytes;
     } else {
-        f.starttls = !c->secure && certs_tls(c->d->certs);
+        f.starttls = c->via->may_starttls && c->via->may_starttls(c);
         f.starttls_required = !negotiate_may_login(c);
         f.mechanisms = negotiate_mechanisms(c, a);
         f.bindings = bindings(c, f.mechanisms);
@@ -218,13 +230,22 @@ static bool header_is_bad(const struct client *c, const struct stream_header *h,
     return false;
 }
 
-void negotiate_header(struct client *c, struct arena *a, const struct node *header)
+void client_header(struct client *c, struct arena *a, const struct node *header)
 {
     struct stream_header h;
     enum stream_cond cond = STREAM_BAD_FORMAT;
-    const char *text = NULL;
     memset(&h, 0, sizeof h);
-    if (stream_header_read(a, header, NS_CLIENT, &h, &cond) != RC_OK || header_is_bad(c, &h, &cond, &text)) {
+    if (stream_header_read(a, header, NS_CLIENT, &h, &cond) != RC_OK)
+        client_fail(c, cond, NULL);
+    else
+        client_opens(c, a, &h);
+}
+
+void client_opens(struct client *c, struct arena *a, const struct stream_header *h)
+{
+    enum stream_cond cond = STREAM_BAD_FORMAT;
+    const char *text = NULL;
+    if (header_is_bad(c, h, &cond, &text)) {
         client_fail(c, cond, text);
         return;
     }
@@ -233,13 +254,13 @@ void negotiate_header(struct client *c, struct arena *a, const struct node *head
         return;
     }
     if (!c->nego->domain)
-        c->nego->domain = mem_copy(h.to.domain);
-    if (!slice_eq(h.lang, esession_lang(&c->session)))
-        esession_lang_set(&c->session, h.lang);
+        c->nego->domain = mem_copy(h->to.domain);
+    if (!slice_eq(h->lang, esession_lang(&c->session)))
+        esession_lang_set(&c->session, h->lang);
     mem_free(c->nego->from);
-    c->nego->from = h.has_from && h.from.local.len ? mem_copy(jid_bare(&h.from)) : NULL;
+    c->nego->from = h->has_from && h->from.local.len ? mem_copy(jid_bare(&h->from)) : NULL;
     const struct edge_domain *domain = negotiate_domain(c);
-    negotiate_open_stream(c, h.to.domain, h.has_from ? h.from.full : SLICE_NONE);
+    negotiate_open_stream(c, h->to.domain, h->has_from ? h->from.full : SLICE_NONE);
     negotiate_features(c, a, domain);
 }
 
@@ -249,7 +270,7 @@ enum rc negotiate_open(struct client *c, struct arena *a, struct slice key)
 {
     struct conn_peer peer;
     struct nego *n = c->nego;
-    conn_peer(c->conn, &peer);
+    c->via->peer(c, &peer);
     struct slice mechanisms = negotiate_mechanisms(c, a);
     struct control_open open = {
         .domain = slice_cstr(n->domain),
@@ -262,9 +283,9 @@ enum rc negotiate_open(struct client *c, struct arena *a, struct slice key)
         .cert_jids = n->cert_jids,
         .n_cert_jids = n->n_cert_jids,
     };
-    if (n->exporter && conn_cb_exporter(c->conn, a, &open.cb.exporter) != RC_OK)
+    if (n->exporter && c->via->exporter(c, a, &open.cb.exporter) != RC_OK)
         open.cb.exporter = SLICE_NONE;
-    if (n->end_point && conn_cb_end_point(c->conn, a, &open.cb.end_point) != RC_OK)
+    if (n->end_point && c->via->end_point(c, a, &open.cb.end_point) != RC_OK)
         open.cb.end_point = SLICE_NONE;
     return esession_open(c->d->edge, &c->session, key, &open);
 }

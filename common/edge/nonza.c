@@ -1,5 +1,5 @@
-/* c2s/nonza.c - elements of a bound stream that are no stanzas, by a table */
-#include "c2s/negotiate.h"
+/* common/edge/nonza.c - elements of a bound stream that are no stanzas, by a table */
+#include "common/edge/negotiate.h"
 
 static void on_csi(struct client *c, struct arena *a, const struct node *n) /* XEP-0352 4.2 */
 {
@@ -13,8 +13,10 @@ static const struct {
     const char *name, *ns;
     void (*take)(struct client *c, struct arena *a, const struct node *n);
 } nonzas[] = {
-    { "active", NS_CSI, on_csi }, { "inactive", NS_CSI, on_csi },    { "r", NS_SM, sm_on_r }, /* XEP-0198 4 */
-    { "a", NS_SM, sm_on_a },      { "enable", NS_SM, sm_on_enable }, { "resume", NS_SM, sm_late },
+    { "active", NS_CSI, on_csi },       { "inactive", NS_CSI, on_csi },
+    { "r", NS_SM, smstream_on_r }, /* XEP-0198 4 */
+    { "a", NS_SM, smstream_on_a },      { "enable", NS_SM, smstream_on_enable },
+    { "resume", NS_SM, smstream_late },
 };
 
 bool nonza_take(struct client *c, struct arena *a, const struct node *n)

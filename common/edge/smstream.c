@@ -1,8 +1,9 @@
-/* c2s/sm.c - stream management on a client's stream (XEP-0198): its elements; the counting is in common/edge
+/* common/edge/smstream.c - stream management on a client's stream (XEP-0198): its elements; the counting is
+ * in common/edge
  *
  * On a stream that is managed nothing that counts is answered here: what answers a stanza goes to the session
  * manager as an echo and comes back in the session's order (DESIGN 2). */
-#include "c2s/negotiate.h"
+#include "common/edge/negotiate.h"
 
 #include "common/edge/smelement.h"
 
@@ -21,7 +22,7 @@ static void failed(struct client *c, enum stanza_cond cond, const uint32_t *h)
     client_write(c, buf_get(&c->d->scratch));
 }
 
-void sm_misplaced(struct client *c, struct arena *a, struct node *n)
+void smstream_misplaced(struct client *c, struct arena *a, struct node *n)
 {
     (void)a;
     (void)n;
@@ -33,7 +34,7 @@ void sm_misplaced(struct client *c, struct arena *a, struct node *n)
 
 /* --- resumption --- */
 
-void sm_on_resume(struct client *c, struct arena *a, struct node *n)
+void smstream_on_resume(struct client *c, struct arena *a, struct node *n)
 {
     struct control_resume r;
     (void)a;
@@ -47,7 +48,7 @@ void sm_on_resume(struct client *c, struct arena *a, struct node *n)
     }
 }
 
-void sm_resumed(struct esession *s, const struct control_resumed *r)
+void smstream_resumed(struct esession *s, const struct control_resumed *r)
 {
     struct client *c = CONTAINER(s, struct client, session);
     struct client_log log;
@@ -68,7 +69,7 @@ static void too_high(struct client *c, uint32_t h, uint32_t sent)
     buf_fini(&app);
 }
 
-void sm_resume_failed(struct esession *s, const struct control_resume_failed *no)
+void smstream_resume_failed(struct esession *s, const struct control_resume_failed *no)
 {
     struct client *c = CONTAINER(s, struct client, session);
     c->state = CLIENT_AUTHED; /* it may bind a resource: XEP-0198 5 */
@@ -80,7 +81,7 @@ void sm_resume_failed(struct esession *s, const struct control_resume_failed *no
 
 /* --- on a bound stream --- */
 
-void sm_on_enable(struct client *c, struct arena *a, const struct node *n)
+void smstream_on_enable(struct client *c, struct arena *a, const struct node *n)
 {
     struct control_sm_enable enable;
     (void)a;
@@ -94,7 +95,7 @@ void sm_on_enable(struct client *c, struct arena *a, const struct node *n)
     }
 }
 
-void sm_enabled(struct esession *s, const struct control_sm_enabled *e)
+void smstream_enabled(struct esession *s, const struct control_sm_enabled *e)
 {
     struct client *c = CONTAINER(s, struct client, session);
     METRIC_INC(c->d->metrics, M_SM_ENABLED);
@@ -102,7 +103,7 @@ void sm_enabled(struct esession *s, const struct control_sm_enabled *e)
     client_write(c, buf_get(&c->d->scratch));
 }
 
-void sm_on_a(struct client *c, struct arena *a, const struct node *n)
+void smstream_on_a(struct client *c, struct arena *a, const struct node *n)
 {
     uint32_t h;
     (void)a;
@@ -114,7 +115,7 @@ void sm_on_a(struct client *c, struct arena *a, const struct node *n)
         too_high(c, h, (uint32_t)c->session.sm->n.out);
 }
 
-void sm_on_r(struct client *c, struct arena *a, const struct node *n)
+void smstream_on_r(struct client *c, struct arena *a, const struct node *n)
 {
     (void)a, (void)n;
     if (c->session.sm)
@@ -123,27 +124,27 @@ void sm_on_r(struct client *c, struct arena *a, const struct node *n)
         failed(c, COND_UNEXPECTED_REQUEST, NULL);
 }
 
-void sm_late(struct client *c, struct arena *a, const struct node *n)
+void smstream_late(struct client *c, struct arena *a, const struct node *n)
 {
     (void)a, (void)n;
     failed(c, COND_UNEXPECTED_REQUEST, NULL); /* XEP-0198 5: instead of binding a resource */
 }
 
-void sm_handled(struct esession *s, uint32_t h)
+void smstream_handled(struct esession *s, uint32_t h)
 {
     struct client *c = CONTAINER(s, struct client, session);
     smelement_write_a(scratch(c), h);
     client_write(c, buf_get(&c->d->scratch));
 }
 
-void sm_ask_client(struct esession *s)
+void smstream_ask_client(struct esession *s)
 {
     struct client *c = CONTAINER(s, struct client, session);
     smelement_write_r(scratch(c));
     client_write(c, buf_get(&c->d->scratch));
 }
 
-bool sm_probe(struct client *c)
+bool smstream_probe(struct client *c)
 {
     if (!c->session.sm || !c->session.sm->enabled)
         return false;

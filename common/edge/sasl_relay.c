@@ -1,15 +1,16 @@
-/* c2s/sasl_relay.c - SASL steps to the session manager and back (RFC 6120 6, XEP-0178, XEP-0440, XEP-0474)
+/* common/edge/sasl_relay.c - SASL steps to the session manager and back (RFC 6120 6, XEP-0178, XEP-0440,
+ * XEP-0474)
  *
  * Nothing is decided here but what can be seen without an account: whether the mechanism was offered, whether
  * the bytes are base64, how many attempts there were. */
-#include "c2s/negotiate.h"
+#include "common/edge/negotiate.h"
 
 #include "common/base/mem.h"
 #include "common/base/text.h"
 #include "common/edge/check.h"
 
 static const struct {
-    enum c2s_metric ok, failed;
+    enum clients_metric ok, failed;
 } mech_metrics[] = {
     [MECH_SCRAM] = { M_AUTH_SCRAM_OK, M_AUTH_SCRAM_FAILED },
     [MECH_PLUS] = { M_AUTH_PLUS_OK, M_AUTH_PLUS_FAILED },
@@ -33,7 +34,7 @@ static enum mech mech_of(const char *name)
 /* The attempt is over; after too many the stream is too (RFC 6120 6.4.5). */
 static void fail(struct client *c, enum sasl_fail cond, struct slice text)
 {
-    struct c2s *d = c->d;
+    struct clients *d = c->d;
     struct buf *out = &d->scratch;
     bool sasl2 = c->nego->sasl2;
     buf_reset(out);
@@ -68,7 +69,7 @@ void sasl_refuse(struct client *c, enum sasl_fail cond, const char *text)
 
 bool sasl_over_rate(struct client *c)
 {
-    struct c2s *d = c->d;
+    struct clients *d = c->d;
     uint64_t now = loop_now_ms(d->loop);
     bool over =
         !c->trusted && rate_take(addr_rate(d->addresses, c->address, now), &d->auth_limit, now, 0) > 0;
@@ -258,14 +259,13 @@ void sasl_success(struct esession *s, const struct control_success *ok)
     write_data(c, "success", ok->has_data, ok->data);
     c->state = CLIENT_AUTHED; /* RFC 6120 6.4.6: a new stream */
     c->nego->has_header = false;
-    xmlin_reset(&c->xml);
-    c->xml.limits = &c->d->bound;
+    c->via->logged_in(c, true);
 }
 
 void sasl_failure(struct esession *s, const struct control_failure *bad)
 {
     struct client *c = CONTAINER(s, struct client, session);
-    struct c2s *d = c->d;
+    struct clients *d = c->d;
     struct client_log log;
     enum sasl_fail cond = c->nego->fail_as != SASL_OK ? c->nego->fail_as : bad->cond;
     METRIC_INC(d->metrics, mech_metrics[c->nego->mech].failed);

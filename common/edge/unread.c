@@ -1,17 +1,17 @@
-#include "c2s/unread.h"
+#include "common/edge/unread.h"
 
-#include "c2s/client.h"
+#include "common/edge/client.h"
 #include "common/base/mem.h"
 
 struct unread {
-    struct link link;  /* in c2s.unread */
-    struct link fresh; /* in c2s.unread_fresh: something was added in this turn */
+    struct link link;  /* in clients.unread */
+    struct link fresh; /* in clients.unread_fresh: something was added in this turn */
     struct client *client;
     uint64_t node, session;
     uint32_t head, n, cap;
     uint32_t n_fresh; /* of n: the last ones, of this turn */
     struct stanza_end {
-        uint32_t end; /* conn_written behind it */
+        uint32_t end; /* written behind it, as the transport counts */
         uint64_t mark;
     } * list; /* list[head .. head + n) */
 };
@@ -27,7 +27,7 @@ static void unread_free(struct unread *u)
 
 static void forget_taken(struct unread *u)
 {
-    uint32_t taken = conn_taken(u->client->conn);
+    uint32_t taken = u->client->via->taken(u->client);
     while (u->n && (int32_t)(u->list[u->head].end - taken) <= 0) {
         u->head++;
         u->n--;
@@ -61,7 +61,7 @@ void unread_add(struct client *c, uint64_t mark)
         u->cap = u->cap ? u->cap * 2 : 4;
         u->list = mem_resize(u->list, u->cap * sizeof *u->list);
     }
-    u->list[u->head + u->n++] = (struct stanza_end){ conn_written(c->conn), mark };
+    u->list[u->head + u->n++] = (struct stanza_end){ c->via->written(c), mark };
     u->n_fresh++;
     if (!link_in_list(&u->fresh))
         list_append(&c->d->unread_fresh, &u->fresh);
@@ -78,7 +78,7 @@ static struct control_mark *last_marks(const struct unread *u, uint32_t n)
 
 void unread_flushed(void *owner)
 {
-    struct c2s *d = owner;
+    struct clients *d = owner;
     LIST_EACH(&d->unread_fresh, it) {
         struct unread *u = CONTAINER(it, struct unread, fresh);
         list_unlink(it);
@@ -109,7 +109,7 @@ void unread_return(struct client *c)
     unread_free(u);
 }
 
-void unread_tick(struct c2s *d)
+void unread_tick(struct clients *d)
 {
     LIST_EACH(&d->unread, it) {
         struct unread *u = CONTAINER(it, struct unread, link);

@@ -1,11 +1,10 @@
-/* c2s/negotiate.h - from the first byte to a bound resource (RFC 6120 4.3, 5, 6, 7; XEP-0077 before login) */
-#ifndef C2S_NEGOTIATE_H
-#define C2S_NEGOTIATE_H
+/* common/edge/negotiate.h - from the first byte to a bound resource (RFC 6120 4.3, 5, 6, 7; XEP-0077 before login) */
+#ifndef EDGE_NEGOTIATE_H
+#define EDGE_NEGOTIATE_H
 
-#include "c2s/client.h"
+#include "common/edge/client.h"
 #include "common/edge/features.h"
 
-void negotiate_header(struct client *c, struct arena *a, const struct node *header);
 void negotiate_element(struct client *c, struct arena *a, struct node *n); /* in every state before BOUND */
 void negotiate_open_stream(struct client *c, struct slice from, struct slice to); /* our header, once a stream */
 /* Passwords may be used here: under TLS, or from a test installation's own host. */
@@ -19,9 +18,6 @@ void negotiate_features(struct client *c, struct arena *a, const struct edge_dom
  * of reach and enough waits for it. */
 MUST_USE enum rc negotiate_open(struct client *c, struct arena *a, struct slice key);
 
-/* starttls.c */
-void starttls_on_request(struct client *c, struct arena *a, struct node *n);
-void starttls_on_secure(struct client *c); /* what the connection offers now */
 /* sasl_relay.c */
 void sasl_on_auth(struct client *c, struct arena *a, struct node *n);
 void sasl_on_response(struct client *c, struct arena *a, struct node *n);
@@ -45,20 +41,20 @@ void bind_bound(struct esession *s);
 void bind_refused(struct esession *s, const struct control_bind_refused *no);
 /* After login: a request that belongs to the negotiation. True: it was answered. */
 bool bind_late(struct client *c, struct arena *a, const struct stanza *s);
-/* sm.c: stream management (XEP-0198) */
+/* smstream.c: stream management (XEP-0198) */
 #define SM_PREVID_MAX 4000 /* bytes: XEP-0198 5 */
-void sm_misplaced(struct client *c, struct arena *a, struct node *n); /* not in this state: <failed/> */
-void sm_on_resume(struct client *c, struct arena *a, struct node *n);
-void sm_resumed(struct esession *s, const struct control_resumed *r);
-void sm_resume_failed(struct esession *s, const struct control_resume_failed *no);
-void sm_enabled(struct esession *s, const struct control_sm_enabled *e);
+void smstream_misplaced(struct client *c, struct arena *a, struct node *n); /* not in this state: <failed/> */
+void smstream_on_resume(struct client *c, struct arena *a, struct node *n);
+void smstream_resumed(struct esession *s, const struct control_resumed *r);
+void smstream_resume_failed(struct esession *s, const struct control_resume_failed *no);
+void smstream_enabled(struct esession *s, const struct control_sm_enabled *e);
 /* In BOUND. */
-void sm_on_enable(struct client *c, struct arena *a, const struct node *n);
-void sm_on_r(struct client *c, struct arena *a, const struct node *n);
-void sm_on_a(struct client *c, struct arena *a, const struct node *n);
-void sm_late(struct client *c, struct arena *a, const struct node *n);
-void sm_handled(struct esession *s, uint32_t h);
-void sm_ask_client(struct esession *s);
+void smstream_on_enable(struct client *c, struct arena *a, const struct node *n);
+void smstream_on_r(struct client *c, struct arena *a, const struct node *n);
+void smstream_on_a(struct client *c, struct arena *a, const struct node *n);
+void smstream_late(struct client *c, struct arena *a, const struct node *n);
+void smstream_handled(struct esession *s, uint32_t h);
+void smstream_ask_client(struct esession *s);
 /* register.c */
 void register_on_iq(struct client *c, struct arena *a, struct node *n);
 

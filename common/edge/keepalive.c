@@ -1,8 +1,8 @@
-/* c2s/keepalive.c - a client's one timer: time to log in, pauses of the rates, silence (RFC 6120 4.6,
+/* common/edge/keepalive.c - a client's one timer: time to log in, pauses of the rates, silence (RFC 6120 4.6,
  * XEP-0199)
  *
  * The timer is set once and looks at the clock when it fires, so that input costs it nothing. */
-#include "c2s/client.h"
+#include "common/edge/client.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -17,13 +17,13 @@ static uint64_t most(uint64_t a, uint64_t b)
 /* When something is to be done about a bound client's silence; UINT64_MAX: never. */
 static uint64_t silence_due(const struct client *c)
 {
-    const struct c2s_conf *conf = c->d->conf;
+    const struct clients_conf *conf = c->d->conf;
     uint64_t due = UINT64_MAX;
     if (conf->idle_ms)
         due = c->last_in_ms + conf->idle_ms;
     if (c->probe)
         due = least(due, c->probe_ms + conf->probe_wait_ms);
-    else if (conf->probe_ms)
+    else if (conf->probe_ms && c->via->nudge)
         due = least(due, most(c->last_in_ms, c->probe_ms) + conf->probe_ms);
     return due;
 }
@@ -48,10 +48,10 @@ static void probe(struct client *c, uint64_t now)
     METRIC_INC(c->d->metrics, M_PROBES);
     c->probe_ms = now;
     if (c->d->conf->probe == PROBE_WHITESPACE) { /* RFC 6120 4.6.1 */
-        client_write(c, SLICE(" "));
+        c->via->nudge(c);
         return;
     }
-    if (sm_probe(c)) { /* anything that comes after it shows that it was answered */
+    if (smstream_probe(c)) { /* anything that comes after it shows that it was answered */
         c->probe = (uint32_t)(++c->d->last_probe | 1);
         return;
     }
@@ -68,8 +68,8 @@ static void probe(struct client *c, uint64_t now)
 
 static void check_silence(struct client *c, uint64_t now)
 {
-    const struct c2s_conf *conf = c->d->conf;
-    if (conn_paused(c->conn))
+    const struct clients_conf *conf = c->d->conf;
+    if (c->via->paused(c))
         c->last_in_ms = now; /* it is we who do not read */
     bool unanswered = c->probe && now >= c->probe_ms + conf->probe_wait_ms;
     if (c->probe && c->last_in_ms > c->probe_ms) { /* anything at all shows that it is alive */
@@ -81,7 +81,8 @@ static void check_silence(struct client *c, uint64_t now)
         client_fail_lost(c, STREAM_CONNECTION_TIMEOUT, "nothing was heard for too long");
         return;
     }
-    if (!c->probe && conf->probe_ms && now >= most(c->last_in_ms, c->probe_ms) + conf->probe_ms)
+    if (!c->probe && conf->probe_ms && c->via->nudge &&
+        now >= most(c->last_in_ms, c->probe_ms) + conf->probe_ms)
         probe(c, now);
 }
 

@@ -1,15 +1,11 @@
-/* c2s/client.c - a client's life: taken up, read, answered, ended */
-#include "c2s/client.h"
+/* common/edge/client.c - a client's life: taken up, read, answered, ended */
+#include "common/edge/client.h"
 
-#include "c2s/negotiate.h"
-#include "c2s/unread.h"
+#include "common/edge/negotiate.h"
+#include "common/edge/unread.h"
 #include "common/base/mem.h"
 #include "common/edge/check.h"
 #include <arpa/inet.h>
-
-enum { LINGER_MS = 3000, LINGER_STOP_MS = 1000 }; /* how long the peer may take to close, too */
-
-static const struct xmlin_events xml_events;
 
 const char *client_state_name(enum client_state s)
 {
@@ -32,19 +28,19 @@ static void address_text(const struct addr_key *key, char *out, size_t size)
 const struct log_ctx *client_log(const struct client *c, struct client_log *out, enum log_sub sub,
                                  const char *doing)
 {
-    conn_peer(c->conn, &out->peer);
+    c->via->peer(c, &out->peer);
     if (out->peer.addr.ss_family == AF_UNSPEC)
         address_text(&c->address, out->peer.ip, sizeof out->peer.ip);
     out->ctx = (struct log_ctx){
-        .log = c->d->run->log, .sub = sub, .conn = c->number, .ip = out->peer.ip, .doing = doing
+        .log = c->d->log, .sub = sub, .conn = c->number, .ip = out->peer.ip, .doing = doing
     };
     return &out->ctx;
 }
 
-static void wire(const struct client *c, bool out, struct slice bytes)
+void client_wire(const struct client *c, bool out, struct slice bytes)
 {
     struct client_log log;
-    if (log_wants(c->d->run->log, LOG_WIRE, LOG_LEVEL_DEBUG))
+    if (log_wants(c->d->log, LOG_WIRE, LOG_LEVEL_DEBUG))
         log_wire(client_log(c, &log, LOG_WIRE, NULL), out, bytes);
 }
 
@@ -84,11 +80,11 @@ static void pending_over(struct client *c)
     c->counted_pending = false;
     c->d->n_pending--;
     addr_leave(c->d->addresses_pending, c->address);
-    admit_balance(c->d);
+    clients_balance(c->d);
 }
 
 /* Counts the connection; says what stands against it, or NULL. */
-static const char *refusal(struct c2s *d, const struct client *c)
+static const char *refusal(struct clients *d, const struct client *c)
 {
     unsigned all = addr_enter(d->addresses, c->address);
     unsigned pending = addr_enter(d->addresses_pending, c->address);
@@ -101,22 +97,19 @@ static const char *refusal(struct c2s *d, const struct client *c)
     return NULL;
 }
 
-void client_accept(struct c2s *d, struct conn *conn, bool direct_tls)
+bool client_open(struct client *c, struct clients *d, const struct transport *via, bool trusted)
 {
-    struct client *c = mem_new(sizeof *c);
     struct conn_peer peer;
     c->d = d;
-    c->conn = conn;
+    c->via = via;
     c->number = ++d->last_number;
     c->last_in_ms = loop_now_ms(d->loop);
-    conn_peer(conn, &peer);
+    c->trusted = trusted;
+    via->peer(c, &peer);
     c->address = addr_key_of((const struct sockaddr *)&peer.addr);
-    c->trusted = d->conf->policy == TLS_OPTIONAL && addr_is_loopback((const struct sockaddr *)&peer.addr);
-    conn_owner_set(conn, &d->conn_conf, c);
     list_append(&d->clients, &c->link);
     d->n_clients++;
     c->nego = nego_new(c);
-    xmlin_init(&c->xml, d->xml, &d->pre_auth);
     METRIC_INC(d->metrics, M_ACCEPTED);
     metric_set(d->metrics, M_CONNECTIONS, (int64_t)d->n_clients);
     const char *against = refusal(d, c);
@@ -125,33 +118,16 @@ void client_accept(struct c2s *d, struct conn *conn, bool direct_tls)
         METRIC_INC(d->metrics, M_LIMIT_ADDRESS);
         LOG_INFO(client_log(c, &log, LOG_NET, "accept"), "refused", F_STR("why", against));
         c->state = CLIENT_CLOSED;
-        conn_close(conn, CONN_BY_OWNER);
     } else {
-        if (direct_tls)
-            client_secure(c, certs_tls(d->certs));
         keepalive_arm(c);
     }
-    admit_balance(d);
-}
-
-void client_secure(struct client *c, struct tls_ctx *tls)
-{
-    c->handshaking = true;
-    conn_start_tls(c->conn, tls, TLS_SERVER, NULL);
-}
-
-static void on_secure(void *owner)
-{
-    struct client *c = owner;
-    c->handshaking = false;
-    c->secure = true;
-    METRIC_INC(c->d->metrics, M_TLS_OK);
-    starttls_on_secure(c);
+    clients_balance(d);
+    return !against;
 }
 
 /* --- read --- */
 
-static void xml_error(struct client *c, enum rc rc, const struct why *why)
+void client_bad_xml(struct client *c, enum rc rc, const struct why *why)
 {
     struct client_log log;
     if (rc == RC_LIMIT)
@@ -168,38 +144,37 @@ static void pay(struct client *c, struct rate *rate, const struct rate_limit *li
         c->rate_until_ms = c->last_in_ms + wait;
 }
 
-static void on_input(void *owner, struct slice bytes)
+void client_input(struct client *c, size_t bytes)
 {
-    struct client *c = owner;
-    struct why why = { "" };
-    if (c->state == CLIENT_CLOSED)
-        return;
-    wire(c, false, bytes);
     c->last_in_ms = loop_now_ms(c->d->loop);
-    c->cut = false;
-    pay(c, &c->bytes, &c->d->byte_limit, (uint32_t)bytes.len);
-    enum rc rc = xmlin_feed(&c->xml, bytes, &xml_events, c, &why);
-    if (c->state == CLIENT_CLOSED)
-        return;
-    if (rc != RC_OK)
-        xml_error(c, rc, &why);
-    else if (c->rate_until_ms || c->waits_room)
+    pay(c, &c->bytes, &c->d->byte_limit, (uint32_t)bytes);
+}
+
+void client_paid(struct client *c)
+{
+    if (c->rate_until_ms || c->waits_room)
         client_pace(c);
+}
+
+const struct xmlin_limits *client_limits(const struct client *c)
+{
+    bool in = c->state == CLIENT_AUTHED || c->state == CLIENT_BINDING || c->state == CLIENT_BOUND;
+    return in ? &c->d->bound : &c->d->pre_auth;
 }
 
 /* What has been read is taken; no more is, until the rates are paid for and there is room behind us. */
 void client_pace(struct client *c)
 {
-    bool was = conn_paused(c->conn);
+    bool was = c->via->paused(c);
     if (c->rate_until_ms || c->waits_room) {
-        conn_pause(c->conn);
+        c->via->pause(c, true);
         if (!was)
             METRIC_INC(c->d->metrics, c->rate_until_ms ? M_LIMIT_RATE : M_LIMIT_ROOM);
         if (c->rate_until_ms)
             keepalive_arm(c);
     } else if (was) {
         c->last_in_ms = loop_now_ms(c->d->loop); /* its silence was our doing */
-        conn_resume(c->conn);
+        c->via->pause(c, false);
     }
 }
 
@@ -215,7 +190,7 @@ static void refuse(struct client *c, const struct check *check)
 /* The hot path: checked, canonical, on its way. */
 static void take_stanza(struct client *c, struct arena *a, struct node *n)
 {
-    struct c2s *d = c->d;
+    struct clients *d = c->d;
     struct check check;
     const struct check_session who = { esession_jid(&c->session), c->session.bare_len,
                                        esession_lang(&c->session) };
@@ -253,36 +228,20 @@ static void take_stanza(struct client *c, struct arena *a, struct node *n)
         c->waits_room = true;
 }
 
-static bool on_header(void *owner, struct arena *a, struct node *header)
+void client_element(struct client *c, struct arena *a, struct node *n)
 {
-    struct client *c = owner;
-    negotiate_header(c, a, header);
-    return c->state != CLIENT_CLOSED;
-}
-
-static bool on_stanza(void *owner, struct arena *a, struct node *n)
-{
-    struct client *c = owner;
     if (c->state == CLIENT_BOUND)
         take_stanza(c, a, n);
     else
         negotiate_element(c, a, n);
-    return c->state != CLIENT_CLOSED && !c->cut;
 }
-
-static void on_close(void *owner)
-{
-    client_end(owner);
-}
-
-static const struct xmlin_events xml_events = { on_header, on_stanza, on_close };
 
 /* --- written --- */
 
 void client_write(struct client *c, struct slice bytes)
 {
-    wire(c, true, bytes);
-    conn_write(c->conn, bytes);
+    client_wire(c, true, bytes);
+    c->via->write(c, bytes);
 }
 
 void client_write_node(struct client *c, const struct node *n)
@@ -312,17 +271,10 @@ void client_answer(struct client *c, struct arena *a, const struct stanza *s, en
 static void on_session_stanza(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
     struct client *c = CONTAINER(s, struct client, session);
-    if (n == 1) {
+    if (n == 1)
         client_write(c, pieces[0]);
-    } else { /* joined in the output itself; the log shows it whole, as a piece does not tell what is secret
-                in it */
-        struct buf *out = conn_out(c->conn);
-        size_t from = out->len;
-        for (size_t i = 0; i < n; i++)
-            buf_slice(out, pieces[i]);
-        wire(c, true, slice_from(buf_get(out), from));
-        conn_wrote(c->conn);
-    }
+    else
+        c->via->join(c, pieces, n);
     if (mark)
         unread_add(c, mark);
     METRIC_INC(c->d->metrics, M_STANZAS_OUT);
@@ -331,14 +283,13 @@ static void on_session_stanza(struct esession *s, const struct slice *pieces, si
 static void on_flow(struct esession *s, uint16_t n)
 {
     struct client *c = CONTAINER(s, struct client, session);
-    c->flow = conn_full(c->conn) ? n : 0; /* on_drain follows */
+    c->flow = c->via->full(c) ? n : 0; /* client_drained follows */
     if (!c->flow)
         esession_flow(c->d->edge, s, n);
 }
 
-static void on_drain(void *owner)
+void client_drained(struct client *c)
 {
-    struct client *c = owner;
     if (c->flow && c->state == CLIENT_BOUND)
         esession_flow(c->d->edge, &c->session, c->flow);
     c->flow = 0;
@@ -361,7 +312,7 @@ static void on_session_room(struct esession *s)
 
 static void on_domains(void *owner)
 {
-    admit_balance(owner);
+    clients_balance(owner);
 }
 
 const struct edge_ops client_edge_ops = {
@@ -371,11 +322,11 @@ const struct edge_ops client_edge_ops = {
     .on_failure = sasl_failure,
     .on_bound = bind_bound,
     .on_bind_refused = bind_refused,
-    .on_sm_enabled = sm_enabled,
-    .on_resumed = sm_resumed,
-    .on_resume_failed = sm_resume_failed,
-    .on_handled = sm_handled,
-    .on_ask = sm_ask_client,
+    .on_sm_enabled = smstream_enabled,
+    .on_resumed = smstream_resumed,
+    .on_resume_failed = smstream_resume_failed,
+    .on_handled = smstream_handled,
+    .on_ask = smstream_ask_client,
     .on_stanza = on_session_stanza,
     .on_close = on_session_close,
     .on_flow = on_flow,
@@ -410,22 +361,13 @@ static void over(struct client *c, bool lost)
     pending_over(c);
 }
 
-static void finish(struct client *c)
-{
-    if (c->handshaking)
-        conn_close(c->conn, CONN_BY_OWNER); /* nothing can be said in the middle of a handshake */
-    else
-        conn_finish(c->conn, c->d->stopping ? LINGER_STOP_MS : LINGER_MS);
-}
-
 void client_end(struct client *c)
 {
     if (c->state == CLIENT_CLOSED)
         return;
     negotiate_open_stream(c, SLICE_NONE, SLICE_NONE);
-    client_write(c, SLICE(STREAM_END));
     over(c, false);
-    finish(c);
+    c->via->end(c);
 }
 
 static void fail(struct client *c, enum stream_cond cond, const char *text, struct slice content,
@@ -438,15 +380,14 @@ static void fail(struct client *c, enum stream_cond cond, const char *text, stru
              F_STR("cond", stream_cond_name(cond)), F_STR("text", text),
              F_SLICE("jid", esession_jid(&c->session)));
     metric_add(c->d->metrics, M_STREAM_ERRORS + (unsigned)cond, 1);
-    if (!c->handshaking) {
+    if (!c->mute) {
         negotiate_open_stream(c, SLICE_NONE, SLICE_NONE); /* RFC 6120 4.9.1.2 */
         buf_reset(&c->d->scratch);
         stream_error_write(&c->d->scratch, cond, text, content, app);
-        BUF_LIT(&c->d->scratch, STREAM_END);
         client_write(c, buf_get(&c->d->scratch));
     }
     over(c, lost);
-    finish(c);
+    c->via->end(c);
 }
 
 void client_fail(struct client *c, enum stream_cond cond, const char *text)
@@ -473,18 +414,9 @@ void client_shutdown(struct client *c)
         fail(c, STREAM_SYSTEM_SHUTDOWN, NULL, SLICE_NONE, SLICE_NONE, true);
 }
 
-static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
+void client_closed(struct client *c)
 {
-    struct client *c = owner;
-    struct c2s *d = c->d;
-    struct client_log log;
-    if (cause == CONN_TLS && c->handshaking)
-        METRIC_INC(d->metrics, M_TLS_FAILED);
-    if (cause == CONN_OVERFLOW)
-        METRIC_INC(d->metrics, M_LIMIT_OUTPUT);
-    LOG_INFO(client_log(c, &log, LOG_NET, client_state_name(c->state)), "closed",
-             F_STR("cause", conn_cause_name(cause)), F_STR("why", why ? why->text : NULL),
-             F_SLICE("jid", esession_jid(&c->session)));
+    struct clients *d = c->d;
     if (c->state != CLIENT_CLOSED)
         over(c, true);
     unread_return(c); /* behind the end of its session, or it might be given back to that */
@@ -492,16 +424,10 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     pending_over(c);
     nego_free(c);
     timer_stop(&c->timer);
-    xmlin_fini(&c->xml);
     addr_leave(d->addresses, c->address);
     list_unlink(&c->link);
-    mem_free(c);
     d->n_clients--;
     metric_set(d->metrics, M_CONNECTIONS, (int64_t)d->n_clients);
     if (d->stopping && d->n_clients == 0)
         edge_close(d->edge);
 }
-
-const struct conn_ops client_conn_ops = {
-    .on_secure = on_secure, .on_input = on_input, .on_drain = on_drain, .on_closed = on_closed
-};
