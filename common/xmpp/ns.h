@@ -62,6 +62,8 @@
 #define NS_HINTS "urn:xmpp:hints"                                /* XEP-0334 */
 #define NS_CSI "urn:xmpp:csi:0"                                  /* XEP-0352 */
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"            /* XEP-0353 */
+#define NS_UPLOAD "urn:xmpp:http:upload:0"                       /* XEP-0363 */
+#define NS_UPLOAD_PURPOSE "urn:xmpp:http:upload:purpose:0"       /* XEP-0363 */
 #define NS_PUSH "urn:xmpp:push:0"                                /* XEP-0357 */
 #define NS_PUSH_SUMMARY "urn:xmpp:push:summary"                  /* XEP-0357 */
 #define NS_CHANNEL_BINDING "urn:xmpp:sasl-cb:0"                  /* XEP-0440 */
