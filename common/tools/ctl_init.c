@@ -146,6 +146,7 @@ static const char log_section[] = "[log]\nsink = file\n";
 struct secrets { /* what each daemon shows the router */
     struct slice c2s, s2s, httpgw, sessman, admin;
     struct slice dialback; /* of all s2s of the installation */
+    struct slice upload;   /* slots are signed with it */
 };
 
 /* Programs of this host and components beside it come by loopback, where TLS would guard nothing. */
@@ -200,10 +201,13 @@ static struct slice httpgw_conf(struct tool *t, const struct plan *plan, const s
         plan->tls_optional ? "optional" : "required", SLICE_ARG(secrets->httpgw), log_section);
 }
 
-static struct slice sessman_conf(struct tool *t, const struct secrets *secrets)
+static struct slice sessman_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
 {
-    return arena_fmt(t->arena, SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT "\n\n%s",
-                     SLICE_ARG(head(t, "sessman")), SLICE_ARG(secrets->sessman), log_section);
+    return arena_fmt(t->arena,
+                     SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT
+                               "\n\n[upload]\nsecret = " SLICE_FMT "\nurl = https://{domain}:%u/upload\n\n%s",
+                     SLICE_ARG(head(t, "sessman")), SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->upload),
+                     (unsigned)(5281 + plan->offset), log_section);
 }
 
 static struct slice ctl_conf(struct tool *t, const struct secrets *secrets)
@@ -224,6 +228,7 @@ static int write_confs(struct tool *t, const struct plan *plan)
         .httpgw = secret_token(t->arena, SECRET_BYTES),
         .sessman = secret_token(t->arena, SECRET_BYTES),
         .admin = secret_token(t->arena, SECRET_BYTES),
+        .upload = secret_token(t->arena, SECRET_BYTES),
     };
     const struct {
         const char *name;
@@ -234,7 +239,7 @@ static int write_confs(struct tool *t, const struct plan *plan)
         { "c2s.conf", 0600, c2s_conf(t, plan, &secrets) },
         { "s2s.conf", 0600, s2s_conf(t, plan, &secrets) },
         { "httpgw.conf", 0600, httpgw_conf(t, plan, &secrets) },
-        { "sessman.conf", 0600, sessman_conf(t, &secrets) },
+        { "sessman.conf", 0600, sessman_conf(t, plan, &secrets) },
         { "bulkheadctl.conf", 0600, ctl_conf(t, &secrets) },
         { "bulkhead.conf", 0640,
           SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "

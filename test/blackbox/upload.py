@@ -1,0 +1,61 @@
+"""Slots for uploads (XEP-0363) as a client asks for them."""
+
+import contextlib
+import re
+from xml.sax.saxutils import quoteattr
+
+from client import error_of, q
+
+NS_UPLOAD = "urn:xmpp:http:upload:0"
+NS_PURPOSE = "urn:xmpp:http:upload:purpose:0"
+
+
+@contextlib.contextmanager
+def option(server, daemon="sessman", **values):
+    """Options of a daemon's [upload] are so for a while."""
+    conf = server.dir / (daemon + ".conf")
+    before = conf.read_text()
+    conf.write_text(changed(before, values))
+    server.run("reload")
+    try:
+        yield
+    finally:
+        conf.write_text(before)
+        server.run("reload")
+
+
+def changed(text, values):
+    for name in values:
+        text = re.sub(r"(?m)^%s = .*\n" % name, "", text) if name in ("url", "path") else text
+    if "secret" in values:
+        text = re.sub(r"(\[upload\]\n)secret = .*\n", r"\1", text)
+    return text + "\n[upload]\n" + "".join("%s = %s\n" % item for item in values.items())
+
+
+def request(name="summer.jpg", size=1000, type="image/jpeg", purpose=""):
+    """The element; what is None is left out."""
+    attributes = {"filename": name, "size": size, "content-type": type}
+    return "<request xmlns='%s'%s>%s</request>" % (
+        NS_UPLOAD, "".join(" %s=%s" % (k, quoteattr(str(v))) for k, v in attributes.items() if v is not None), purpose)
+
+
+def ask(client, to=None, **what):
+    """The answer to a request for a slot."""
+    return client.ask("get", request(**what), to=to or client.server_name)
+
+
+def slot(client, to=None, **what):
+    """(PUT URL, GET URL) of one that is granted."""
+    reply = ask(client, to, **what)
+    assert reply.get("type") == "result", error_of(reply)
+    it = reply.find(q(NS_UPLOAD, "slot"))
+    return it.find(q(NS_UPLOAD, "put")).get("url"), it.find(q(NS_UPLOAD, "get")).get("url")
+
+
+def refused(client, to=None, **what):
+    """(condition, the error's type, element of this specification or None)."""
+    reply = ask(client, to, **what)
+    assert reply.get("type") == "error"
+    error = reply.find(q("jabber:client", "error"))
+    own = [el for el in error if el.tag.startswith("{%s}" % NS_UPLOAD)]
+    return error_of(reply)[1], error.get("type"), own[0] if own else None
