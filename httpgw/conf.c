@@ -1,6 +1,8 @@
 /* httpgw/conf.c - the option table; conf/httpgw.conf explains each */
 #include "httpgw/httpgw.h"
 
+#include "common/xmpp/slot.h"
+
 #define ROW struct httpgw_conf
 /* clang-format off */
 static const struct option options[] = {
@@ -37,6 +39,12 @@ static const struct option options[] = {
     OPTION_BOOL("bosh", "same_address", ROW, same_address, "no", RELOAD),
     OPTION_LIST("bosh", "gateways", ROW, gateways, "", RELOAD),
 
+    OPTION_STRING("upload", "secret", ROW, upload_secret, "", RELOAD),
+    OPTION_STRING("upload", "path", ROW, upload_path, "upload", RESTART),
+    OPTION_UINT("upload", "parallel", ROW, upload_parallel, "100", "1", "10000", RELOAD),
+    OPTION_UINT("upload", "per_address", ROW, upload_per_address, "20", "1", "10000", RELOAD),
+    OPTION_BYTES("upload", "slowest", ROW, upload_slowest, "8k", "1", "1g", RELOAD),
+
     OPTION_STRING("public", "host", ROW, host, "", RELOAD),
     OPTION_UINT("public", "port", ROW, public_port, "0", "0", "65535", RELOAD),
     OPTION_STRING("public", "websocket_url", ROW, ws_url, "", RELOAD),
@@ -69,10 +77,22 @@ static const struct conf_named named[] = {
     { .kind = "certificate", .names = certs_options, .begin = cert_begin, .set = cert_set },
     { .kind = NULL },
 };
+
+static enum rc check(const struct option *o, const void *of, struct why *why)
+{
+    const struct httpgw_conf *conf = of;
+    if (o->offset != offsetof(struct httpgw_conf, upload_secret) || !conf->upload_secret ||
+        strlen(conf->upload_secret) >= SLOT_KEY_MIN)
+        return RC_OK;
+    why_set(why, "a secret has %d characters at least", SLOT_KEY_MIN);
+    return RC_LIMIT;
+}
+
 const struct conf_table httpgw_conf_table = {
     .options = options,
     .n = sizeof options / sizeof *options,
     .named = named,
     .size = sizeof(struct httpgw_conf),
     .clear = sections_free,
+    .check = check,
 };

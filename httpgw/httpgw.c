@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "httpgw/routes.h"
+#include "httpgw/upload.h"
 #include <stdlib.h>
 
 enum { LINGER_MS = 2000 };
@@ -43,6 +44,7 @@ struct httpgw *httpgw_new(struct daemon_run *run)
     d->bare = xmlin_pool_new("", d->clients.arenas);
     d->ws = ws_all_new(d);
     d->bosh = bosh_all_new(d);
+    d->uploads = upload_all_new(d);
     httpgw_take_conf(d, conf);
     return d;
 }
@@ -98,7 +100,9 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
                                     .proxy_from = d->proxy_from,
                                     .forwarded_from = d->forwarded_from,
                                     .proxy_ms = d->conf->proxy_ms };
-    rc = http_new(&conf, &d->http, why);
+    rc = upload_all_open(d->uploads, why);
+    if (rc == RC_OK)
+        rc = http_new(&conf, &d->http, why);
     for (size_t i = 0; rc == RC_OK && i < d->conf->address.n; i++)
         rc = listen_at(d, d->conf->address.items[i], why);
     return rc;
@@ -109,6 +113,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
 void httpgw_stop(struct httpgw *d)
 {
     clients_stop(&d->clients);
+    upload_all_stop(d->uploads);
     http_close(d->http, LINGER_MS);
 }
 
@@ -120,6 +125,7 @@ void httpgw_free(struct httpgw **dp)
     http_free(&d->http);
     ws_all_free(&d->ws);
     bosh_all_free(&d->bosh);
+    upload_all_free(&d->uploads);
     xmlin_pool_free(&d->bare);
     clients_fini(&d->clients);
     certs_free(&d->certs);

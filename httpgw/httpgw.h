@@ -27,7 +27,12 @@
     X(BOSH_BAD, "bosh_bad", COUNTER, "BOSH sessions ended for what was wrong in a body, its rid or its key")           \
     X(BOSH_UNKNOWN, "bosh_unknown", COUNTER, "BOSH requests for a session that is not here")                           \
     X(BOSH_REPLAYED, "bosh_replayed", COUNTER, "BOSH answers sent once more")                                          \
-    X(BOSH_INACTIVE, "bosh_inactive", COUNTER, "BOSH sessions lost: the client did not come back")
+    X(BOSH_INACTIVE, "bosh_inactive", COUNTER, "BOSH sessions lost: the client did not come back")                      \
+    X(UPLOADS, "uploads", COUNTER, "Files uploaded")                                                                   \
+    X(UPLOAD_REFUSED, "uploads_refused", COUNTER, "Uploads refused or broken off: slot, size, type, limits")           \
+    X(UPLOAD_FAILED, "uploads_failed", COUNTER, "Uploads that the disk did not take")                                  \
+    X(UPLOAD_EXPIRED, "uploads_expired", COUNTER, "Uploaded files removed: their time was over")                       \
+    X(DOWNLOADS, "downloads", COUNTER, "Uploaded files given out")
 
 enum httpgw_metric {
     M_BEFORE = M_CLIENTS_COUNT - 1,
@@ -58,6 +63,10 @@ struct httpgw_conf {
     bool bosh, send_hostname, same_address;
     uint32_t wait_ms, hold, inactivity_ms, pause_ms, polling_ms;
     struct conf_list gateways;
+    /* [upload] */
+    char *upload_secret, *upload_path; /* secret NULL: it is off */
+    uint32_t upload_parallel, upload_per_address;
+    size_t upload_slowest; /* bytes a second */
     /* [public] */
     char *host, *ws_url, *bosh_url;
     struct conf_list ips;
@@ -66,6 +75,7 @@ struct httpgw_conf {
 extern const struct conf_table httpgw_conf_table;
 
 struct bosh_all;
+struct upload_all;
 struct ws_all;
 struct httpgw {
     struct clients clients;
@@ -76,6 +86,7 @@ struct httpgw {
     struct net_list *proxy_from, *forwarded_from; /* owned; NULL: nobody */
     struct ws_all *ws;                 /* ws.c */
     struct bosh_all *bosh;             /* bosh.c */
+    struct upload_all *uploads;        /* upload.h */
     struct xmlin_pool *bare;           /* for elements around which nothing is declared */
     struct http_totals counted;        /* what the metrics have of them */
     struct timer second;               /* house-keeping, once a second */

@@ -1,6 +1,7 @@
 /* httpgw/main.c - bulkhead-httpgw: XMPP for browsers (RFC 7395, XEP-0124, XEP-0206), and what else goes by
  * HTTP */
 #include "httpgw/httpgw.h"
+#include "httpgw/upload.h"
 
 #include "common/base/secret.h"
 
@@ -60,7 +61,7 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     if (rc != RC_OK)
         LOG_ERROR(&log, "certificates_kept", F_WHY(why)); /* better an old one than none */
     clients_rearm(&d->clients);
-    return rc;
+    return rc == RC_OK ? upload_all_open(d->uploads, why) : rc;
 }
 
 static const struct daemon httpgw_daemon = {

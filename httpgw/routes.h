@@ -22,5 +22,6 @@ void hostmeta_xml_take(struct http_request *r);  /* hostmeta.c */
 void hostmeta_json_take(struct http_request *r);
 void ws_take(struct http_request *r);       /* ws.c */
 void bosh_take(struct http_request *r);     /* bosh.c */
+void upload_take(struct http_request *r);   /* upload.c */
 
 #endif

@@ -193,12 +193,14 @@ static struct slice s2s_conf(struct tool *t, const struct plan *plan, const stru
 
 static struct slice httpgw_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
 {
-    return arena_fmt(
-        t->arena,
-        SLICE_FMT "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
-                  "key = tls/key.pem\n\n[router]\nname = httpgw\nsecret = " SLICE_FMT "\n\n%s",
-        SLICE_ARG(head(t, "httpgw")), (unsigned)(5280 + plan->offset), (unsigned)(5281 + plan->offset),
-        plan->tls_optional ? "optional" : "required", SLICE_ARG(secrets->httpgw), log_section);
+    return arena_fmt(t->arena,
+                     SLICE_FMT
+                     "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
+                     "key = tls/key.pem\n\n[router]\nname = httpgw\nsecret = " SLICE_FMT
+                     "\n\n[upload]\nsecret = " SLICE_FMT "\n\n%s",
+                     SLICE_ARG(head(t, "httpgw")), (unsigned)(5280 + plan->offset),
+                     (unsigned)(5281 + plan->offset), plan->tls_optional ? "optional" : "required",
+                     SLICE_ARG(secrets->httpgw), SLICE_ARG(secrets->upload), log_section);
 }
 
 static struct slice sessman_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
@@ -299,7 +301,7 @@ static void tell(struct tool *t, const struct plan *plan)
 
 int ctl_init(struct tool *t, int argc, char **argv)
 {
-    static const char *const folders[] = { "run", "log", "tls", "data" };
+    static const char *const folders[] = { "run", "log", "tls", "data", "upload" };
     struct plan plan = { .n_domains = 0 };
     int code = plan_make(t, argc, argv, &plan);
     if (code != TOOL_OK)

@@ -11,11 +11,11 @@ NS_PURPOSE = "urn:xmpp:http:upload:purpose:0"
 
 
 @contextlib.contextmanager
-def option(server, daemon="sessman", **values):
-    """Options of a daemon's [upload] are so for a while."""
+def option(server, daemon="sessman", more="", **values):
+    """Options of a daemon's [upload] are so for a while; more: lines of other sections."""
     conf = server.dir / (daemon + ".conf")
     before = conf.read_text()
-    conf.write_text(changed(before, values))
+    conf.write_text(changed(before, values) + more)
     server.run("reload")
     try:
         yield
