@@ -11,7 +11,7 @@ Scenes: idle (memory of a session, plain and TLS; all log in, some chat beside t
 come and leave: what memory stays), storm (c2s is killed with -9 and all clients come back at once; sessman is killed and nobody is to notice),
 login (contacts away), chat1, chat16, rate, presence, offline (with archiving off), archived (chat and rate again, archived for
 both sides), burst (10,000 offline messages for one account beside a chat), mam (pages out of an archive of --rows), expiry
-(100,000 rows past their age beside 1,000 messages a second), s2s (chat and rate between two installations of ours), domains (1,000 other
+(100,000 rows past their age beside 1,000 messages a second), upload (a file of --mib up and down, plain and TLS), s2s (chat and rate between two installations of ours), domains (1,000 other
 servers at once), relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
 machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
@@ -33,11 +33,13 @@ from federation import Federation
 from measure import BenchError, Load, Perf, cpu, cpu_between, pss_within
 from servers import SERVERS
 from table import table
+from upload import Peak, Uploader, get, put
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "s2s", "domains", "relay")
+SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "upload", "s2s", "domains", "relay")
 NO_SERVER = {"s2s", "domains", "relay"}  # they start what they need
 ARCHIVE_SCENES = {"archived", "burst", "mam", "expiry"}
+OWN_SCENES = ARCHIVE_SCENES | {"upload"}
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -466,6 +468,22 @@ class Bench:
         self.figures["expiry_s"] = time.monotonic() - began
         self.note(f"expiry: {rows} rows gone after {self.figures['expiry_s']:.1f} s")
 
+    def upload(self):
+        """A large file goes up and comes down: CPU a MiB, and how much memory the gateway takes more meanwhile."""
+        mib, server = self.args.mib, self.server
+        client = Uploader(server.port, self.args.domain, "user0", "bench-secret")
+        for kind, port, tls in (("plain", 5280 + self.args.port_offset, False), ("tls", 5281 + self.args.port_offset, True)):
+            up, down = client.slot(f"{kind}.mp4", mib << 20)
+            for way, move, target in (("upload", put, up), ("download", get, down)):
+                key, before, pss = f"{way}_{kind}", server.cpu(), server.pss()["httpgw"]
+                with Peak(server, "httpgw") as peak:
+                    took = move(port, tls, target, mib)
+                self.figures[f"{key}_ms"] = self.split(key, cpu_between(before, server.cpu(), server.names), mib, "ms")
+                self.figures[f"{key}_mib_s"] = mib / took
+                self.figures[f"{key}_growth_mib"] = (peak.kib - pss) / 1024
+                self.note(f"{key}: {mib} MiB in {took:.1f} s, memory of httpgw {pss / 1024:.1f} MiB, at most {peak.kib / 1024:.1f}")
+        client.close()
+
     # -- other servers
 
     def federation(self, scene):
@@ -520,14 +538,14 @@ class Bench:
         steps += [("churn", lambda: self.churn(accounts)), ("storm", lambda: self.storm(accounts)),
                   ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)), ("chat16", lambda: self.chat(16)),
                   ("rate", self.rate), ("presence", self.presence), ("offline", self.offline), ("archived", self.archived), ("burst", self.burst),
-                  ("mam", self.mam), ("expiry", self.expiry), ("s2s", lambda: self.federation("across")),
+                  ("mam", self.mam), ("expiry", self.expiry), ("upload", self.upload), ("s2s", lambda: self.federation("across")),
                   ("domains", lambda: self.federation("domains")), ("relay", self.relay)]
         archiving = False
         for name, step in steps:
             if name not in only:
                 continue
             try:
-                if name in ARCHIVE_SCENES and self.args.server != "bulkhead":
+                if name in OWN_SCENES and self.args.server != "bulkhead":
                     continue
                 if name in ARCHIVE_SCENES and not archiving:
                     self.restart(True)
@@ -574,6 +592,7 @@ def arguments():
     p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
     p.add_argument("--rows", type=int, help="of the archive that is asked (1,000,000; quick: 100,000)")
     p.add_argument("--remotes", type=int, help="other servers at once (1,000; quick: 200)")
+    p.add_argument("--mib", type=int, help="size of the file that is uploaded (1024; quick: 128)")
     p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
     p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",
                    help="write into a configuration file of ours after init; may be given again")
@@ -588,6 +607,7 @@ def arguments():
     args.seconds = args.seconds or (3 if args.quick else 10)
     args.rows = args.rows or (100000 if args.quick else 1000000)
     args.remotes = args.remotes or (200 if args.quick else 1000)
+    args.mib = args.mib or (128 if args.quick else 1024)
     args.loadgen = os.path.join(args.build, "loadgen")
     args.relay = os.path.join(args.build, "relay")
     args.json = args.json or os.path.join(args.build, "bench.json")

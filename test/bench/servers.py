@@ -110,6 +110,9 @@ NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "
 QUICK_KEYS = (("sessman.conf", "auth", "iterations", 4096),)
 # One sender fills one account's storage.
 MANY_OFFLINE = (("sessman.conf", "limits", "offline_messages", 100000), ("sessman.conf", "offline", "per_sender", 100000))
+# Files of any size, in any number.
+MANY_UPLOADS = (("sessman.conf", "upload", "max_size", "100g"), ("sessman.conf", "upload", "day_bytes", 0),
+                ("sessman.conf", "upload", "quota", 0))
 BUCKET = re.compile(r'bulkhead_sessman_commit_seconds_bucket{[^}]*le="([0-9.e+-]+)"[^}]*} ([0-9]+)')
 
 
@@ -133,7 +136,7 @@ class Bulkhead(Server):
                 raise BenchError(f"{self.build}/{program} is not built")
         self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
                   "--register", "open")
-        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *MANY_OFFLINE, *self.settings):
+        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *MANY_OFFLINE, *MANY_UPLOADS, *self.settings):
             set_option(os.path.join(self.folder, file), section, option, value)
 
     def host(self, domains):

@@ -63,6 +63,17 @@ ROWS = (
     ("empty_s2s_mib", "s2s, no user, trusts the system's authorities", "MiB", None, None, None),
     ("expiry_rate_p99_ms", "latency p99 while 100,000 rows expire", "ms", None, None, None),
     ("expiry_rate_max_ms", "latency max while 100,000 rows expire", "ms", 20, None, None),
+    ("upload_plain_ms", "upload, a MiB, plaintext", "ms", None, None, None),
+    ("upload_tls_ms", "upload, a MiB, TLS", "ms", None, None, None),
+    ("download_plain_ms", "download, a MiB, plaintext", "ms", None, None, None),
+    ("download_tls_ms", "download, a MiB, TLS", "ms", None, None, None),
+    ("upload_plain_mib_s", "upload, plaintext", "MiB/s", None, None, None),
+    ("upload_tls_mib_s", "upload, TLS", "MiB/s", None, None, None),
+    ("download_plain_mib_s", "download, plaintext", "MiB/s", None, None, None),
+    ("download_tls_mib_s", "download, TLS", "MiB/s", None, None, None),
+    ("upload_plain_growth_mib", "memory of the gateway meanwhile, up, plain", "MiB", 2, None, None),
+    ("upload_tls_growth_mib", "the same, TLS", "MiB", 2, None, None),
+    ("download_tls_growth_mib", "the same, down, TLS", "MiB", 2, None, None),
 )
 
 
