@@ -6,6 +6,8 @@ import os
 import random
 import re
 import resource
+import socket
+import struct
 import subprocess
 import threading
 from urllib.parse import urlsplit
@@ -190,14 +192,19 @@ def test_two_at_once_in_one_slot(server, client):
     no_parts(server)
 
 
-def test_what_breaks_off_leaves_nothing(server, client):
+@pytest.mark.parametrize("how", ["reset", "closed"])
+def test_what_breaks_off_leaves_nothing(server, client, how):
+    """At once, or (an end that the library sees with the last bytes it may miss) when its time is over."""
     put_url, get_url = slot(client, size=500_000)
-    with Http(server) as http:
+    with option(server, "httpgw", slowest="1g", more="[http]\nrequest_time = 5s\n"), Http(server) as http:
         http.head("PUT", target(put_url), {"Content-Type": "image/jpeg"}, 500_000)
         http.send(b"a" * 300_000)
         poll("it to be begun", lambda: files(server)[0])
         assert get(server, get_url).status == 404, "nothing half-written is served"
-    no_parts(server)
+        if how == "reset":
+            http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        http.close()
+        no_parts(server)
     assert get(server, get_url).status == 404
     assert put(server, put_url, b"b" * 500_000).status == 201, "the slot is still good"
 
