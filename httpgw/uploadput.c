@@ -25,6 +25,8 @@ struct put {
     struct link link; /* in all->puts */
     struct upload_all *all;
     struct http_request *r; /* NULL: it is over */
+    uint64_t conn;          /* for the log, as the address is */
+    struct conn_peer peer;
     struct addr_key key;
     char token[SLOT_TOKEN_CHARS], *name, *type;
     struct slot slot;
@@ -83,7 +85,9 @@ static void put_free(struct put *p)
 static void settle(struct put *p, unsigned status, const char *text)
 {
     const struct daemon_run *run = p->all->d->run;
-    struct log_ctx log = { .log = run->log, .sub = LOG_MODULE, .doing = "upload" };
+    struct log_ctx log = {
+        .log = run->log, .sub = LOG_MODULE, .conn = p->conn, .ip = p->peer.ip, .doing = "upload"
+    };
     p->status = status;
     p->text = text;
     if (status == 201) {
@@ -230,6 +234,8 @@ static void begin(struct upload_all *all, struct http_request *r, const struct s
     p->work = (struct work){ .run = on_run, .done = on_done };
     p->all = all;
     p->r = r;
+    p->conn = http_connection(r);
+    http_peer(r, &p->peer);
     p->key = key;
     memcpy(p->token, slot->token.p, sizeof p->token);
     p->name = mem_copy(slot->name);
@@ -253,10 +259,13 @@ static void begin(struct upload_all *all, struct http_request *r, const struct s
 
 static void refuse(struct upload_all *all, struct http_request *r, unsigned status, const char *text)
 {
-    struct log_ctx log = { .log = all->d->run->log, .sub = LOG_MODULE, .doing = "upload" };
     struct conn_peer peer;
     http_peer(r, &peer);
-    log.ip = peer.ip;
+    struct log_ctx log = { .log = all->d->run->log,
+                           .sub = LOG_MODULE,
+                           .conn = http_connection(r),
+                           .ip = peer.ip,
+                           .doing = "upload" };
     metric_add(all->d->run->metrics, M_UPLOAD_REFUSED, 1);
     LOG_INFO(&log, "upload_refused", F_UINT("status", status), F_STR("why", text));
     upload_say(r, status, text);

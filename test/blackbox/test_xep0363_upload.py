@@ -488,7 +488,7 @@ MIB = 1 << 20
 
 
 def test_a_full_disk(server, client):
-    """507 before much of it has come, and nothing of it is left; what has room is taken."""
+    """507, and nothing of it is left; what has room is taken. (A limit of the size of files stands for the disk.)"""
     small, large = slot(client, size=1000), slot(client, size=4 * MIB)
     with limited(server, "httpgw", resource.RLIMIT_FSIZE, MIB):
         assert put(server, large[0], b"a" * 4 * MIB).status == 507
