@@ -142,7 +142,7 @@ void uploaddisk_drop(struct uploaddisk_part *p)
 
 enum rc uploaddisk_open(int folder, struct slice token, struct slice name, struct uploaddisk_file *out)
 {
-    struct uploadfile_path path;
+    struct uploadfile_path path = { "", "", "" };
     struct stat st;
     struct slice own;
     uploadfile_path(token, &path);

@@ -15,7 +15,8 @@ from forms import run
 from server import poll
 from upload import NS_PURPOSE, NS_UPLOAD, changed, option, refused, slot
 
-SERVER = {"domains": ["im.example", "second.example"], "components": {"gate.example": "a secret of the gate"}}
+SERVER = {"domains": ["im.example", "second.example"], "components": {"gate.example": "a secret of the gate"},
+          "http": True}
 DAY = 86400
 
 
@@ -226,3 +227,10 @@ def test_options_that_make_no_sense(server, values):
         assert server.run("check", check=False).returncode != 0
     finally:
         conf.write_text(before)
+
+
+def test_check_compares_the_keys(server):
+    """`bulkheadctl check`: slots that no gateway would take."""
+    assert "[upload] secret" not in server.run("check", check=False).stdout
+    with option(server, "httpgw", secret="another key of some length"):
+        assert "uploads" in server.run("check", check=False).stdout
