@@ -1,8 +1,8 @@
 /* common/tools/ctl_init.c - bulkheadctl init: a working installation in one folder
  *
  * Writes DIR/{bulkhead,router,c2s,s2s,httpgw,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate),
- * DIR/data (the store with the domains and the administrator) and nothing outside DIR. What holds secrets has
- * mode 0600. An installation that is there already is not touched. */
+ * DIR/data (the store with the domains and the administrator), DIR/upload and nothing outside DIR. What holds
+ * secrets has mode 0600. An installation that is there already is not touched. */
 #include "common/tools/tool.h"
 
 #include "common/base/mem.h"
