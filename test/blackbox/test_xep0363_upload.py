@@ -448,6 +448,21 @@ def test_killed_in_the_middle(server, client):
     no_parts(server)
 
 
+def test_stopped_in_the_middle(server, client):
+    """In order, and soon, whatever is on its way: nothing of it is left."""
+    slots = [slot(client, size=size) for size in (1000, 500_000)]
+    with Http(server) as one, Http(server) as two:
+        for http, (url, _), size in ((one, slots[0], 1000), (two, slots[1], 500_000)):
+            http.head("PUT", target(url), {"Content-Type": "image/jpeg"}, size)
+            http.send(b"a" * (size - 100))
+        poll("both to be begun", lambda: len(files(server)[0]) == 2)
+        server.restart()
+    assert files(server)[0] == []
+    for url, get_url in slots:
+        assert poll("the gateway", lambda: reached(server, get_url)).status == 404
+    assert put(server, slots[0][0], b"b" * 1000).status == 201
+
+
 def test_what_is_old_goes(server, client):
     """Folders of days that are over, and not the others; strange files are left alone."""
     url = uploaded(server, client, b"kept")
