@@ -1,10 +1,13 @@
-"""Slots for uploads (XEP-0363) as a client asks for them."""
+"""Uploads (XEP-0363) as a client makes them: slots, and what is put and got there."""
 
 import contextlib
 import re
+from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
+import http_raw
 from client import error_of, q
+from server import poll
 
 NS_UPLOAD = "urn:xmpp:http:upload:0"
 NS_PURPOSE = "urn:xmpp:http:upload:purpose:0"
@@ -59,3 +62,44 @@ def refused(client, to=None, **what):
     error = reply.find(q("jabber:client", "error"))
     own = [el for el in error if el.tag.startswith("{%s}" % NS_UPLOAD)]
     return error_of(reply)[1], error.get("type"), own[0] if own else None
+
+
+def target(url):
+    """What stands in the request line."""
+    parts = urlsplit(url)
+    return parts.path + ("?" + parts.query if parts.query else "")
+
+
+def put(server, url, body, type="image/jpeg", tls=False, **headers):
+    fields = {"Content-Type": type} if type else {}
+    fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return http_raw.ask(server, "PUT", target(url), fields, body, tls)
+
+
+def get(server, url, tls=False, method="GET", **headers):
+    return http_raw.ask(server, method, target(url), {name.replace("_", "-"): value for name, value in headers.items()}, None, tls)
+
+
+def uploaded(server, client, body=b"a picture of summer", **what):
+    """The GET URL of a file that is there."""
+    put_url, get_url = slot(client, size=len(body), **what)
+    answer = put(server, put_url, body, type=what.get("type", "image/jpeg"))
+    assert answer.status == 201, answer
+    return get_url
+
+
+def files(server):
+    """What lies in the folder of uploads: parts that are being written, whole ones."""
+    top = server.dir / "upload"
+    return list((top / "tmp").iterdir()), [path for path in top.rglob("*") if path.is_file() and path.parent.name != "tmp"]
+
+
+def no_parts(server):
+    poll("parts of files to go", lambda: not files(server)[0])
+
+
+def reached(server, url):
+    try:
+        return get(server, url)
+    except OSError:
+        return None
