@@ -13,7 +13,7 @@ ifeq ($(origin CC),default)
 CC     := gcc
 endif
 PREFIX ?= /usr/local
-PKGS   := libuv libxml-2.0 gnutls sqlite3 libsodium inih libidn2
+PKGS   := libuv libxml-2.0 gnutls sqlite3 libsodium inih libidn2 libmicrohttpd
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wmissing-declarations -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef \
@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 OPT  ?= -O2 -g
 HARD ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lunbound -lm -pthread
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lunistring -lunbound -lwslay -lm -pthread
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. $(WARN) $(OPT) $(HARD) -fPIE $(PKG_CFLAGS) $(CFLAGS) $(SAN)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS) $(SAN)
 
@@ -102,6 +102,7 @@ UNIT_test_journal := $(STORE_SRC) $(addprefix sessman/,journal.c journalid.c cur
 UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)
 UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)
 UNIT_test_tokens := $(UNIT_test_auth)
+UNIT_test_uploads := $(UNIT_test_users) sessman/uploads.c
 UNIT_test_auth_script := sessman/auth_script.c
 UNIT_test_limits := s2s/limits.c
 UNIT_test_custody := s2s/custody.c

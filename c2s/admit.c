@@ -2,11 +2,9 @@
  *
  * So many logins may be in progress; past that the rest waits in the kernel's backlog, where no clock of ours
  * runs. Thus a storm of reconnecting clients is let in at the pace at which logins are finished. */
-#include "c2s/client.h"
+#include "c2s/tcp.h"
 
 #include "common/base/mem.h"
-
-enum { HURRY_MS = 10000 }; /* silence that is not borne while others wait */
 
 struct listening {
     struct c2s *d;
@@ -17,10 +15,10 @@ struct listening {
 static void on_accept(void *ctx, struct conn *conn)
 {
     const struct listening *l = ctx;
-    if (l->d->stopping || (l->direct_tls && !certs_tls(l->d->certs)))
+    if (l->d->clients.stopping || (l->direct_tls && !certs_tls(l->d->certs)))
         conn_close(conn, CONN_BY_OWNER);
     else
-        client_accept(l->d, conn, l->direct_tls);
+        tcp_accept(l->d, conn, l->direct_tls);
 }
 
 MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t port, bool direct_tls,
@@ -39,10 +37,20 @@ MUST_USE static enum rc listen_one(struct c2s *d, const char *address, uint32_t 
     };
     l->d = d;
     l->direct_tls = direct_tls;
-    enum rc rc = listen_open(d->loop, &conf, &d->conn_conf, &l->listener, why);
+    enum rc rc = listen_open(d->run->loop, &conf, &d->conn_conf, &l->listener, why);
     if (rc == RC_OK)
         d->n_listening++;
     return rc;
+}
+
+static void pause(struct c2s *d, bool stop)
+{
+    for (size_t i = 0; i < d->n_listening; i++) {
+        if (stop)
+            listen_pause(d->listening[i].listener);
+        else
+            listen_resume(d->listening[i].listener);
+    }
 }
 
 enum rc admit_open(struct c2s *d, struct why *why)
@@ -55,8 +63,8 @@ enum rc admit_open(struct c2s *d, struct why *why)
         if (rc == RC_OK)
             rc = listen_one(d, conf->address.items[i], conf->port_tls, true, why);
     }
-    if (rc == RC_OK)
-        admit_balance(d);
+    if (rc == RC_OK && !d->clients.accepting)
+        pause(d, true);
     return rc;
 }
 
@@ -73,37 +81,7 @@ void admit_fini(struct c2s *d)
     net_list_free(&d->proxy_from);
 }
 
-/* Not before it is known for which domains; not while draining; not while so many log in. */
-void admit_balance(struct c2s *d)
+void admit_on_accepting(struct clients *clients)
 {
-    bool crowded =
-        d->n_pending >= d->conf->pending || (d->crowded && d->n_pending > d->conf->pending / 4 * 3);
-    bool pause = crowded || d->draining || edge_domains(d->edge) == 0;
-    if (crowded && !d->crowded)
-        METRIC_INC(d->metrics, M_LIMIT_PENDING);
-    d->crowded = crowded;
-    if (pause == d->paused)
-        return;
-    d->paused = pause;
-    for (size_t i = 0; i < d->n_listening; i++) {
-        if (pause)
-            listen_pause(d->listening[i].listener);
-        else
-            listen_resume(d->listening[i].listener);
-    }
-}
-
-void admit_hurry(struct c2s *d)
-{
-    uint64_t now = loop_now_ms(d->loop);
-    if (!d->crowded)
-        return;
-    LIST_EACH(&d->pending, it) {
-        struct client *c = CONTAINER(it, struct nego, link)->client;
-        bool its_turn = c->state == CLIENT_OPEN || c->state == CLIENT_STEP || c->state == CLIENT_AUTHED;
-        if (!its_turn || now < c->last_in_ms + HURRY_MS || now < c->nego->accepted_ms + HURRY_MS)
-            continue;
-        METRIC_INC(d->metrics, M_LIMIT_AUTH_TIME);
-        client_fail(c, STREAM_RESOURCE_CONSTRAINT, "others are waiting to log in");
-    }
+    pause(CONTAINER(clients, struct c2s, clients), !clients->accepting);
 }

@@ -1,6 +1,5 @@
 /* c2s/main.c - bulkhead-c2s: clients' sockets (RFC 6120); accounts are elsewhere */
-#include "c2s/client.h"
-#include "c2s/unread.h"
+#include "c2s/c2s.h"
 
 #include "common/base/secret.h"
 
@@ -9,9 +8,8 @@ enum { SECOND_MS = 1000 };
 static void on_second(struct timer *t)
 {
     struct c2s *d = CONTAINER(t, struct c2s, second);
-    status_tick(d);
-    unread_tick(d);
-    loop_timer(d->loop, t, SECOND_MS, on_second);
+    clients_tick(&d->clients);
+    loop_timer(d->run->loop, t, SECOND_MS, on_second);
 }
 
 static enum rc start(struct daemon_run *run, struct why *why)
@@ -28,18 +26,11 @@ static enum rc start(struct daemon_run *run, struct why *why)
         rc = c2s_certs(d, why);
     if (rc != RC_OK)
         return rc;
-    const struct edge_conf edge = { .loop = d->loop,
-                                    .log = run->log,
-                                    .arenas = d->arenas,
-                                    .xml = d->xml,
-                                    .link = &link,
-                                    .ops = &client_edge_ops,
-                                    .owner = d };
-    d->edge = edge_new(&edge);
+    clients_edge(&d->clients, &link);
     rc = admit_open(d, why);
     if (rc != RC_OK)
         return rc;
-    loop_timer(d->loop, &d->second, SECOND_MS, on_second);
+    loop_timer(run->loop, &d->second, SECOND_MS, on_second);
     run->ready(run);
     return RC_OK;
 }
@@ -66,12 +57,7 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     enum rc rc = c2s_certs(d, why);
     if (rc != RC_OK)
         LOG_ERROR(&log, "certificates_kept", F_WHY(why)); /* better an old one than none */
-    LIST_EACH(&d->clients, it) {
-        struct client *c = CONTAINER(it, struct client, link);
-        if (c->state != CLIENT_CLOSED)
-            keepalive_arm(c);
-    }
-    admit_balance(d);
+    clients_rearm(&d->clients);
     return rc;
 }
 
@@ -80,7 +66,7 @@ static const struct daemon c2s_daemon = {
     .summary = "accepts XMPP clients",
     .conf = &c2s_conf_table,
     .metrics = c2s_metrics,
-    .n_metrics = M_COUNT,
+    .n_metrics = M_CLIENTS_COUNT,
     .start = start,
     .stop = stop,
     .fini = fini,

@@ -1,19 +1,22 @@
-/* s2s/custody.c */
+/* s2s/custody.c
+ *
+ * Ids grow by one, and what left is nearly all that there was: it is kept as runs, mostly a single one. */
 #include "s2s/custody.h"
 
 #include "common/base/map.h"
 #include "common/base/mem.h"
 
-enum { HELD = 1, FINISHED = 2 };
+enum { TELL_KEEP = 1024 };
 
+struct run {
+    uint64_t first, last;
+};
 struct custody {
-    struct idmap *ids; /* id → HELD or FINISHED, as a pointer into `states` */
-    size_t held;
-    uint64_t *finished; /* ring of CUSTODY_FINISHED_MAX, grown by need */
-    size_t at, n, cap;
-    uint64_t *tell; /* to be told */
+    struct idmap *held;
+    struct run *finished; /* in order, with a gap between any two */
+    size_t n_finished, cap_finished;
+    struct control_mark *tell; /* to be told */
     size_t n_tell, cap_tell;
-    char states[3];
 };
 
 void custody_free(struct custody **cp)
@@ -21,7 +24,7 @@ void custody_free(struct custody **cp)
     struct custody *c = *cp;
     if (!c)
         return;
-    idmap_free(&c->ids);
+    idmap_free(&c->held);
     mem_free(c->finished);
     mem_free(c->tell);
     MEM_FREE(cp);
@@ -29,61 +32,93 @@ void custody_free(struct custody **cp)
 
 static void to_tell(struct custody *c, uint64_t id)
 {
+    struct control_mark *last = c->n_tell ? &c->tell[c->n_tell - 1] : NULL;
+    if (last && last->pos + 1 == id && last->session + 1 < CONTROL_SENT_RUN) {
+        last->pos++;
+        last->session++;
+        return;
+    }
     if (c->n_tell == c->cap_tell) {
-        c->cap_tell = c->cap_tell ? c->cap_tell * 2 : 64;
+        c->cap_tell = c->cap_tell ? c->cap_tell * 2 : 16;
         c->tell = mem_resize(c->tell, c->cap_tell * sizeof *c->tell);
     }
-    c->tell[c->n_tell++] = id;
+    c->tell[c->n_tell++] = (struct control_mark){ .pos = id };
+}
+
+/* How many runs begin at or before id: it can only be in the last of these. */
+static size_t runs_upto(const struct custody *c, uint64_t id)
+{
+    size_t low = 0, high = c->n_finished;
+    if (high && c->finished[high - 1].first <= id)
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->finished[middle].first <= id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void runs_cut(struct custody *c, size_t at)
+{
+    memmove(c->finished + at, c->finished + at + 1, (--c->n_finished - at) * sizeof *c->finished);
+}
+
+static void runs_add(struct custody *c, uint64_t id)
+{
+    size_t at = runs_upto(c, id);
+    struct run *before = at ? &c->finished[at - 1] : NULL;
+    struct run *after = at < c->n_finished ? &c->finished[at] : NULL;
+    bool joins = before && before->last + 1 == id, joined = after && id + 1 == after->first;
+    if (joins && joined) {
+        before->last = after->last;
+        runs_cut(c, at);
+    } else if (joins) {
+        before->last = id;
+    } else if (joined) {
+        after->first = id;
+    } else {
+        if (c->n_finished == CUSTODY_RUNS_MAX) { /* the oldest is forgotten */
+            runs_cut(c, 0);
+            at -= at > 0;
+        }
+        if (c->n_finished == c->cap_finished) {
+            c->cap_finished = c->cap_finished ? c->cap_finished * 2 : 4;
+            c->finished = mem_resize(c->finished, c->cap_finished * sizeof *c->finished);
+        }
+        memmove(c->finished + at + 1, c->finished + at, (c->n_finished++ - at) * sizeof *c->finished);
+        c->finished[at] = (struct run){ id, id };
+    }
 }
 
 enum custody_verdict custody_take(struct custody **cp, uint64_t id)
 {
     if (!*cp) {
         *cp = mem_new(sizeof **cp);
-        (*cp)->ids = idmap_new();
+        (*cp)->held = idmap_new();
     }
     struct custody *c = *cp;
-    const char *state = idmap_get(c->ids, id);
-    if (!state) {
-        idmap_put(c->ids, id, &c->states[HELD]);
-        c->held++;
-        return CUSTODY_NEW;
+    size_t at = runs_upto(c, id);
+    if (at && id <= c->finished[at - 1].last) {
+        to_tell(c, id);
+        return CUSTODY_FINISHED;
     }
-    if (state == &c->states[HELD])
-        return CUSTODY_HELD;
-    to_tell(c, id);
-    return CUSTODY_FINISHED;
-}
-
-/* Makes room for one more in the ring: it grows up to its size, then forgets the oldest. */
-static void ring_room(struct custody *c)
-{
-    if (c->n < c->cap)
-        return;
-    if (c->cap == CUSTODY_FINISHED_MAX) {
-        idmap_remove(c->ids, c->finished[c->at]);
-        c->at = (c->at + 1) % c->cap;
-        c->n--;
-        return;
-    }
-    c->cap = c->cap ? c->cap * 4 : 256; /* it has never wrapped so far */
-    c->finished = mem_resize(c->finished, c->cap * sizeof *c->finished);
+    return idmap_put(c->held, id, c) ? CUSTODY_HELD : CUSTODY_NEW;
 }
 
 void custody_finish(struct custody *c, uint64_t id)
 {
-    if (!c || idmap_get(c->ids, id) != &c->states[HELD])
+    if (!c || !idmap_remove(c->held, id))
         return;
-    ring_room(c);
-    c->finished[(c->at + c->n++) % c->cap] = id;
-    idmap_put(c->ids, id, &c->states[FINISHED]);
-    c->held--;
+    runs_add(c, id);
     to_tell(c, id);
 }
 
 size_t custody_held(const struct custody *c)
 {
-    return c ? c->held : 0;
+    return c ? idmap_count(c->held) : 0;
 }
 
 size_t custody_tell(struct custody *c, struct control_mark *out, size_t max)
@@ -91,12 +126,11 @@ size_t custody_tell(struct custody *c, struct control_mark *out, size_t max)
     size_t n = !c ? 0 : c->n_tell < max ? c->n_tell : max;
     if (!n)
         return 0;
-    for (size_t i = 0; i < n; i++)
-        out[i] = (struct control_mark){ .pos = c->tell[i] };
+    memcpy(out, c->tell, n * sizeof *out);
     c->n_tell -= n;
     if (c->n_tell)
         memmove(c->tell, c->tell + n, c->n_tell * sizeof *c->tell);
-    else if (c->cap_tell > 4096) {
+    else if (c->cap_tell > TELL_KEEP) {
         MEM_FREE(&c->tell);
         c->cap_tell = 0;
     }

@@ -8,7 +8,8 @@
 
 #include "common/link/control.h"
 
-#define CUSTODY_FINISHED_MAX 65536 /* ids that are remembered */
+/* Of those that have left it knows so many runs of ids without a gap: a single one, where all goes to one s2s. */
+#define CUSTODY_RUNS_MAX 4096
 
 enum custody_verdict { CUSTODY_NEW, CUSTODY_HELD, CUSTODY_FINISHED };
 
@@ -19,7 +20,7 @@ void custody_free(struct custody **c);
 enum custody_verdict custody_take(struct custody **c, uint64_t id);
 void custody_finish(struct custody *c, uint64_t id); /* harmless for an id that is not held */
 size_t custody_held(const struct custody *c);
-/* Ids that are to be told: at most max of them into out; they are told then. */
+/* Ids that are to be told, as runs (struct control_mark): at most max of these into out; they are told then. */
 size_t custody_tell(struct custody *c, struct control_mark *out, size_t max);
 
 #endif

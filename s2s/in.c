@@ -9,7 +9,10 @@
 #include "s2s/ssm.h"
 
 #define IN(state) (1u << (state))
-enum { ASKED_TIMES = 4 }; /* so many requests for each domain that a connection may prove */
+enum {
+    ASKED_TIMES = 4, /* so many requests for each domain that a connection may prove */
+    AUTH_TRIES = 5,  /* RFC 6120 6.4.5 */
+};
 
 static void on_starttls(struct wire *w, struct arena *a, struct node *n);
 static void on_auth(struct wire *w, struct arena *a, struct node *n);
@@ -137,6 +140,33 @@ static void drop_pair(struct in *in, struct in_pair *p)
     list_unlink(&p->link);
     in->n_pairs--;
     in_pair_free(p);
+}
+
+void in_drop_questions(struct in *in)
+{
+    LIST_EACH(&in->pairs, it) {
+        struct in_pair *p = CONTAINER(it, struct in_pair, link);
+        struct pair *asked = p->proof == PROOF_NONE && p->local
+                                 ? pair_find(in->w.d, slice_cstr(p->local), slice_cstr(p->remote))
+                                 : NULL;
+        if (asked)
+            LIST_EACH(&asked->verifies, at) {
+                struct verify *v = CONTAINER(at, struct verify, link);
+                if (v->in == &in->w)
+                    v->in = NULL;
+            }
+        if (p->proof == PROOF_NONE)
+            drop_pair(in, p);
+    }
+}
+
+/* A new stream on the same connection: keys that were shown on this one are worth nothing on that one
+ * (XEP-0220 2.2), and their verdicts must not come between. */
+static void restart(struct in *in, enum in_state state)
+{
+    in_drop_questions(in);
+    in->state = (uint8_t)state;
+    wire_restart(&in->w);
 }
 
 static void proven(struct in *in, struct slice local, struct slice remote, enum proof how)
@@ -277,9 +307,9 @@ static bool header_is_bad(struct in *in, const struct stream_header *h, enum str
     } else if (in->w.local && !slice_is(h->to.domain, in->w.local)) {
         *cond = STREAM_NOT_AUTHORIZED;
         *text = "'to' must stay the same when the stream is restarted";
-    } else if (in->w.remote && in->state == IN_AUTHED && h->has_from &&
+    } else if (in->w.remote && in->w.proof != PROOF_NONE && h->has_from &&
                !slice_is(h->from.domain, in->w.remote)) {
-        *cond = STREAM_INVALID_FROM;
+        *cond = STREAM_INVALID_FROM; /* the certificate was looked at for another */
     } else {
         return false;
     }
@@ -334,11 +364,10 @@ static void on_starttls(struct wire *w, struct arena *a, struct node *n)
     }
     wire_write(w, SLICE("<proceed xmlns='" NS_TLS "'/>"));
     conn_flush(w->conn);
-    wire_restart(w);
-    w->bidi = false; /* what was said in plain text was never said */
+    restart(in_of(w), IN_OPEN);
+    w->bidi = false; /* what was said in plain text was never said: RFC 6120 5.4.3.3 */
     MEM_FREE(&w->local);
     MEM_FREE(&w->remote);
-    in_of(w)->state = IN_OPEN;
     wire_secure_server(w);
 }
 
@@ -359,6 +388,8 @@ static void sasl_refuse(struct wire *w, const char *cond, const char *text)
     buf_fmt(&out, "<failure xmlns='" NS_SASL "'><%s/></failure>", cond);
     wire_write(w, buf_get(&out));
     buf_fini(&out);
+    if (++in_of(w)->n_failed >= AUTH_TRIES)
+        wire_fail(w, STREAM_POLICY_VIOLATION, "too many attempts");
 }
 
 static void on_auth(struct wire *w, struct arena *a, struct node *n)
@@ -378,9 +409,8 @@ static void on_auth(struct wire *w, struct arena *a, struct node *n)
     } else {
         wire_write(w, SLICE("<success xmlns='" NS_SASL "'/>"));
         add_pair(in, SLICE_NONE, wire_remote(w), (enum proof)w->proof);
-        in->state = IN_AUTHED;
         proven(in, wire_local(w), wire_remote(w), (enum proof)w->proof);
-        wire_restart(w);
+        restart(in, IN_AUTHED);
     }
 }
 
@@ -579,19 +609,7 @@ static void on_over(struct wire *w, bool lost, const char *text)
     (void)text;
     in->state = IN_CLOSED;
     resolve_free(&in->resolve);
-    LIST_EACH(&in->pairs, it) { /* answers to its keys are nobody's */
-        const struct in_pair *p = CONTAINER(it, struct in_pair, link);
-        struct pair *asked = p->proof == PROOF_NONE && p->local
-                                 ? pair_find(w->d, slice_cstr(p->local), slice_cstr(p->remote))
-                                 : NULL;
-        if (!asked)
-            continue;
-        LIST_EACH(&asked->verifies, at) {
-            struct verify *v = CONTAINER(at, struct verify, link);
-            if (v->in == w)
-                v->in = NULL;
-        }
-    }
+    in_drop_questions(in);
     pending_over(in);
 }
 

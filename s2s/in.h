@@ -31,6 +31,7 @@ struct in {
     struct addr_key address;
     uint16_t n_asked;     /* requests to prove a domain by dialback */
     uint8_t n_pairs;
+    uint8_t n_failed;     /* attempts with SASL */
     uint8_t state;        /* enum in_state */
     bool counted_pending : 1;
     bool external : 1;    /* was offered */
@@ -51,6 +52,7 @@ void in_accept(struct s2s *d, struct conn *conn, bool direct_tls);
 /* The answer to verify v of a stream: type VALID, INVALID or ERROR with the condition's name. v is the caller's to free. */
 void in_verified(struct verify *v, const struct pair *p, enum dialback_type type, const char *error, const char *text);
 void verify_free(struct verify **v);
+void in_drop_questions(struct in *in); /* what is being asked about its keys is nobody's any more */
 
 /* bidi.c (XEP-0288) */
 void bidi_on_request(struct wire *w, struct arena *a, struct node *n);

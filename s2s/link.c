@@ -4,9 +4,12 @@
 #include "common/base/mem.h"
 #include "common/xmpp/xmlout.h"
 #include "s2s/custody.h"
+#include "s2s/head.h"
 #include "s2s/pair.h"
 #include "s2s/ssm.h"
 #include "s2s/wire.h"
+
+enum { SENT_RUNS = 256 }; /* in one report */
 
 struct hosted {
     char *name;
@@ -57,10 +60,9 @@ enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struc
     return RC_OK;
 }
 
-bool link_full(const struct s2s *d, const struct jid *to)
+bool link_full(const struct s2s *d, const struct link_sent *sent)
 {
-    const struct rnode *node = rlink_owner(d->link, to->domain, jid_bare(to));
-    return node && rlink_full(d->link, node);
+    return sent->node && rlink_full(d->link, sent->node);
 }
 
 static void send_node(struct s2s *d, const struct jid *to, const struct node *n)
@@ -108,12 +110,12 @@ static struct rnode *node_of(const struct s2s *d, uint64_t id)
 static void on_sent_turn(struct turn *t)
 {
     struct s2s *d = CONTAINER(t, struct s2s, sent_turn);
-    struct control_mark *marks = mem_array(CONTROL_LIST_MAX, sizeof *marks);
+    struct control_mark marks[SENT_RUNS];
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(d->link, &at)) != NULL;) {
         if (n->role != ROLE_SESSMAN)
             continue;
-        for (size_t k; (k = custody_tell(n->user, marks, CONTROL_LIST_MAX)) > 0;) {
+        for (size_t k; (k = custody_tell(n->user, marks, SENT_RUNS)) > 0;) {
             struct buf out = BUF_INIT(0);
             control_write_sent(&out, marks, k);
             struct slice piece = buf_get(&out);
@@ -121,7 +123,6 @@ static void on_sent_turn(struct turn *t)
             buf_fini(&out);
         }
     }
-    mem_free(marks);
 }
 
 static void tell_soon(struct s2s *d)
@@ -157,31 +158,44 @@ static void refuse(struct s2s *d, const struct frame *f, uint64_t node, enum sta
         link_finished(d, node, f->mark);
 }
 
-/* Where it goes, by its addresses. */
+/* Whose it is and where it goes. A component's may be anything. */
+static bool addresses(struct s2s *d, struct arena *a, const struct frame *f, bool plain, struct head *out,
+                      struct why *why)
+{
+    struct node *n;
+    struct stanza s = { 0 };
+    enum stanza_cond cond;
+    if (plain && head_read(f->payload, out))
+        return true;
+    if (xmlin_parse(d->xml, a, f->payload, &frame_limits, &n, why) != RC_OK ||
+        stanza_read(a, n, &s, &cond) == RC_UNSUPPORTED || !s.has_to || !s.has_from)
+        return false;
+    *out = (struct head){ s.from.domain, s.to.domain };
+    return true;
+}
+
+/* node: the session manager that sent it; 0: a component did. */
 static void send_out(struct s2s *d, const struct frame *f, uint64_t node)
 {
     struct arena *a = arena_take(d->arenas);
     struct log_ctx log = { .log = d->run->log, .sub = LOG_LINK };
     struct why why = { "" };
-    struct node *n;
-    struct stanza s = { 0 };
-    enum stanza_cond cond;
-    bool ok = xmlin_parse(d->xml, a, f->payload, &frame_limits, &n, &why) == RC_OK;
-    ok = ok && stanza_read(a, n, &s, &cond) != RC_UNSUPPORTED && s.has_to && s.has_from;
-    if (!ok || link_ours(d, s.from.domain) == OURS_NOT) {
-        LOG_WARN(&log, "frame_dropped", F_SLICE("from", s.has_from ? s.from.domain : SLICE_NONE),
+    struct head s = { SLICE_NONE, SLICE_NONE };
+    bool ok = addresses(d, a, f, node != 0, &s, &why);
+    if (!ok || link_ours(d, s.from) == OURS_NOT) {
+        LOG_WARN(&log, "frame_dropped", F_SLICE("from", s.from),
                  F_STR("what", ok ? "not from one of our domains" : "no stanza with from and to"),
                  F_WHY(&why));
         METRIC_INC(d->metrics, M_DROPPED);
         if (f->mark)
             link_finished(d, node, f->mark);
-    } else if (link_ours(d, s.to.domain) != OURS_NOT) { /* it has become one of ours on the way */
+    } else if (link_ours(d, s.to) != OURS_NOT) { /* it has become one of ours on the way */
         refuse(d, f, node, COND_SERVICE_UNAVAILABLE, NULL);
     } else if (d->stopping) {
         if (!f->mark)
             refuse(d, f, node, COND_REMOTE_SERVER_TIMEOUT, "stopping");
     } else {
-        struct pair *p = pair_get(d, s.from.domain, s.to.domain);
+        struct pair *p = pair_get(d, s.from, s.to);
         if (p)
             pair_send(p, item_new(p, f->payload, node, f->mark));
         else

@@ -19,7 +19,7 @@ struct link_sent { /* which frame it was; seq 0: outside a channel */
 };
 /* A canonical stanza for one of ours. RC_NOTFOUND: nobody has the domain. RC_LIMIT: no room; nothing was sent. */
 MUST_USE enum rc link_send(struct s2s *d, const struct jid *to, struct slice bytes, struct link_sent *out);
-bool link_full(const struct s2s *d, const struct jid *to);
+bool link_full(const struct s2s *d, const struct link_sent *sent); /* the channel that it was sent in has no more room */
 /* An error of ours in answer to a stanza of ours: the stanza as it came from the session manager. */
 void link_bounce(struct s2s *d, struct slice stanza, enum stanza_cond cond, const char *text);
 void link_finished(struct s2s *d, uint64_t node, uint64_t mark); /* has left or was answered: the session manager is told */

@@ -3,9 +3,22 @@
 #include "s2s/link.h"
 #include "s2s/ssm.h"
 
+#include "common/base/mem.h"
 #include "common/base/secret.h"
 
-enum { SECOND_MS = 1000 };
+enum { SECOND_MS = 1000, RELEASE_LEAST = 64 };
+
+/* A handshake takes far more memory than what is left of it: after many, when there were none for a second,
+ * it is given back. */
+static void release(struct s2s *d)
+{
+    bool quiet = d->secured == d->secured_before;
+    d->secured_before = d->secured;
+    if (!quiet || d->secured < RELEASE_LEAST)
+        return;
+    d->secured = d->secured_before = 0;
+    mem_release();
+}
 
 static void on_second(struct timer *t)
 {
@@ -17,6 +30,7 @@ static void on_second(struct timer *t)
     ssm_kept_tick(d, now);
     remotes_sweep(d->remotes, now);
     probe_tick(d);
+    release(d);
     loop_timer(d->loop, t, SECOND_MS, on_second);
 }
 

@@ -362,6 +362,7 @@ void out_ready(struct out *o)
     struct wire_log log;
     struct pair *p = o->pair;
     o->state = OUT_READY;
+    reach_done(o);
     LOG_INFO(wire_log(&o->w, &log, LOG_XMPP, NULL), "connected", F_STR("local", o->w.local),
              F_STR("remote", o->w.remote), F_STR("how", o->how == PROOF_DIALBACK ? "dialback" : "external"),
              F_STR("certificate", proof_name((enum proof)o->w.proof)), F_UINT("sm", o->w.sm != NULL));

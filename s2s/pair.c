@@ -2,6 +2,7 @@
 #include "s2s/pair.h"
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "s2s/in.h"
@@ -12,6 +13,7 @@
 enum {
     FORGET_MS = 600000, /* a pair that nobody needs, with its last failure */
     LIVED_MS = 30000,   /* a stream that has lived so long was no failure */
+    LOOKED_AT = 64,     /* pairs, of which one may give its place */
 };
 
 const char *pair_step_name(enum pair_step s)
@@ -105,11 +107,50 @@ struct pair *pair_find(const struct s2s *d, struct slice local, struct slice rem
 {
     if (!d->pairs)
         return NULL;
-    struct arena *a = arena_take(d->arenas);
-    struct slice key = arena_fmt(a, SLICE_FMT " " SLICE_FMT, SLICE_ARG(local), SLICE_ARG(remote));
-    struct pair *p = map_get(d->pairs, key);
-    arena_give(d->arenas, &a);
-    return p;
+    char key[2 * JID_PART_MAX + 1];
+    if (local.len > JID_PART_MAX || remote.len > JID_PART_MAX)
+        return NULL;
+    memcpy(key, local.p, local.len);
+    key[local.len] = ' ';
+    memcpy(key + local.len + 1, remote.p, remote.len);
+    return map_get(d->pairs, slice_of(key, local.len + 1 + remote.len));
+}
+
+static void pair_free(struct pair *p)
+{
+    ssm_kept_drop(&p->resume); /* what it gives back sets the timer */
+    timer_stop(&p->timer);
+    for (struct item *it; (it = unqueue(p)) != NULL;)
+        mem_free(it);
+    LIST_EACH(&p->verifies, at) {
+        struct verify *v = CONTAINER(at, struct verify, link);
+        verify_free(&v);
+    }
+    mem_free(p->key);
+    mem_free(p);
+}
+
+static bool busy(const struct pair *p)
+{
+    return p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
+}
+
+/* The table is full: a pair that nothing waits for gives its place, so that nobody can fill it with what does
+ * not exist. Some are looked at, each time others. */
+static bool make_room(struct s2s *d)
+{
+    for (unsigned i = 0; i < LOOKED_AT; i++) {
+        struct pair *p = map_next(d->pairs, &d->pairs_at);
+        if (!p) {
+            d->pairs_at = 0;
+        } else if (!busy(p)) {
+            map_remove(d->pairs, key_of(p));
+            pair_free(p);
+            return true;
+        }
+    }
+    METRIC_INC(d->metrics, M_LIMIT_PAIRS);
+    return false;
 }
 
 struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
@@ -117,10 +158,8 @@ struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
     struct pair *p = pair_find(d, local, remote);
     if (!d->pairs)
         d->pairs = map_new(key_of);
-    if (!p && map_count(d->pairs) >= d->conf->pairs) {
-        METRIC_INC(d->metrics, M_LIMIT_PAIRS);
+    if (!p && map_count(d->pairs) >= d->conf->pairs && !make_room(d))
         return NULL;
-    }
     if (!p) {
         struct buf key = BUF_INIT(0);
         size_t len;
@@ -138,20 +177,6 @@ struct pair *pair_get(struct s2s *d, struct slice local, struct slice remote)
     }
     p->used_ms = loop_now_ms(d->loop);
     return p;
-}
-
-static void pair_free(struct pair *p)
-{
-    ssm_kept_drop(&p->resume); /* gives back what it held, and that sets the timer */
-    timer_stop(&p->timer);
-    for (struct item *it; (it = unqueue(p)) != NULL;)
-        mem_free(it);
-    LIST_EACH(&p->verifies, at) {
-        struct verify *v = CONTAINER(at, struct verify, link);
-        verify_free(&v);
-    }
-    mem_free(p->key);
-    mem_free(p);
 }
 
 /* --- the timer: the next attempt, and the age of what waits --- */
@@ -183,6 +208,10 @@ static void arm(struct pair *p)
         uint64_t old = CONTAINER(p->queue.next, struct item, link)->at_ms + p->d->conf->queue_age_ms;
         due = old < due ? old : due;
     }
+    if (!list_empty(&p->verifies)) {
+        uint64_t old = CONTAINER(p->verifies.next, struct verify, link)->since_ms + p->d->conf->negotiate_ms;
+        due = old < due ? old : due;
+    }
     if (due == UINT64_MAX)
         timer_stop(&p->timer);
     else
@@ -205,10 +234,25 @@ static void age(struct pair *p, uint64_t now)
     }
 }
 
+/* However often the question was asked: who showed the key does not wait for ever, nor do we call for ever.
+ */
+static void age_verifies(struct pair *p, uint64_t now)
+{
+    while (!list_empty(&p->verifies)) {
+        struct verify *v = CONTAINER(p->verifies.next, struct verify, link);
+        if (v->since_ms + p->d->conf->negotiate_ms > now)
+            break;
+        list_unlink(&v->link);
+        in_verified(v, p, DIALBACK_ERROR, "remote-server-timeout", "no answer about a dialback key");
+        verify_free(&v);
+    }
+}
+
 static void on_timer(struct timer *t)
 {
     struct pair *p = CONTAINER(t, struct pair, timer);
     age(p, loop_now_ms(p->d->loop));
+    age_verifies(p, loop_now_ms(p->d->loop));
     pair_need(p);
 }
 
@@ -264,7 +308,7 @@ void pair_ask(struct pair *p, struct verify *v)
         verify_free(&v);
         return;
     }
-    v->at_ms = loop_now_ms(p->d->loop);
+    v->since_ms = v->at_ms = loop_now_ms(p->d->loop);
     list_append(&p->verifies, &v->link);
     METRIC_INC(p->d->metrics, M_VERIFY_OUT);
     if (p->out)
@@ -420,8 +464,7 @@ static bool stays(void *value, void *ctx)
     const uint64_t *now = ctx;
     if (p->resume && !p->out && *now >= p->resume->until_ms)
         ssm_kept_drop(&p->resume);
-    bool busy = p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
-    if (busy || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
+    if (busy(p) || (p->wanted && *now < p->used_ms + FORGET_MS) || *now < p->retry_ms)
         return true;
     pair_free(p);
     return false;

@@ -57,7 +57,8 @@ struct verify { /* a key that the server of the pair's remote domain is to be as
     struct link link; /* in pair.verifies */
     struct wire *in;  /* who showed it; NULL: it has gone */
     char *id, *key;   /* of that stream */
-    uint64_t at_ms;
+    uint64_t since_ms; /* when it was shown */
+    uint64_t at_ms;    /* when it was asked about last */
     bool asked;       /* on the pair's present stream */
 };
 

@@ -54,6 +54,12 @@ void out_free(struct out **op)
     MEM_FREE(op);
 }
 
+void reach_done(struct out *o)
+{
+    o->at = NULL;
+    resolve_free(&o->resolve);
+}
+
 void reach_give_up(struct out *o)
 {
     struct s2s *d = o->w.d;

@@ -165,6 +165,7 @@ enum rc s2s_new(struct daemon_run *run, struct s2s **out, struct why *why)
     d->run = run;
     d->loop = run->loop;
     d->metrics = run->metrics;
+    list_init(&d->unsettled);
     list_init(&d->rooms);
     list_init(&d->wires);
     list_init(&d->probes);

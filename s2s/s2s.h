@@ -75,6 +75,7 @@
     X(LIMIT_DROPPED, "limit_dropped", COUNTER, "Stanzas of other servers dropped for a limit")                         \
     X(LIMIT_OUTPUT, "limit_output", COUNTER, "Connections closed: the peer did not read")                              \
     X(LIMIT_QUEUE, "limit_queue", COUNTER, "Stanzas bounced: the queue of their pair was full")                        \
+    X(LIMIT_KEPT, "limit_kept", COUNTER, "Streams that were cut and not kept: too many are")                           \
     X(LIMIT_PAIRS, "limit_pairs", COUNTER, "Stanzas bounced and keys refused: too many pairs")                         \
     X(QUEUE_AGED, "queue_aged", COUNTER, "Stanzas bounced: they had waited too long")                                  \
     X(BLOCKED, "blocked", COUNTER, "Connections and stanzas refused by the lists of allowed and blocked domains")      \
@@ -158,6 +159,7 @@ struct s2s {
     struct conn_totals totals;      /* of conn_conf */
     struct rlink *link;
     struct map *hosted;             /* struct hosted by name: domains of session managers (link.c); owns them */
+    struct link unsettled;          /* struct wire that wait for acknowledgements of session managers */
     struct link rooms;              /* struct wire that wait for room in a channel */
     struct turn sent_turn;          /* tells session managers what has left (custody.h) */
     struct certs *certs;            /* what is served; NULL: no TLS for incoming streams */
@@ -175,7 +177,8 @@ struct s2s {
     size_t n_in, n_out, n_pending;  /* streams; incoming ones that have proven nothing */
     struct map *pairs;              /* struct pair by its key; owns them */
     struct map *remotes;            /* struct remote by domain (limits.h); owns them */
-    struct map *kept;               /* struct ssm_kept by id (sm.h); owns them */
+    size_t pairs_at;                /* where in it room is looked for next */
+    struct map *kept;               /* struct ssm_kept by id (ssm.h); owns them */
     struct link probes;             /* struct probe, oldest first; owned (probe.c) */
     struct turn flush_turn;         /* looks at what sockets have taken */
     struct link dirty;              /* struct wire to look at there */
@@ -183,6 +186,7 @@ struct s2s {
     struct addr_table *addresses, *addresses_pending;
     struct buf scratch;             /* one canonical stanza */
     char secret[64 + 1];            /* of dialback where none is configured */
+    size_t secured, secured_before; /* TLS handshakes since memory was given back; a second ago */
     struct timer second;            /* house-keeping, once a second */
     struct s2s_rates {
         uint64_t at_ms, last[4]; /* stanzas in and out, bytes in and out: when last looked */

@@ -6,8 +6,9 @@
 #include "common/edge/smelement.h"
 
 enum {
-    OVERDUE_MS = 5000, /* an <r/> waits for session managers so long before it is answered with less */
-    KEPT_MAX = 10000,  /* streams that were cut; over it those who come back begin anew */
+    OVERDUE_MS = 5000,     /* an <r/> waits for session managers so long before it is answered with less */
+    KEPT_MAX = 10000,      /* streams that were cut; over it those who come back begin anew */
+    KEPT_OF_A_DOMAIN = 50, /* and of one domain */
 };
 
 /* --- theirs to us: pure --- */
@@ -116,6 +117,13 @@ static uint64_t acked_by(void *ctx, uint64_t node)
     return 0;
 }
 
+/* It is looked at when session managers acknowledge something. */
+static void await(struct wire *w)
+{
+    if (w->sm->in.n && !link_in_list(&w->unsettled))
+        list_append(&w->d->unsettled, &w->unsettled);
+}
+
 static void settle(struct wire *w)
 {
     struct ssm *sm = w->sm;
@@ -217,6 +225,7 @@ static struct ssm_kept *find_kept(struct wire *w, struct slice id)
         struct wire *old = CONTAINER(it, struct wire, link);
         if (old == w || !old->incoming || old->over || !old->sm || !old->sm->id || !slice_is(id, old->sm->id))
             continue;
+        in_drop_questions(in_of(old));
         keep_in(old);
         wire_cut(old, "resumed elsewhere");
         break;
@@ -241,6 +250,7 @@ static void on_resume(struct wire *w, const struct node *n)
     w->sm = k->sm;
     k->sm = NULL;
     w->sm->answer_at = 0;
+    await(w);
     ssm_kept_drop(&k);
     METRIC_INC(w->d->metrics, M_SM_RESUMED);
     struct buf out = BUF_INIT(0);
@@ -325,6 +335,7 @@ static void on_resumed(struct out *o, const struct node *n)
     w->sm = k->sm;
     k->sm = NULL;
     w->sm->asked = w->sm->acked;
+    await(w);
     METRIC_INC(w->d->metrics, M_SM_RESUMED);
     while (!list_empty(&k->sent)) { /* XEP-0198 5: again, with the numbers that they had */
         struct item *it = CONTAINER(k->sent.next, struct item, link);
@@ -380,8 +391,10 @@ bool ssm_take(struct wire *w, struct arena *a, struct node *n)
 
 void ssm_stanza(struct wire *w, const struct link_sent *sent)
 {
-    if (w->sm && w->sm->in_on)
-        ssm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
+    if (!w->sm || !w->sm->in_on)
+        return;
+    ssm_in_take(&w->sm->in, sent->seq ? sent->node->id : 0, sent->seq);
+    await(w);
 }
 
 void ssm_wrote(struct wire *w)
@@ -426,10 +439,12 @@ void ssm_tick(struct wire *w, uint64_t now_ms)
 void ssm_acked(struct s2s *d, uint64_t node)
 {
     (void)node; /* whoever waits for another one is asked in vain, which is cheap */
-    LIST_EACH(&d->wires, it) {
-        struct wire *w = CONTAINER(it, struct wire, link);
-        if (w->sm && w->sm->in.n)
+    LIST_EACH(&d->unsettled, it) {
+        struct wire *w = CONTAINER(it, struct wire, unsettled);
+        if (w->sm)
             settle(w);
+        if (!w->sm || !w->sm->in.n)
+            list_unlink(it);
     }
 }
 
@@ -485,20 +500,34 @@ static void keep_in(struct wire *w)
     metric_set(d->metrics, M_KEPT, (int64_t)map_count(d->kept));
 }
 
+/* What strangers leave behind is bounded: whoever leaves too much has nothing to resume. */
+static bool is_full(struct s2s *d, struct slice remote)
+{
+    size_t at = 0, n = d->kept ? map_count(d->kept) : 0, of_it = 0;
+    if (n < KEPT_OF_A_DOMAIN)
+        return false;
+    for (struct ssm_kept *k; (k = map_next(d->kept, &at)) != NULL;)
+        of_it += !list_empty(&k->pairs) &&
+                 slice_is(remote, CONTAINER(k->pairs.next, struct in_pair, link)->remote);
+    if (n < KEPT_MAX && of_it < KEPT_OF_A_DOMAIN)
+        return false;
+    METRIC_INC(d->metrics, M_LIMIT_KEPT);
+    return true;
+}
+
 void ssm_keep(struct wire *w)
 {
     struct s2s *d = w->d;
-    if (!w->sm || !w->sm->id || w->ended || w->said_end || d->stopping ||
-        (w->incoming && d->kept && map_count(d->kept) >= KEPT_MAX)) {
+    if (!w->sm || !w->sm->id || w->ended || w->said_end || d->stopping) {
         wire_give_back(w);
         ssm_free(&w->sm);
         return;
     }
-    if (w->incoming) {
+    if (w->incoming && !is_full(d, wire_remote(w))) {
         keep_in(w);
         return;
     }
-    struct pair *p = out_of(w)->pair;
+    struct pair *p = w->incoming ? NULL : out_of(w)->pair;
     if (!p || p->resume) {
         wire_give_back(w);
         ssm_free(&w->sm);

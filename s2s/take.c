@@ -115,7 +115,7 @@ static void pass_on(struct wire *w, struct arena *a, const struct stanza *s)
     else
         METRIC_INC(d->metrics, M_STANZAS_IN);
     ssm_stanza(w, &sent);
-    if (!link_full(d, &s->to) || link_in_list(&w->room))
+    if (!link_full(d, &sent) || link_in_list(&w->room))
         return;
     METRIC_INC(d->metrics, M_LIMIT_ROOM);
     list_append(&d->rooms, &w->room);

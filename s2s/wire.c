@@ -79,6 +79,7 @@ void wire_fini(struct wire *w)
     timer_stop(&w->timer);
     xmlin_fini(&w->xml);
     list_unlink(&w->room);
+    list_unlink(&w->unsettled);
     list_unlink(&w->dirty);
     list_unlink(&w->link);
     mem_free(w->local);
@@ -115,6 +116,7 @@ static void on_secure(void *owner)
     struct wire_log log;
     w->handshaking = false;
     w->secure = true;
+    w->d->secured++;
     METRIC_INC(w->d->metrics, M_TLS_OK);
     conn_tls_info(w->conn, &tls);
     LOG_DEBUG(wire_log(w, &log, LOG_TLS, NULL), "secure", F_STR("version", tls.version),

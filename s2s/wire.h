@@ -39,6 +39,7 @@ struct wire {
     struct timer timer;
     struct link link;          /* in s2s.wires */
     struct link room;          /* in s2s.rooms: waits for room in a channel */
+    struct link unsettled;     /* in s2s.unsettled: session managers have not acknowledged all that came (sm.h) */
     struct link dirty;         /* in s2s.dirty: something was sent that the socket may not have taken yet */
     struct link pairs;         /* struct pair that send on this stream, by their `on_wire` */
     struct link sent;          /* struct item, in order: written, not acknowledged or not taken by the socket */

@@ -1,6 +1,8 @@
 #include "sessman/conf.h"
 
+#include "common/xmpp/slot.h"
 #include "sessman/pathfilter.h"
+#include "sessman/uploads.h"
 
 /* Each option once: conf/sessman.conf explains them, a test compares the two. */
 static const struct option options[] = {
@@ -55,6 +57,14 @@ static const struct option options[] = {
     OPTION_UINT("csi", "stanzas", struct sessman_conf, csi_stanzas_max, "200", "1", "10000", RELOAD),
     OPTION_BYTES("csi", "bytes", struct sessman_conf, csi_bytes_max, "64k", "1k", "16m", RELOAD),
     OPTION_TIME("csi", "time", struct sessman_conf, csi_ms, "30m", "1s", "1d", RELOAD),
+    OPTION_STRING("upload", "secret", struct sessman_conf, upload_secret, "", RELOAD),
+    OPTION_STRING("upload", "url", struct sessman_conf, upload_url, "https://{domain}:5281/upload", RELOAD),
+    OPTION_BYTES("upload", "max_size", struct sessman_conf, upload_max, "100m", "1k", "1000g", RELOAD),
+    OPTION_TIME("upload", "slot_time", struct sessman_conf, upload_slot_ms, "5m", "1s", "1h", RELOAD),
+    OPTION_UINT("upload", "day_files", struct sessman_conf, upload_day_files, "500", "0", "10m", RELOAD),
+    OPTION_BYTES("upload", "day_bytes", struct sessman_conf, upload_day_bytes, "1g", "0", "1000g", RELOAD),
+    OPTION_BYTES("upload", "quota", struct sessman_conf, upload_quota, "4g", "0", "1000g", RELOAD),
+    OPTION_UINT("upload", "keep_days", struct sessman_conf, upload_days, "30", "1", "3650", RELOAD),
     OPTION_LIST("contact", "abuse", struct sessman_conf, contact_abuse, "", RELOAD),
     OPTION_LIST("contact", "admin", struct sessman_conf, contact_admin, "", RELOAD),
     OPTION_LIST("contact", "security", struct sessman_conf, contact_security, "", RELOAD),
@@ -66,6 +76,13 @@ static enum rc check(const struct option *o, const void *conf, struct why *why)
 {
     const struct sessman_conf *c = conf;
     struct pathfilter *f = NULL;
+    if (o->offset == offsetof(struct sessman_conf, upload_url))
+        return uploads_url_check(c->upload_url, why);
+    if (o->offset == offsetof(struct sessman_conf, upload_secret) && c->upload_secret &&
+        strlen(c->upload_secret) < SLOT_KEY_MIN) {
+        why_set(why, "a secret has %d characters at least", SLOT_KEY_MIN);
+        return RC_LIMIT;
+    }
     if (o->offset != offsetof(struct sessman_conf, offline_filter))
         return RC_OK;
     enum rc rc = pathfilter_new((const char *const *)c->offline_filter.items, c->offline_filter.n, &f, why);

@@ -37,22 +37,34 @@ static void feature(struct arena *a, struct node *query, const char *ns)
     node_set(a, node_add(a, query, "feature", NS_DISCO_INFO), "var", slice_cstr(ns));
 }
 
-static bool has_features(const struct module *m, const struct domain *d)
+static bool has_features(const struct sessman *sm, const struct module *m, const struct domain *d)
 {
-    return m->features && (!m->offered || !d || m->offered(d));
+    return m->features && (!m->offered || !d || m->offered(sm, d));
+}
+
+static void identity(struct arena *a, struct node *query, const struct disco_identity *i)
+{
+    struct node *id = node_add(a, query, "identity", NS_DISCO_INFO);
+    node_set(a, id, "category", slice_cstr(i->category));
+    node_set(a, id, "type", slice_cstr(i->type));
+    node_set(a, id, "name", slice_cstr(i->name));
 }
 
 struct node *disco_domain_info(const struct sessman *sm, const struct domain *d, struct arena *a)
 {
+    static const struct disco_identity server = { "server", "im", "Bulkhead" };
     struct node *query = node_new(a, "query", NS_DISCO_INFO);
-    struct node *id = node_add(a, query, "identity", NS_DISCO_INFO);
-    node_set(a, id, "category", SLICE("server"));
-    node_set(a, id, "type", SLICE("im"));
-    node_set(a, id, "name", SLICE("Bulkhead"));
+    identity(a, query, &server);
     for (size_t m = 0; modules[m]; m++)
-        if (has_features(modules[m], d))
+        if (modules[m]->identity && has_features(sm, modules[m], d))
+            identity(a, query, modules[m]->identity);
+    for (size_t m = 0; modules[m]; m++)
+        if (has_features(sm, modules[m], d))
             for (const char *const *f = modules[m]->features; *f; f++)
                 feature(a, query, *f);
+    for (size_t m = 0; modules[m]; m++)
+        if (modules[m]->form && has_features(sm, modules[m], d))
+            modules[m]->form(sm, a, query);
     contacts(sm, a, query);
     return query;
 }

@@ -21,6 +21,7 @@
 #include "sessman/push.h"
 #include "sessman/session.h"
 #include "sessman/smqueue.h"
+#include "sessman/uploads.h"
 
 #define WORK_THREADS 2
 #define WORK_MAX     10000 /* waiting PBKDF2 jobs; over it temporary-auth-failure */
@@ -73,6 +74,8 @@ static const struct metric_def metrics[] = {
     [M_PUSH_FAILED] = { "bulkhead_sessman_push_failed", METRIC_COUNTER, "Push notifications answered with an error" },
     [M_PUSH_DISABLED] = { "bulkhead_sessman_push_disabled", METRIC_COUNTER, "Push services removed because of errors" },
     [M_LIMIT_PUSH] = { "bulkhead_sessman_limit_push", METRIC_COUNTER, "Push services refused: limit services" },
+    [M_UPLOADS] = { "bulkhead_sessman_uploads", METRIC_COUNTER, "Slots for uploads granted" },
+    [M_UPLOADS_REFUSED] = { "bulkhead_sessman_uploads_refused", METRIC_COUNTER, "Slots for uploads refused: limits of [upload], or a request that makes no sense" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */
@@ -158,6 +161,7 @@ static void on_restored(struct sessman *sm)
     restore_expect(sm);
     sessman_domains_announce(sm);
     retention_open(sm);
+    uploads_open(sm);
     LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
 }
 
@@ -214,6 +218,7 @@ static void stop(struct daemon_run *run)
         outbox_stop(sm);
     }
     retention_close(sm);
+    uploads_close(sm);
     push_fini(sm);
     journal_close(sm);
     adhoc_fini(sm);
@@ -243,6 +248,7 @@ static void fini(struct daemon_run *run)
     map_free(&sm->accounts);
     journal_free(sm);
     retention_free(sm);
+    mem_free(sm->uploads);
     sessman_domains_free(sm);
     offline_fini(sm);
     module_index_free(&sm->modules);
@@ -260,7 +266,7 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     struct sessman *sm = run->ctx;
     sm->conf = new_conf;
     offline_reconf(sm);
-    sessman_domains_announce(sm); /* contact addresses are part of the caps */
+    sessman_domains_announce(sm); /* contact addresses and the largest upload are part of the caps */
     (void)why;
     return RC_OK;
 }

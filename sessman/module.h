@@ -32,10 +32,15 @@ struct bind_inline {
     const char *ns, *name;
     void (*bind)(struct sessman *sm, struct session *s, struct arena *a, const struct node *request, struct buf *out);
 };
+struct disco_identity {
+    const char *category, *type, *name;
+};
 struct module {
     const char *name, *spec;             /* "ping", "XEP-0199 2.0.1" */
     const char *const *features;         /* disco#info of the domain, NULL-terminated */
-    bool (*offered)(const struct domain *d); /* whether that domain has them; NULL: every one has */
+    const struct disco_identity *identity; /* and what else the domain is by them; NULL: nothing */
+    void (*form)(const struct sessman *sm, struct arena *a, struct node *query); /* adds what is told with them (XEP-0128); NULL: nothing */
+    bool (*offered)(const struct sessman *sm, const struct domain *d); /* whether that domain has all that; NULL: every one has */
     const char *const *account_features; /* disco#info of accounts */
     const char *stream_features;         /* canonical elements offered after login */
     const struct handler *handlers;      /* terminated by on 0 */

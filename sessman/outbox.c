@@ -121,10 +121,11 @@ static void stay_behind(struct outbox *o, uint64_t after)
     o->behind = true;
 }
 
-static void remove_row(struct outbox *o, uint64_t id)
+static void remove_rows(struct outbox *o, uint64_t first, uint64_t last)
 {
-    store_run(o->sm->store, STMT_OUTBOX_DEL, STORE_VALUES(STORE_I(id)), NULL, NULL);
-    o->waiting -= o->waiting > 0;
+    uint64_t n = last - first + 1;
+    store_run(o->sm->store, STMT_OUTBOX_DEL, STORE_VALUES(STORE_I(first), STORE_I(last)), NULL, NULL);
+    o->waiting -= o->waiting < n ? o->waiting : n;
     gauge(o);
 }
 
@@ -133,7 +134,7 @@ static void expired(struct outbox *o, uint64_t id, struct slice stanza)
     struct log_ctx log = sessman_log(o->sm, LOG_XMPP);
     LOG_INFO(&log, "outbox_expired", F_UINT("id", id));
     metric_add(o->sm->metrics, M_OUTBOX_EXPIRED, 1);
-    remove_row(o, id);
+    remove_rows(o, id, id);
     dispatch_refuse(o->sm, stanza, COND_REMOTE_SERVER_TIMEOUT, "no connection to other servers");
 }
 
@@ -271,11 +272,27 @@ void outbox_node_lost(struct edge *e)
     }
 }
 
+/* Ids from last - before to last; those that the s2s was not given are none of its business. */
+static void run_sent(struct edge *e, uint64_t last, uint64_t before)
+{
+    if (before >= CONTROL_SENT_RUN || before > last)
+        return;
+    uint64_t first = last - before;
+    for (uint64_t id = first; id <= last; id++) {
+        if (idmap_remove(e->given, id))
+            continue;
+        if (first < id)
+            remove_rows(e->sm->outbox, first, id - 1);
+        first = id + 1;
+    }
+    if (first <= last)
+        remove_rows(e->sm->outbox, first, last);
+}
+
 void outbox_sent(struct edge *e, const struct control_mark *marks, size_t n)
 {
     for (size_t i = 0; i < n && e->given; i++)
-        if (idmap_remove(e->given, marks[i].pos))
-            remove_row(e->sm->outbox, marks[i].pos);
+        run_sent(e, marks[i].pos, marks[i].session);
 }
 
 /* --- life --- */

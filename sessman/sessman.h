@@ -25,6 +25,7 @@ struct pathfilter;
 struct journal;
 struct fast;
 struct retention;
+struct uploads;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
 enum last_counts { LAST_PRESENCE, LAST_MESSAGE, LAST_BOTH }; /* [last_activity] counts */
@@ -79,6 +80,10 @@ struct sessman_conf {
     int csi_hold; /* enum csi_policy */
     uint32_t csi_stanzas_max, csi_ms;
     size_t csi_bytes_max;
+    /* [upload] */
+    char *upload_secret, *upload_url; /* secret NULL: it is off */
+    size_t upload_max, upload_day_bytes, upload_quota;
+    uint32_t upload_slot_ms, upload_day_files, upload_days;
     /* [contact] XEP-0157 */
     struct conf_list contact_abuse, contact_admin, contact_security, contact_support;
 };
@@ -122,6 +127,7 @@ struct sessman {
     struct fast *fast;               /* messages that are delivered and have no row: fast.h */
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     struct retention *retention;
+    struct uploads *uploads;         /* NULL until sessions are served */
     bool archive_counted;            /* some domain's archive has a limit: retention_added */
     struct restore *restore;         /* rows of sessions and edges; NULL in tests of parts */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
@@ -169,6 +175,7 @@ enum sessman_metric {
     M_SM_HIBERNATING, M_SM_RESUMED, M_SM_RESUME_FAILED, M_SM_EXPIRED, M_LIMIT_SM_QUEUE,
     M_EXPIRED, M_OUTBOX, M_OUTBOX_EXPIRED, M_LIMIT_OUTBOX,
     M_PUSHES, M_PUSH_FAILED, M_PUSH_DISABLED, M_LIMIT_PUSH,
+    M_UPLOADS, M_UPLOADS_REFUSED,
     SESSMAN_METRICS
 };
 

@@ -138,10 +138,11 @@ struct control_alive_session {     /* <s/> */
     bool sm;                       /* XEP-0198 */
     uint32_t out, acked;           /* sm: stanzas sent to the client so far, and acknowledged by it, modulo 2^32 */
 };
-struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session, or (0) to another server */
-    uint64_t session, pos;
-    uint64_t origin;               /* the same; 0: none */
+struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session */
+    uint64_t session, pos;         /* in <sent/>: to other servers, all marks from pos - session to pos: at most CONTROL_SENT_RUN */
+    uint64_t origin;               /* as in frame.h; 0: none */
 };
+#define CONTROL_SENT_RUN 256
 struct control_alive {
     const struct control_alive_session *sessions;
     size_t n_sessions;

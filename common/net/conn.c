@@ -290,6 +290,14 @@ void conn_begin(struct conn *c)
         loop_dirty(c->loop, c);
 }
 
+ssize_t conn_read_now(struct conn *c, char *to, size_t size)
+{
+    uv_os_fd_t fd;
+    if (c->tls || c->closing || uv_fileno(&c->u.handle, &fd) < 0)
+        return -1;
+    return read(fd, to, size);
+}
+
 void conn_pause(struct conn *c)
 {
     if (c->finishing)
@@ -534,10 +542,10 @@ static void peer_addr(const struct conn *c, struct sockaddr_storage *out)
         out->ss_family = AF_UNSPEC;
 }
 
-void conn_peer(const struct conn *c, struct conn_peer *out)
+void conn_peer_of(const struct sockaddr_storage *addr, struct conn_peer *out)
 {
     memset(out, 0, sizeof *out);
-    peer_addr(c, &out->addr);
+    memcpy(&out->addr, addr, sizeof out->addr); /* no assignment: it is looked at as another type below */
     const struct sockaddr_in *v4 = (const void *)&out->addr;
     const struct sockaddr_in6 *v6 = (const void *)&out->addr;
     if (out->addr.ss_family == AF_INET) {
@@ -550,8 +558,32 @@ void conn_peer(const struct conn *c, struct conn_peer *out)
             inet_ntop(AF_INET6, &v6->sin6_addr, out->ip, sizeof out->ip);
         out->port = ntohs(v6->sin6_port);
     } else {
-        snprintf(out->ip, sizeof out->ip, "%s", c->u.handle.type == UV_NAMED_PIPE ? "unix" : "?");
+        snprintf(out->ip, sizeof out->ip, "?");
     }
+}
+
+enum rc conn_addr_parse(struct slice text, struct sockaddr_storage *out)
+{
+    char cstr[64];
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    if (slice_to_cstr(text, cstr, sizeof cstr) != RC_OK)
+        return RC_SYNTAX;
+    bool is_v4 = inet_pton(AF_INET, cstr, &v4.sin_addr) == 1;
+    if (!is_v4 && inet_pton(AF_INET6, cstr, &v6.sin6_addr) != 1)
+        return RC_SYNTAX;
+    memset(out, 0, sizeof *out);
+    memcpy(out, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6);
+    return RC_OK;
+}
+
+void conn_peer(const struct conn *c, struct conn_peer *out)
+{
+    struct sockaddr_storage addr;
+    peer_addr(c, &addr);
+    conn_peer_of(&addr, out);
+    if (addr.ss_family != AF_INET && addr.ss_family != AF_INET6 && c->u.handle.type == UV_NAMED_PIPE)
+        snprintf(out->ip, sizeof out->ip, "unix");
 }
 
 enum rc conn_unix_peer_uid(const struct conn *c, uint32_t *uid)

@@ -63,6 +63,8 @@ uint32_t conn_written(const struct conn *c);
 uint32_t conn_taken(const struct conn *c);
 bool conn_full(const struct conn *c);
 
+/* Of a plain conn that is to end: what its socket holds now. 0 or less: no more. */
+ssize_t conn_read_now(struct conn *c, char *to, size_t size);
 void conn_pause(struct conn *c);  /* stop reading; nested calls do not count */
 void conn_resume(struct conn *c);
 bool conn_paused(const struct conn *c);
@@ -79,6 +81,8 @@ struct conn_peer {
     uint16_t port;
 };
 void conn_peer(const struct conn *c, struct conn_peer *out);
+void conn_peer_of(const struct sockaddr_storage *addr, struct conn_peer *out); /* the same of an address */
+MUST_USE enum rc conn_addr_parse(struct slice text, struct sockaddr_storage *out); /* "192.0.2.7", "2001:db8::1"; port 0. RC_SYNTAX */
 void conn_peer_set(struct conn *c, const struct sockaddr *sa); /* what the PROXY protocol said */
 MUST_USE enum rc conn_unix_peer_uid(const struct conn *c, uint32_t *uid); /* SO_PEERCRED */
 

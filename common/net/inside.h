@@ -56,6 +56,7 @@ struct loop {
     struct loop_stats stats;
     size_t conns, gone; /* conns that exist; those freed since memory was released */
     struct timer release;
+    unsigned holds;     /* loop_hold */
     bool stopping;
 };
 
@@ -119,6 +120,13 @@ void conn_wire(struct conn *c, struct slice bytes);
 
 void dial_free(struct conn *c);       /* detaches and frees what dialling needed */
 bool dial_closing(struct conn *c);    /* true: the dialler has the handle and will call conn_is_gone */
+
+/* peek.c: reads a PROXY header from the socket, and only that, within ms; hands the socket on (from: AF_UNSPEC where it says nothing), or
+ * closes it. What is on its way is in list; peek_drop closes it all. */
+struct link;
+void peek_proxy(struct loop *loop, struct link *list, int fd, uint32_t ms,
+                void (*done)(void *ctx, int fd, const struct sockaddr_storage *from), void *ctx);
+void peek_drop(struct link *list);
 
 static inline bool conn_handshaking(const struct conn *c)
 {

@@ -28,6 +28,7 @@ struct listener {
     uint64_t refused;
     struct timer again;  /* accepts again after having starved */
     struct link pending; /* struct pending: PROXY headers that have not come yet */
+    struct link peeking; /* the same for on_socket: struct peek */
 };
 
 /* A conn from which the PROXY header is awaited. */
@@ -127,8 +128,32 @@ static void await_proxy(struct listener *l, struct conn *c)
 
 /* --- accepting --- */
 
+static void on_peeked(void *ctx, int fd, const struct sockaddr_storage *from)
+{
+    const struct listener *l = ctx;
+    struct sockaddr_storage real = { 0 };
+    socklen_t len = sizeof real;
+    if (from->ss_family == AF_UNSPEC)
+        getpeername(fd, (struct sockaddr *)&real, &len);
+    else
+        real = *from;
+    l->conf.on_socket(l->conf.ctx, fd, (const struct sockaddr *)&real);
+}
+
+static void accepted_socket(struct listener *l, int fd, const struct sockaddr *from)
+{
+    if (!l->path && l->conf.proxy_from && net_list_has(l->conf.proxy_from, from))
+        peek_proxy(l->loop, &l->peeking, fd, l->conf.proxy_ms, on_peeked, l);
+    else
+        l->conf.on_socket(l->conf.ctx, fd, from);
+}
+
 static void accepted(struct listener *l, int fd, const struct sockaddr *from)
 {
+    if (l->conf.on_socket) {
+        accepted_socket(l, fd, from);
+        return;
+    }
     struct conn *c = conn_adopt(l->loop, fd, l->path != NULL, &nobody_conf, NULL);
     if (c->closing)
         return;
@@ -330,6 +355,7 @@ enum rc listen_open(struct loop *loop, const struct listen_conf *conf, const str
     l->port = is_unix ? 0 : port_of(fd);
     l->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     list_init(&l->pending);
+    list_init(&l->peeking);
     l->poll.data = l;
     uv_poll_init(&loop->uv, &l->poll, fd);
     watch(l);
@@ -355,6 +381,7 @@ void listen_close(struct listener **at)
     *at = NULL;
     l->closing = true;
     timer_stop(&l->again);
+    peek_drop(&l->peeking);
     LIST_EACH(&l->pending, it) {
         struct pending *p = CONTAINER(it, struct pending, in_listener);
         list_unlink(it);

@@ -15,6 +15,9 @@ struct listen_conf {
     /* A new connection: the callback gives it an owner by conn_owner_set, or closes it. The conn reads only after;
      * it may start TLS inside, but not pause (what came behind a PROXY header is delivered right after). */
     void (*on_accept)(void *ctx, struct conn *c);
+    /* Or, for a library that has sockets of its own: the socket itself, behind a PROXY header, non-blocking; it is the callback's. from: the
+     * peer's address, or what the header said. NULL: on_accept is called. */
+    void (*on_socket)(void *ctx, int fd, const struct sockaddr *from);
     void *ctx;
 };
 /* conn_conf: what accepted conns start with (the callback may exchange it). Many threads of the same port are allowed

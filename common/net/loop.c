@@ -259,13 +259,32 @@ void loop_run(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
+/* `alive` holds the loop until it is to stop, and longer where somebody wants that. */
+static void let_go(struct loop *loop)
+{
+    if (!loop->stopping || loop->holds)
+        return;
+    uv_unref((uv_handle_t *)&loop->alive);
+    uv_async_send(&loop->alive); /* ends a poll that has begun to wait */
+}
+
 void loop_stop(struct loop *loop)
 {
     if (loop->stopping)
         return;
     loop->stopping = true;
-    uv_unref((uv_handle_t *)&loop->alive);
-    uv_async_send(&loop->alive); /* ends a poll that has begun to wait */
+    let_go(loop);
+}
+
+void loop_hold(struct loop *loop)
+{
+    loop->holds++;
+}
+
+void loop_release(struct loop *loop)
+{
+    loop->holds--;
+    let_go(loop);
 }
 
 uint64_t loop_now_ms(const struct loop *loop)

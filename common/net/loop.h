@@ -13,6 +13,9 @@ struct loop *loop_new(void); /* also ignores SIGPIPE */
 void loop_free(struct loop **loop); /* every handle must be closed and loop_run have returned */
 void loop_run(struct loop *loop);  /* until loop_stop, and then until all handles are closed */
 void loop_stop(struct loop *loop);
+/* While somebody holds it, loop_run goes on also behind loop_stop and without handles: what waits for a timer. Pairs. */
+void loop_hold(struct loop *loop);
+void loop_release(struct loop *loop);
 
 uint64_t loop_now_ms(const struct loop *loop); /* monotonic, as of the start of the turn */
 /* Timers are base/wheel.h: in ms from now, on the loop. */

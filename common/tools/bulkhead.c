@@ -37,6 +37,7 @@ static const struct option options[] = {
     OPTION_UINT("processes", "sessman", struct bulkhead_conf, counts[KIND_SESSMAN], "1", "0", "64", RELOAD),
     OPTION_UINT("processes", "c2s", struct bulkhead_conf, counts[KIND_C2S], "1", "0", "64", RELOAD),
     OPTION_UINT("processes", "s2s", struct bulkhead_conf, counts[KIND_S2S], "0", "0", "64", RELOAD),
+    OPTION_UINT("processes", "httpgw", struct bulkhead_conf, counts[KIND_HTTPGW], "0", "0", "64", RELOAD),
     OPTION_TIME("stop", "time", struct bulkhead_conf, stop_ms, "15s", "1s", "10m", RELOAD),
     OPTION_TIME("restart", "pause", struct bulkhead_conf, pause_ms, "30s", "100ms", "1h", RELOAD),
     OPTION_BYTES("log", "rotate_size", struct bulkhead_conf, log_rotate_bytes, "10m", "0", "1g", RESTART),

@@ -220,11 +220,30 @@ static void check_daemon(struct check *c, const char *daemon)
         return;
     struct options *o = options_of(c, program);
     const char *cert = option(o, "tls", "cert", 0);
-    if (cert && *cert && (strcmp(daemon, "c2s") == 0 || strcmp(daemon, "s2s") == 0))
+    bool serves = strcmp(daemon, "c2s") == 0 || strcmp(daemon, "s2s") == 0 || strcmp(daemon, "httpgw") == 0;
+    if (cert && *cert && serves)
         check_certificate(c, below_dir(c, cert));
     if (!c->running)
         check_listeners(c, daemon, o);
     mem_free(o);
+}
+
+/* The two halves of uploads, where both are on this host: the one signs what the other takes. */
+static void check_uploads(struct check *c)
+{
+    static const char *const halves[] = { "sessman", "httpgw" };
+    const char *secrets[2] = { "", "" };
+    struct options *all[2] = { NULL, NULL };
+    for (size_t i = 0; i < 2 && is_here(c, halves[i]); i++) {
+        all[i] = options_of(c, program_of(c, halves[i]));
+        const char *secret = option(all[i], "upload", "secret", 0);
+        secrets[i] = secret ? secret : "";
+    }
+    if (all[1] && all[1]->n && strcmp(secrets[0], secrets[1]) != 0)
+        check_say(c, CHECK_FAIL, "uploads",
+                  "[upload] secret is not the same in sessman.conf and httpgw.conf");
+    mem_free(all[0]);
+    mem_free(all[1]);
 }
 
 static const char *const daemons[] = { "router", "c2s", "s2s", "sessman", "httpgw" };
@@ -241,6 +260,7 @@ void check_files(struct check *c)
         if (is_here(c, daemons[i]))
             check_daemon(c, daemons[i]);
     }
+    check_uploads(c);
 }
 
 void check_ports(struct check *c)

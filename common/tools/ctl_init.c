@@ -1,8 +1,8 @@
 /* common/tools/ctl_init.c - bulkheadctl init: a working installation in one folder
  *
- * Writes DIR/{bulkhead,router,c2s,s2s,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate),
- * DIR/data (the store with the domains and the administrator) and nothing outside DIR. What holds secrets has
- * mode 0600. An installation that is there already is not touched. */
+ * Writes DIR/{bulkhead,router,c2s,s2s,httpgw,sessman,bulkheadctl}.conf, DIR/tls (a self-signed certificate),
+ * DIR/data (the store with the domains and the administrator), DIR/upload and nothing outside DIR. What holds
+ * secrets has mode 0600. An installation that is there already is not touched. */
 #include "common/tools/tool.h"
 
 #include "common/base/mem.h"
@@ -144,8 +144,9 @@ static struct slice head(struct tool *t, const char *daemon)
 static const char log_section[] = "[log]\nsink = file\n";
 
 struct secrets { /* what each daemon shows the router */
-    struct slice c2s, s2s, sessman, admin;
+    struct slice c2s, s2s, httpgw, sessman, admin;
     struct slice dialback; /* of all s2s of the installation */
+    struct slice upload;   /* slots are signed with it */
 };
 
 /* Programs of this host and components beside it come by loopback, where TLS would guard nothing. */
@@ -158,10 +159,12 @@ static struct slice router_conf(struct tool *t, const struct plan *plan, const s
         "# Who may log in here. Components are added likewise: [component echo.example.net], secret = ...\n"
         "[component c2s]\nsecret = " SLICE_FMT "\nrole = edge\n\n"
         "[component s2s]\nsecret = " SLICE_FMT "\nrole = s2s\n\n"
+        "[component httpgw]\nsecret = " SLICE_FMT "\nrole = edge\n\n"
         "[component sessman]\nsecret = " SLICE_FMT "\nrole = sessman\n\n"
         "[component admin]\nsecret = " SLICE_FMT "\nrole = admin\n",
         SLICE_ARG(head(t, "router")), (unsigned)(5347 + plan->offset), log_section, SLICE_ARG(secrets->c2s),
-        SLICE_ARG(secrets->s2s), SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->admin));
+        SLICE_ARG(secrets->s2s), SLICE_ARG(secrets->httpgw), SLICE_ARG(secrets->sessman),
+        SLICE_ARG(secrets->admin));
 }
 
 static struct slice c2s_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
@@ -188,10 +191,25 @@ static struct slice s2s_conf(struct tool *t, const struct plan *plan, const stru
         SLICE_ARG(secrets->dialback), SLICE_ARG(secrets->s2s), log_section);
 }
 
-static struct slice sessman_conf(struct tool *t, const struct secrets *secrets)
+static struct slice httpgw_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
 {
-    return arena_fmt(t->arena, SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT "\n\n%s",
-                     SLICE_ARG(head(t, "sessman")), SLICE_ARG(secrets->sessman), log_section);
+    return arena_fmt(t->arena,
+                     SLICE_FMT
+                     "[listen]\nport = %u\nport_tls = %u\n\n[tls]\npolicy = %s\ncert = tls/cert.pem\n"
+                     "key = tls/key.pem\n\n[router]\nname = httpgw\nsecret = " SLICE_FMT
+                     "\n\n[upload]\nsecret = " SLICE_FMT "\n\n%s",
+                     SLICE_ARG(head(t, "httpgw")), (unsigned)(5280 + plan->offset),
+                     (unsigned)(5281 + plan->offset), plan->tls_optional ? "optional" : "required",
+                     SLICE_ARG(secrets->httpgw), SLICE_ARG(secrets->upload), log_section);
+}
+
+static struct slice sessman_conf(struct tool *t, const struct plan *plan, const struct secrets *secrets)
+{
+    return arena_fmt(t->arena,
+                     SLICE_FMT "[router]\nname = sessman\nsecret = " SLICE_FMT
+                               "\n\n[upload]\nsecret = " SLICE_FMT "\nurl = https://{domain}:%u/upload\n\n%s",
+                     SLICE_ARG(head(t, "sessman")), SLICE_ARG(secrets->sessman), SLICE_ARG(secrets->upload),
+                     (unsigned)(5281 + plan->offset), log_section);
 }
 
 static struct slice ctl_conf(struct tool *t, const struct secrets *secrets)
@@ -209,8 +227,10 @@ static int write_confs(struct tool *t, const struct plan *plan)
         .c2s = secret_token(t->arena, SECRET_BYTES),
         .s2s = secret_token(t->arena, SECRET_BYTES),
         .dialback = secret_token(t->arena, SECRET_BYTES),
+        .httpgw = secret_token(t->arena, SECRET_BYTES),
         .sessman = secret_token(t->arena, SECRET_BYTES),
         .admin = secret_token(t->arena, SECRET_BYTES),
+        .upload = secret_token(t->arena, SECRET_BYTES),
     };
     const struct {
         const char *name;
@@ -220,13 +240,14 @@ static int write_confs(struct tool *t, const struct plan *plan)
         { "router.conf", 0600, router_conf(t, plan, &secrets) },
         { "c2s.conf", 0600, c2s_conf(t, plan, &secrets) },
         { "s2s.conf", 0600, s2s_conf(t, plan, &secrets) },
-        { "sessman.conf", 0600, sessman_conf(t, &secrets) },
+        { "httpgw.conf", 0600, httpgw_conf(t, plan, &secrets) },
+        { "sessman.conf", 0600, sessman_conf(t, plan, &secrets) },
         { "bulkheadctl.conf", 0600, ctl_conf(t, &secrets) },
         { "bulkhead.conf", 0640,
           SLICE("# bulkhead.conf, made by bulkheadctl init: which daemons run on this host, and how many of "
                 "each.\n\n"
-                "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\ns2s = 1\n") }, /* last: with it, it is an
-                                                                                  installation */
+                "[processes]\nrouter = 1\nsessman = 1\nc2s = 1\ns2s = 1\nhttpgw = 1\n") }, /* last: with it,
+                                                                                  it is an installation */
     };
     int code = TOOL_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && code == TOOL_OK; i++)
@@ -280,7 +301,7 @@ static void tell(struct tool *t, const struct plan *plan)
 
 int ctl_init(struct tool *t, int argc, char **argv)
 {
-    static const char *const folders[] = { "run", "log", "tls", "data" };
+    static const char *const folders[] = { "run", "log", "tls", "data", "upload" };
     struct plan plan = { .n_domains = 0 };
     int code = plan_make(t, argc, argv, &plan);
     if (code != TOOL_OK)

@@ -20,7 +20,7 @@ static const char *const page[] = {
     " d.value->'per_second'->>'stanzas_out',"
     " CASE WHEN d.value->>'draining' THEN ' (draining)' WHEN NOT d.value->>'accepting' THEN ' (accepting "
     "pauses)' ELSE '' END)"
-    " FROM json_each(?1) d WHERE d.value->>'name' = 'c2s'",
+    " FROM json_each(?1) d WHERE d.value->>'name' IN ('c2s', 'httpgw')",
     "SELECT format('%s: certificate %s, %s, expires %s (%d days)', d.key, c.value->>'name', c.value->>'key',"
     " substr(c.value->>'expires', 1, 10), c.value->>'days_left')"
     " FROM json_each(?1) d, json_each(d.value, '$.certificates') c",

@@ -62,11 +62,16 @@
 #define NS_HINTS "urn:xmpp:hints"                                /* XEP-0334 */
 #define NS_CSI "urn:xmpp:csi:0"                                  /* XEP-0352 */
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"            /* XEP-0353 */
+#define NS_UPLOAD "urn:xmpp:http:upload:0"                       /* XEP-0363 */
+#define NS_UPLOAD_PURPOSE "urn:xmpp:http:upload:purpose:0"       /* XEP-0363 */
 #define NS_PUSH "urn:xmpp:push:0"                                /* XEP-0357 */
 #define NS_PUSH_SUMMARY "urn:xmpp:push:summary"                  /* XEP-0357 */
 #define NS_CHANNEL_BINDING "urn:xmpp:sasl-cb:0"                  /* XEP-0440 */
 #define NS_STREAM_LIMITS "urn:xmpp:stream-limits:0"              /* XEP-0478 */
 #define NS_STANZA_ID "urn:xmpp:sid:0"                            /* XEP-0359 */
+#define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing"         /* RFC 7395 3.3.2 */
+#define NS_BOSH "http://jabber.org/protocol/httpbind"            /* XEP-0124 */
+#define NS_XBOSH "urn:xmpp:xbosh"                                /* XEP-0206 */
 #define NS_FRAMES "urn:bulkhead:frames:0"                        /* ours: DESIGN 2, the frame level */
 #define NS_CONTROL "urn:bulkhead:session:0"                      /* ours: control messages */
 #define NS_CPUTIME "urn:bulkhead:cputime:0"                      /* ours: the example IQ handler */

@@ -93,8 +93,9 @@ static const struct command commands[] = {
     { SET_OFFLINE, "Keep messages for who is away, or not", ADHOC_ADMIN, set_offline },
     { 0 },
 };
-static bool offered(const struct domain *d)
+static bool offered(const struct sessman *sm, const struct domain *d)
 {
+    (void)sm;
     return d->offline;
 }
 

@@ -126,14 +126,24 @@ static const char version_2[] =
     " resource TEXT NOT NULL,"   /* that registered it: while it is connected, it needs no telling */
     " PRIMARY KEY(account, jid, node)) WITHOUT ROWID;";
 
-/* Stanzas for other servers, until an s2s says that they have gone (sessman/outbox.h). */
 static const char version_3[] =
+    /* Stanzas for other servers, until an s2s says that they have gone (sessman/outbox.h). */
     "CREATE TABLE outbox("
     " id INTEGER PRIMARY KEY,"   /* assigned by the process, never used twice: s2s knows them by it */
     " at_ms INTEGER NOT NULL,"
     " domain TEXT NOT NULL,"     /* of the other server */
     " stanza BLOB NOT NULL);"
-    "ALTER TABLE edge ADD COLUMN s2s INTEGER NOT NULL DEFAULT 0;"; /* it is one, and has no sessions */
+    "ALTER TABLE edge ADD COLUMN s2s INTEGER NOT NULL DEFAULT 0;" /* it is one, and has no sessions */
+    /* XEP-0363: a slot that was granted (sessman/uploads.h) */
+    "CREATE TABLE upload("
+    " id INTEGER PRIMARY KEY,"
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " at_ms INTEGER NOT NULL,"
+    " keep_ms INTEGER NOT NULL," /* until when the gateway keeps the file */
+    " bytes INTEGER NOT NULL,"
+    " path TEXT NOT NULL);"      /* of the URL */
+    "CREATE INDEX upload_account ON upload(account, at_ms);"
+    "CREATE INDEX upload_keep ON upload(keep_ms);";
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {

@@ -88,11 +88,26 @@
                 " done = excluded.done, beyond = excluded.beyond, seen_ms = excluded.seen_ms")                       \
     X(EDGE_MARK, "UPDATE edge SET done = ?2, beyond = ?3 WHERE node = ?1")                                           \
     X(EDGE_DEL, "DELETE FROM edge WHERE node = ?1")                                                                  \
+    /* uploads: ?1 account id ?2 now ?3 bytes ?4 a day ago ?5 files and ?6 bytes of a day ?7 quota ?8 kept until */  \
+    X(UPLOAD_ADD, "INSERT INTO upload(account, at_ms, keep_ms, bytes, path) SELECT ?1, ?2, ?8, ?3, ?9"               \
+                  " WHERE (SELECT count(*) < ?5 AND coalesce(sum(bytes), 0) + ?3 <= ?6 FROM upload"                  \
+                  " WHERE account = ?1 AND at_ms > ?4)"                                                              \
+                  " AND (SELECT coalesce(sum(bytes), 0) + ?3 <= ?7 FROM upload WHERE account = ?1 AND keep_ms > ?2)") \
+    /* the newest row that must have left the day, and the last of those kept that must have gone */                 \
+    X(UPLOAD_RETRY, "SELECT (SELECT max(at_ms) FROM (SELECT at_ms, row_number() OVER newest AS n,"                   \
+                    " sum(bytes) OVER newest AS newer FROM upload WHERE account = ?1 AND at_ms > ?4"                 \
+                    " WINDOW newest AS (ORDER BY at_ms DESC, id DESC)) AS day WHERE n >= ?5 OR newer + ?3 > ?6),"    \
+                    " (SELECT max(keep_ms) FROM (SELECT keep_ms, sum(bytes) OVER (ORDER BY keep_ms DESC, id DESC)"   \
+                    " AS longer FROM upload WHERE account = ?1 AND keep_ms > ?2) AS kept WHERE longer + ?3 > ?7)")   \
+    X(UPLOAD_EXPIRE, "DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE keep_ms <= ?1 AND at_ms <= ?2"     \
+                     " ORDER BY keep_ms LIMIT ?3)")                                                                  \
+    X(UPLOAD_LIST, "SELECT u.path, u.bytes, u.at_ms, u.keep_ms FROM upload u JOIN account a ON a.id = u.account"     \
+                   " WHERE a.domain = ?1 AND a.local = ?2 AND u.keep_ms > ?3 ORDER BY u.at_ms DESC, u.id DESC LIMIT ?4") \
     /* for other servers: ?1 id */                                                                                   \
     X(OUTBOX_COUNT, "SELECT count(*) FROM outbox")                                                                   \
     X(OUTBOX_ADD, "INSERT INTO outbox(id, at_ms, domain, stanza) VALUES(?1, ?2, ?3, ?4)")                            \
     X(OUTBOX_AFTER, "SELECT id, at_ms, domain, stanza FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2")               \
-    X(OUTBOX_DEL, "DELETE FROM outbox WHERE id = ?1")                                                                \
+    X(OUTBOX_DEL, "DELETE FROM outbox WHERE id BETWEEN ?1 AND ?2")                                                   \
     /* journal: ?1 account id */                                                                                     \
     X(JOURNAL_TOP, "SELECT (SELECT max(pos) FROM journal), (SELECT value FROM meta WHERE name = 'journal_top'),"      \
                    " coalesce((SELECT max(max_ms) FROM landmark), 0)")                                               \

@@ -93,7 +93,7 @@ static void send_header(struct client *c)
         c,
         "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' xmlns='jabber:client' "
         "xmlns:stream='http://etherx.jabber.org/streams'>",
-        c->g->opt.domain);
+        gen_domain(c->g, c->account));
 }
 
 void client_connected(struct client *c)
@@ -151,7 +151,7 @@ static void send_register(struct client *c)
     client_printf(c,
                   "<iq type='set' id='r1' to='%s'><query xmlns='jabber:iq:register'><username>%s%u</username>"
                   "<password>%s</password></query></iq>",
-                  c->g->opt.domain, c->g->opt.prefix, c->account, c->g->opt.password);
+                  gen_domain(c->g, c->account), c->g->opt.prefix, c->account, c->g->opt.password);
 }
 
 static void on_features(struct client *c, const struct element *e)
@@ -256,7 +256,8 @@ static void on_roster(struct client *c, const struct element *e)
 static bool is_own(const struct client *c, const char *jid, size_t len)
 {
     char own[256];
-    int n = snprintf(own, sizeof(own), "%s%u@%s/", c->g->opt.prefix, c->account, c->g->opt.domain);
+    int n =
+        snprintf(own, sizeof(own), "%s%u@%s/", c->g->opt.prefix, c->account, gen_domain(c->g, c->account));
     return n > 0 && len > (size_t)n && memcmp(jid, own, (size_t)n) == 0;
 }
 

@@ -51,7 +51,7 @@ static void watch(struct client *c, bool out)
 int conn_open(struct client *c)
 {
     const struct options *o = &c->g->opt;
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(o->port) };
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(gen_port(c->g, c->account)) };
     struct sockaddr_in from = { .sin_family = AF_INET };
     int on = 1;
     if (inet_pton(AF_INET, o->host, &to.sin_addr) != 1)
@@ -100,7 +100,8 @@ int conn_start_tls(struct client *c)
         gnutls_set_default_priority(c->tls) < 0 ||
         gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, c->g->credentials) < 0)
         return -1;
-    gnutls_server_name_set(c->tls, GNUTLS_NAME_DNS, o->domain, strlen(o->domain));
+    const char *domain = gen_domain(c->g, c->account);
+    gnutls_server_name_set(c->tls, GNUTLS_NAME_DNS, domain, strlen(domain));
     if (o->tls == TLS_DIRECT) /* XEP-0368 */
         gnutls_alpn_set_protocols(c->tls, &alpn, 1, 0);
     gnutls_handshake_set_timeout(c->tls, GNUTLS_INDEFINITE_TIMEOUT);

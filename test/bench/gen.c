@@ -143,6 +143,21 @@ unsigned gen_account(const struct gen *g, unsigned slot)
     return g->opt.first + slot * g->opt.step;
 }
 
+static bool is_far(const struct gen *g, unsigned account)
+{
+    return g->opt.far_domain && account % 2 == 1;
+}
+
+const char *gen_domain(const struct gen *g, unsigned account)
+{
+    return is_far(g, account) ? g->opt.far_domain : g->opt.domain;
+}
+
+uint16_t gen_port(const struct gen *g, unsigned account)
+{
+    return is_far(g, account) ? g->opt.far_port : g->opt.port;
+}
+
 bool gen_account_of(const struct gen *g, const char *jid, size_t len, unsigned *out)
 {
     size_t prefix = strlen(g->opt.prefix), i = prefix;

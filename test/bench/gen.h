@@ -19,7 +19,9 @@ struct options {
     const char *host, *domain, *password, *prefix,
         *resource;           /* accounts are prefix0@domain, prefix1@domain, ... */
     const char *scram_cache; /* file, or NULL */
+    const char *far_domain;  /* another server, where the odd accounts are; NULL: there is none */
     uint16_t port;           /* 0: 5222, or 5223 for direct TLS */
+    uint16_t far_port;
     enum tls_use tls;
     enum mech mech;
     bool phases;                 /* print PHASE lines and wait for a line on stdin at each */
@@ -30,7 +32,7 @@ struct options {
     unsigned concurrency;        /* logins at a time */
     unsigned addresses;          /* source addresses 127.0.1.1 and on */
     unsigned contacts;           /* roster: everybody in a block of contacts + 1 has all others */
-    unsigned in_flight, seconds, warm_up, rounds, messages, window, timeout_s;
+    unsigned in_flight, seconds, warm_up, rounds, messages, window, remotes, timeout_s;
     double rate; /* messages a second, open loop */
 };
 
@@ -89,7 +91,7 @@ struct gen {
     unsigned dirty_count;
     char *read_buffer;
     uint64_t read_ns, moved_ns, deadline_ns; /* last read; last progress; end of everything */
-    uint64_t patience_ns; /* a login that takes longer has failed; 0: any time will do */
+    uint64_t patience_ns;                    /* a login that takes longer has failed; 0: any time will do */
     bool stdin_line;
     unsigned open, busy, online;      /* clients now; busy: on their way to online */
     unsigned logins, failed, dropped; /* so far; dropped: lost after they were online */
@@ -122,6 +124,10 @@ void gen_settle(struct gen *g);
 void gen_leave(struct gen *g);
 
 unsigned gen_account(const struct gen *g, unsigned slot);
+
+/* Where an account is. */
+const char *gen_domain(const struct gen *g, unsigned account);
+uint16_t gen_port(const struct gen *g, unsigned account);
 
 /* The account number in a JID of ours; false if it is another's. */
 bool gen_account_of(const struct gen *g, const char *jid, size_t len, unsigned *out);

@@ -24,10 +24,12 @@ static const char usage[] =
     "  chat            pairs, closed loop: --in-flight messages in the air between the two of a pair\n"
     "  rate            pairs, open loop: --rate messages a second over all\n"
     "  presence        changes that fan out to the roster; --window of them under way\n"
+    "  remotes         one client asks --remotes other domains, d0.F, d1.F, ... for a ping each (XEP-0199)\n"
     "  offline-store   account n sends --messages to n + 1, which is away (use --step 2)\n"
     "  offline-fetch   those accounts log in and receive them (--first one more)\n"
     "\n"
     "  --host A (127.0.0.1) --port N (5222; 5223 for direct) --domain D (localhost)\n"
+    "  --far-domain F --far-port N: the odd accounts are at another server\n"
     "  --tls none|start|direct (none)   --mech auto|plain|scram1|scram256 (auto)\n"
     "  --prefix P (user) --password P (bench-secret) --resource R (bench)\n"
     "  --first N (0) --count N (100) --step N (1): the accounts P<first>, P<first+step>, ...\n"
@@ -52,6 +54,7 @@ static const struct scene_row {
     { "chat", scene_chat },
     { "rate", scene_rate },
     { "presence", scene_presence },
+    { "remotes", scene_remotes },
     { "offline-store", scene_offline_store },
     { "offline-fetch", scene_offline_fetch },
 };
@@ -87,7 +90,7 @@ static void parse(int argc, char **argv, struct options *o)
     static const char *const tls[] = { "none", "start", "direct", NULL };
     static const char *const mechs[] = { "auto", "plain", "scram1", "scram256", NULL };
     const char *tls_name = "none", *mech_name = "auto";
-    unsigned port = 0, rate = 1000;
+    unsigned port = 0, far_port = 0, rate = 1000;
     const struct row {
         const char *name;
         int kind;
@@ -96,6 +99,7 @@ static void parse(int argc, char **argv, struct options *o)
     } rows[] = {
         { "host", O_TEXT, &o->host, 0, 0 },
         { "domain", O_TEXT, &o->domain, 0, 0 },
+        { "far-domain", O_TEXT, &o->far_domain, 0, 0 },
         { "password", O_TEXT, &o->password, 0, 0 },
         { "prefix", O_TEXT, &o->prefix, 0, 0 },
         { "resource", O_TEXT, &o->resource, 0, 0 },
@@ -103,6 +107,7 @@ static void parse(int argc, char **argv, struct options *o)
         { "tls", O_TEXT, &tls_name, 0, 0 },
         { "mech", O_TEXT, &mech_name, 0, 0 },
         { "port", O_UINT, &port, 1, 65535 },
+        { "far-port", O_UINT, &far_port, 1, 65535 },
         { "first", O_UINT, &o->first, 0, 10000000 },
         { "count", O_UINT, &o->count, 1, 100000 },
         { "step", O_UINT, &o->step, 1, 1000 },
@@ -113,6 +118,7 @@ static void parse(int argc, char **argv, struct options *o)
         { "rate", O_UINT, &rate, 1, 10000000 },
         { "window", O_UINT, &o->window, 1, 100000 },
         { "messages", O_UINT, &o->messages, 1, 100000 },
+        { "remotes", O_UINT, &o->remotes, 1, 100000 },
         { "rounds", O_UINT, &o->rounds, 1, 100000 },
         { "seconds", O_UINT, &o->seconds, 1, 86400 },
         { "warm-up", O_UINT, &o->warm_up, 0, 3600 },
@@ -141,6 +147,7 @@ static void parse(int argc, char **argv, struct options *o)
     o->tls = (enum tls_use)word(tls_name, tls);
     o->mech = (enum mech)word(mech_name, mechs);
     o->port = (uint16_t)(port ? port : o->tls == TLS_DIRECT ? 5223 : 5222);
+    o->far_port = (uint16_t)(far_port ? far_port : o->port);
     o->rate = rate;
 }
 
@@ -163,6 +170,7 @@ int main(int argc, char **argv)
         .rounds = 1,
         .messages = 50,
         .window = 16,
+        .remotes = 1000,
         .timeout_s = 600,
     };
     if (argc < 2 || strcmp(argv[1], "--help") == 0) {

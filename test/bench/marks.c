@@ -12,7 +12,7 @@ void mark_prepare(struct mark_text *t, const struct gen *g, unsigned from, unsig
 {
     const struct options *o = &g->opt;
     int head = snprintf(t->head, sizeof(t->head), "<message type='chat' to='%s%u@%s%s%s' id='m%u-", o->prefix,
-                        to, o->domain, o->full_jid ? "/" : "", o->full_jid ? o->resource : "", from);
+                        to, gen_domain(g, to), o->full_jid ? "/" : "", o->full_jid ? o->resource : "", from);
     int tail =
         snprintf(t->tail, sizeof(t->tail), "'><body>%s</body>%s</message>", BODY,
                  o->receipts ? "<request xmlns='urn:xmpp:receipts'/>"

@@ -11,7 +11,8 @@ Scenes: idle (memory of a session, plain and TLS; all log in, some chat beside t
 come and leave: what memory stays), storm (c2s is killed with -9 and all clients come back at once; sessman is killed and nobody is to notice),
 login (contacts away), chat1, chat16, rate, presence, offline (with archiving off), archived (chat and rate again, archived for
 both sides), burst (10,000 offline messages for one account beside a chat), mam (pages out of an archive of --rows), expiry
-(100,000 rows past their age beside 1,000 messages a second), relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
+(100,000 rows past their age beside 1,000 messages a second), upload (a file of --mib up and down, plain and TLS), s2s (chat and rate between two installations of ours), domains (1,000 other
+servers at once), relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
 machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
 import argparse
@@ -28,13 +29,17 @@ import tempfile
 import time
 
 from archive import DAY_MS, Asker, archive_switch, fill, rows_left
+from federation import Federation
 from measure import BenchError, Load, Perf, cpu, cpu_between, pss_within
 from servers import SERVERS
 from table import table
+from upload import Peak, Uploader, get, put
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "relay")
+SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "upload", "s2s", "domains", "relay")
+NO_SERVER = {"s2s", "domains", "relay"}  # they start what they need
 ARCHIVE_SCENES = {"archived", "burst", "mam", "expiry"}
+OWN_SCENES = ARCHIVE_SCENES | {"upload"}
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -54,6 +59,7 @@ class Bench:
         settings = [s.groups() for s in settings]
         if args.c2s > 1:
             settings.append(("bulkhead.conf", "processes", "c2s", args.c2s))
+        self.settings = settings
         self.server = SERVERS[args.server](data, args.domain, args.port_offset, args.build, settings)
 
     def note(self, text):
@@ -198,6 +204,8 @@ class Bench:
         used_out = self.split(f"logout_{kind}{suffix}", cpu_between(at_chat, at_left, server.names), logins, "ms")
         rest = cpu_between(at_online, at_rest, server.names)["all"] / 3
         f = self.figures
+        if "s2s" in empty:
+            f[f"empty_s2s_mib{suffix}"] = empty["s2s"] / 1024
         f[f"empty_mib{suffix}"] = max(empty["all"] / 1024, f.get(f"empty_mib{suffix}", 0))
         f[f"session_{kind}_kib{suffix}"] = (online["all"] - empty["all"]) / max(logins, 1)
         f[f"left_{kind}_mib{suffix}"] = left["all"] / 1024
@@ -460,6 +468,29 @@ class Bench:
         self.figures["expiry_s"] = time.monotonic() - began
         self.note(f"expiry: {rows} rows gone after {self.figures['expiry_s']:.1f} s")
 
+    def upload(self):
+        """A large file goes up and comes down: CPU a MiB, and how much memory the gateway takes more meanwhile."""
+        mib, server = self.args.mib, self.server
+        client = Uploader(server.port, self.args.domain, "user0", "bench-secret")
+        for kind, port, tls in (("plain", 5280 + self.args.port_offset, False), ("tls", 5281 + self.args.port_offset, True)):
+            up, down = client.slot(f"{kind}.mp4", mib << 20)
+            for way, move, target in (("upload", put, up), ("download", get, down)):
+                key, before, pss = f"{way}_{kind}", server.cpu(), server.pss()["httpgw"]
+                with Peak(server, "httpgw") as peak:
+                    took = move(port, tls, target, mib)
+                self.figures[f"{key}_ms"] = self.split(key, cpu_between(before, server.cpu(), server.names), mib, "ms")
+                self.figures[f"{key}_mib_s"] = mib / took
+                self.figures[f"{key}_growth_mib"] = (peak.kib - pss) / 1024
+                self.note(f"{key}: {mib} MiB in {took:.1f} s, memory of httpgw {pss / 1024:.1f} MiB, at most {peak.kib / 1024:.1f}")
+        client.close()
+
+    # -- other servers
+
+    def federation(self, scene):
+        if self.args.server == "bulkhead":
+            self.server.stop()
+            getattr(Federation(self), scene)()
+
     def relay(self):
         port = self.server.port + 2000
         proc = subprocess.Popen([self.args.relay, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -496,7 +527,7 @@ class Bench:
         sessions = self.args.sessions
         wanted = sessions if {"idle", "storm"} & set(only) else sessions[:1] if "churn" in only else ()
         accounts = max([8 * BLOCK, 2 * self.args.pairs, *wanted])
-        if set(only) != {"relay"}:
+        if set(only) - NO_SERVER:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
             self.restart(False)
         steps = []
@@ -507,13 +538,14 @@ class Bench:
         steps += [("churn", lambda: self.churn(accounts)), ("storm", lambda: self.storm(accounts)),
                   ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)), ("chat16", lambda: self.chat(16)),
                   ("rate", self.rate), ("presence", self.presence), ("offline", self.offline), ("archived", self.archived), ("burst", self.burst),
-                  ("mam", self.mam), ("expiry", self.expiry), ("relay", self.relay)]
+                  ("mam", self.mam), ("expiry", self.expiry), ("upload", self.upload), ("s2s", lambda: self.federation("across")),
+                  ("domains", lambda: self.federation("domains")), ("relay", self.relay)]
         archiving = False
         for name, step in steps:
             if name not in only:
                 continue
             try:
-                if name in ARCHIVE_SCENES and self.args.server != "bulkhead":
+                if name in OWN_SCENES and self.args.server != "bulkhead":
                     continue
                 if name in ARCHIVE_SCENES and not archiving:
                     self.restart(True)
@@ -524,7 +556,7 @@ class Bench:
             except (BenchError, subprocess.SubprocessError, OSError, ValueError, KeyError) as e:
                 self.failures.append(f"{name}: {type(e).__name__}: {e}")
                 self.note("FAILED " + self.failures[-1])
-                if name != "relay" and set(only) != {"relay"}:
+                if name not in NO_SERVER and set(only) - NO_SERVER:
                     self.restart()
 
     def close(self):
@@ -559,6 +591,8 @@ def arguments():
     p.add_argument("--pairs", type=int, default=52, help="that chat (52)")
     p.add_argument("--tls", choices=("start", "direct"), default="start", help="how clients use TLS")
     p.add_argument("--rows", type=int, help="of the archive that is asked (1,000,000; quick: 100,000)")
+    p.add_argument("--remotes", type=int, help="other servers at once (1,000; quick: 200)")
+    p.add_argument("--mib", type=int, help="size of the file that is uploaded (1024; quick: 128)")
     p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
     p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",
                    help="write into a configuration file of ours after init; may be given again")
@@ -572,6 +606,8 @@ def arguments():
     args.sessions = [int(n) for n in (args.sessions or ("1040" if args.quick else "5000,15000")).split(",")]
     args.seconds = args.seconds or (3 if args.quick else 10)
     args.rows = args.rows or (100000 if args.quick else 1000000)
+    args.remotes = args.remotes or (200 if args.quick else 1000)
+    args.mib = args.mib or (128 if args.quick else 1024)
     args.loadgen = os.path.join(args.build, "loadgen")
     args.relay = os.path.join(args.build, "relay")
     args.json = args.json or os.path.join(args.build, "bench.json")

@@ -15,6 +15,7 @@ int scene_rate(const struct options *o);     /* open loop */
 int scene_offline_store(
     const struct options *o); /* scene_offline.c: account n sends to n + 1; phases begin, end, left */
 int scene_offline_fetch(const struct options *o);
+int scene_remotes(const struct options *o);  /* scene_remotes.c; phases begin, end, left */
 int scene_presence(const struct options *o); /* scene_presence.c; phases begin, end, left */
 
 /* Numbered and stamped messages, and what became of them (marks.c). The id is "m<sender>-<number>-<ns>". */

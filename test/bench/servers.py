@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -109,6 +110,9 @@ NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "
 QUICK_KEYS = (("sessman.conf", "auth", "iterations", 4096),)
 # One sender fills one account's storage.
 MANY_OFFLINE = (("sessman.conf", "limits", "offline_messages", 100000), ("sessman.conf", "offline", "per_sender", 100000))
+# Files of any size, in any number.
+MANY_UPLOADS = (("sessman.conf", "upload", "max_size", "100g"), ("sessman.conf", "upload", "day_bytes", 0),
+                ("sessman.conf", "upload", "quota", 0))
 BUCKET = re.compile(r'bulkhead_sessman_commit_seconds_bucket{[^}]*le="([0-9.e+-]+)"[^}]*} ([0-9]+)')
 
 
@@ -132,8 +136,14 @@ class Bulkhead(Server):
                 raise BenchError(f"{self.build}/{program} is not built")
         self.tool("init", "--domain", self.domain, "--port-offset", str(self.offset), "--tls", "optional",
                   "--register", "open")
-        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *MANY_OFFLINE, *self.settings):
+        for file, section, option, value in (*NO_SHAPERS, *QUICK_KEYS, *MANY_OFFLINE, *MANY_UPLOADS, *self.settings):
             set_option(os.path.join(self.folder, file), section, option, value)
+
+    def host(self, domains):
+        """While it is down: domains that it hosts besides."""
+        with sqlite3.connect(os.path.join(self.folder, "data", "bulkhead.db")) as db:
+            db.executemany("INSERT INTO domain(name) VALUES(?)", ((name,) for name in domains))
+        db.close()
 
     def command(self):
         return [os.path.join(self.build, "bulkhead"), "-d", self.folder]
@@ -162,6 +172,22 @@ def self_signed(folder, domain):
                     "-keyout", key, "-out", crt, "-days", "30", "-subj", f"/CN={domain}"],
                    check=True, capture_output=True, timeout=60)
     return key, crt
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True, timeout=60)
+
+
+def sign(folder, into, domain, more):
+    """Writes s2s.crt and s2s.key for a domain and more names, by an authority that is made if it is not there; returns its path."""
+    ca, ca_key, crt, key = (os.path.join(*p) for p in ((folder, "ca.pem"), (folder, "ca.key"), (into, "s2s.crt"), (into, "s2s.key")))
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30")
+    if not os.path.exists(ca):
+        openssl("req", "-x509", *new, "-keyout", ca_key, "-out", ca, "-subj", "/CN=bench authority")
+    openssl("req", "-x509", *new, "-CA", ca, "-CAkey", ca_key, "-keyout", key, "-out", crt, "-subj", f"/CN={domain}",
+            "-addext", "basicConstraints=critical,CA:FALSE",
+            "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in (domain, *more)))
+    return ca
 
 
 PROSODY = """

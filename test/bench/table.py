@@ -45,8 +45,35 @@ ROWS = (
     ("mam_middle_ms", "archive, a page of 50, in the middle", "ms", 2, None, None),
     ("mam_last_ms", "archive, a page of 50, the last", "ms", 2, None, None),
     ("mam_last_p50_ms", "the same as the client sees it, p50", "ms", None, None, None),
+    ("s2s_chat1_us", "message to another server and in there, 1 in flight", "us", None, None, None),
+    ("s2s_chat16_us", "the same, 16 in flight a pair", "us", None, None, None),
+    ("s2s_chat1_s2s_us", "of which s2s of both, 1 in flight", "us", None, None, None),
+    ("s2s_chat16_s2s_us", "of which s2s of both, 16 in flight", "us", None, None, None),
+    ("s2s_chat16_per_s", "messages a second between two servers", "/s", None, None, None),
+    ("s2s_rate_us", "the same at 1,000 a second", "us", None, None, None),
+    ("s2s_rate_p50_ms", "between two servers, p50 at 1,000 a second", "ms", None, None, None),
+    ("s2s_rate_p99_ms", "between two servers, p99 at 1,000 a second", "ms", None, None, None),
+    ("domains_external_ms", "another server connected to, certificates, both", "ms", None, None, None),
+    ("domains_dialback_ms", "the same by dialback (two connections)", "ms", None, None, None),
+    ("domains_external_s", "all of them at once, certificates", "s", None, None, None),
+    ("domains_dialback_s", "all of them at once, dialback", "s", None, None, None),
+    ("domains_external_again_us", "a stanza, with a connection for each", "us", None, None, None),
+    ("domains_external_near_kib", "connection to another server, TLS", "KiB", None, None, None),
+    ("domains_external_far_kib", "connection of another server, TLS", "KiB", None, None, None),
+    ("empty_s2s_mib", "s2s, no user, trusts the system's authorities", "MiB", None, None, None),
     ("expiry_rate_p99_ms", "latency p99 while 100,000 rows expire", "ms", None, None, None),
     ("expiry_rate_max_ms", "latency max while 100,000 rows expire", "ms", 20, None, None),
+    ("upload_plain_ms", "upload, a MiB, plaintext", "ms", None, None, None),
+    ("upload_tls_ms", "upload, a MiB, TLS", "ms", None, None, None),
+    ("download_plain_ms", "download, a MiB, plaintext", "ms", None, None, None),
+    ("download_tls_ms", "download, a MiB, TLS", "ms", None, None, None),
+    ("upload_plain_mib_s", "upload, plaintext", "MiB/s", None, None, None),
+    ("upload_tls_mib_s", "upload, TLS", "MiB/s", None, None, None),
+    ("download_plain_mib_s", "download, plaintext", "MiB/s", None, None, None),
+    ("download_tls_mib_s", "download, TLS", "MiB/s", None, None, None),
+    ("upload_plain_growth_mib", "memory of the gateway meanwhile, up, plain", "MiB", 2, None, None),
+    ("upload_tls_growth_mib", "the same, TLS", "MiB", 2, None, None),
+    ("download_tls_growth_mib", "the same, down, TLS", "MiB", 2, None, None),
 )
 
 
@@ -59,21 +86,21 @@ def table(bench):
     """The figures against their budgets, and where the CPU went. Returns the rows, and how many budgets were missed."""
     rows, missed = [], 0
     suffixes = [""] + [f"_{n}" for n in bench.args.sessions[1:]]
-    print(f"\n{'work':<42} {'measured':>10} {'unit':<4} {'budget':>9} {'ratio':>6}  {'best peer':>9} {'relay':>9}")
+    print(f"\n{'work':<52} {'measured':>10} {'unit':<4} {'budget':>9} {'ratio':>6}  {'best peer':>9} {'relay':>9}")
     for key, text, unit, budget, peer, floor in ROWS:
         for suffix in suffixes:
             value = bench.figures.get(key + suffix)
             relay = bench.figures.get(floor) if floor else None
             if value is None:
                 if relay is not None and not suffix and "relay" in (bench.args.only or ()):
-                    print(f"{text + ' (relay)':<42} {'':>10} {unit:<4} {'':>9} {'':>6}  {'':>9} {shown(relay):>9}")
+                    print(f"{text + ' (relay)':<52} {'':>10} {unit:<4} {'':>9} {'':>6}  {'':>9} {shown(relay):>9}")
                 continue
             label = text + (f", {suffix[1:]}" if suffix else "")
             least = budget is not None and budget < 0  # at least, not at most
             ratio = None if budget is None else value / abs(budget)
             over = ratio is not None and (ratio < 1 if least else ratio > 1)
             missed += over
-            print(f"{label:<42} {shown(value):>10} {unit:<4} "
+            print(f"{label:<52} {shown(value):>10} {unit:<4} "
                   f"{'' if budget is None else ('>=' if least else '<=') + format(abs(budget), 'g'):>9} "
                   f"{'' if ratio is None else format(ratio, '.2f'):>6}{'!' if over else ' '} {peer or '':>9} "
                   f"{'' if relay is None else shown(relay):>9}")

@@ -106,9 +106,9 @@ class Stream:
 
     default_ns = NS_CLIENT
 
-    def __init__(self, address, name="client"):
+    def __init__(self, address, name="client", sock=None):
         self.name = name
-        self.sock = socket.create_connection(address, timeout=PATIENCE)
+        self.sock = sock or socket.create_connection(address, timeout=PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reset()
 

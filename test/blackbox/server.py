@@ -52,17 +52,18 @@ def poll(what, condition):
 
 class Server:
     """Keywords are what a test module writes in its SERVER: domains, tls, register as of `bulkheadctl init`;
-    s2s: whether it speaks to other servers; processes: {daemon: how many, where it is not one}; components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
+    s2s: whether it speaks to other servers; http: whether it speaks HTTP; processes: {daemon: how many, where it is not one};
+    components: {name: secret}; conf: {file name: text to append}; files: {file name: bytes}."""
 
     admin_password = "the admin's own password"
     host = "127.0.0.1"      # where clients reach it
 
     def __init__(self, domains=("im.example",), tls="optional", register="closed", components=None, conf=None, files=None,
-                 s2s=False, processes=None):
+                 s2s=False, http=False, processes=None):
         self.domains, self.domain = list(domains), domains[0]
         self.admin = "admin@" + self.domain
         self.tls, self.register, self.s2s = tls, register, s2s
-        self.processes = {"s2s": int(s2s), **(processes or {})}
+        self.processes = {"s2s": int(s2s), "httpgw": int(http), **(processes or {})}
         self.components, self.conf, self.files = components or {}, conf or {}, files or {}
         self.dir = Path(tempfile.mkdtemp(prefix="bulkhead-test-"))
         self.offset = None

@@ -3,6 +3,8 @@ stream error (RFC 6120 4.9.3), costs bounded memory, and nobody else notices (gr
 
 import pytest
 
+from badxml import (AROUND, DTDS, FORBIDDEN, LAUGHS, NEVER_CLOSED, NO_CHARACTERS, PREFIXES, REFERENCES, REFERRING, TWICE, encodings,
+                    many_attributes, never_closed)
 from client import Closed
 from component import Component
 from hostile import SANITIZED, memory, outcome, pour
@@ -54,17 +56,10 @@ def ends(place, *allowed):
     return allowed + (("not-authorized", "policy-violation", "unsupported-stanza-type") if place == "before login" else ())
 
 
-LAUGHS = "<!DOCTYPE lolz [<!ENTITY lol 'lol'>%s]>" % "".join(
-    "<!ENTITY lol%d '%s'>" % (n, ("&lol%s;" % (n - 1 or "")) * 10) for n in range(1, 10))
-
-
 # -- 1 and 2: DTDs and entities ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("dtd", [
-    LAUGHS, "<!DOCTYPE a SYSTEM 'file:///etc/passwd'>", "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>",
-    "<!DOCTYPE a [<!ENTITY % x SYSTEM 'http://127.0.0.1:1/x'> %x;]>", "<!DOCTYPE a>",
-], ids=["laughs", "external subset", "external entity", "parameter entity", "bare"])
+@pytest.mark.parametrize("dtd", DTDS.values(), ids=DTDS.keys())
 def test_01_02_dtd_in_the_stream(stream, place, dtd):
     """RFC 6120 11.1."""
     assert outcome(stream(place), [dtd]) in ends(place, "restricted-xml", "not-well-formed")
@@ -81,19 +76,17 @@ def test_01_02_dtd_before_the_header(server, connect, connections, port):
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("text", ["&lol;", "&xxe;", "&#0;", "&#x110000;", "&#xD800;", "&#x1;", "& ;"],
-                         ids=["undefined", "undefined too", "NUL", "beyond Unicode", "surrogate", "control", "bare"])
+@pytest.mark.parametrize("text", REFERENCES.values(), ids=REFERENCES.keys())
 def test_02_references_that_are_none(stream, place, text):
     """XML 1.0 4.1; inside text and inside an attribute."""
-    for stanza in ("<message><body>%s</body></message>", "<message id='%s'/>"):
+    for stanza in REFERRING:
         assert outcome(stream(place), [stanza % text]) in ends(place, "restricted-xml", "not-well-formed")
 
 
 # -- 3: comments, instructions, CDATA ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("text", ["<!-- -->", "<?x y?>", "<message><!-- --></message>", "<message><?x y?></message>",
-                                  "<?xml version='1.0'?>"])
+@pytest.mark.parametrize("text", FORBIDDEN)
 def test_03_comments_and_instructions(stream, place, text):
     """RFC 6120 11.1."""
     assert outcome(stream(place), [text]) in ends(place, "restricted-xml", "not-well-formed")
@@ -153,29 +146,22 @@ def test_05_distinct_names_over_many_stanzas(stream, place):
 @pytest.mark.parametrize("place", PLACES)
 def test_05_attributes(stream, place):
     """DESIGN 11: 128 a tag."""
-    many = "".join(" a%d='%d'" % (n, n) for n in range(50000))
-    assert outcome(stream(place), ["<message", *(many[i:i + 4096] for i in range(0, len(many), 4096)), "/>"]) \
-        in ends(place, "policy-violation")
+    assert outcome(stream(place), many_attributes()) in ends(place, "policy-violation")
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("start, filler", [
-    ("<message ", "a"), ("<", "a"), ("<message a='", "x"), ("<message><body a='", "x"), ("</", "a"), ("<!-- ", "x"),
-    ("<message><![CDATA[", "x"), ("<?x ", "y"), ("<message xmlns:a='", "u"), ("<message><body>", "&amp;"), ("&", "a"),
-    ("<message ", " "), ("<message/", "x"),
-], ids=["attribute name", "element name", "value", "inner value", "end tag", "comment", "CDATA", "instruction",
-        "namespace", "text", "reference", "white space in a tag", "after the slash"])
-def test_05_06_never_closed(stream, place, start, filler):
+@pytest.mark.parametrize("what", NEVER_CLOSED)
+def test_05_06_never_closed(stream, place, what):
     """PEERS 4: bytes are counted since the last complete event, so none of these is buffered to ten megabytes."""
-    assert outcome(stream(place), [start] + [filler * (4096 // len(filler))] * 1500) in ends(
+    assert outcome(stream(place), never_closed(what)) in ends(
         place, "policy-violation", "restricted-xml", "not-well-formed")
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_05_attribute_twice(stream, place):
     """XML 1.0 3.1, Namespaces in XML 6.3."""
-    assert outcome(stream(place), ["<message id='1' id='2'/>"]) in ends(place, "not-well-formed")
-    assert outcome(stream(place), ["<message xmlns:a='u' xmlns:b='u' a:x='1' b:x='2'/>"]) in ends(place, "not-well-formed")
+    for stanza in TWICE:
+        assert outcome(stream(place), [stanza]) in ends(place, "not-well-formed")
 
 
 # -- 6: white space and sizes --------------------------------------------------------------------------------------
@@ -203,10 +189,7 @@ def test_06_size_of_a_stanza(person):
 # -- 7: namespaces -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("stanza", ["<message xmlns:xml='urn:x'/>", "<message xmlns:xmlns='urn:x'/>", "<a:message/>",
-                                    "<message xmlns:x='http://www.w3.org/XML/1998/namespace'/>",
-                                    "<message xmlns:x='http://www.w3.org/2000/xmlns/'/>", "<message a:b='c'/>",
-                                    "<message xmlns:a=''/>", "<:message/>", "<a:b:c xmlns:a='x'/>", "<message :a='b'/>"])
+@pytest.mark.parametrize("stanza", PREFIXES)
 def test_07_prefixes_bent(stream, place, stanza):
     """Namespaces in XML 3, 6.3."""
     assert outcome(stream(place), [stanza]) in ends(place, "not-well-formed", "bad-namespace-prefix", "invalid-namespace",
@@ -235,15 +218,10 @@ def test_07_many_prefixes(person):
 # -- 8: characters -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("bytes", [b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"\xed\xa0\x80", b"\xed\xbf\xbf",
-                                   b"\xf4\x90\x80\x80", b"\xff", b"\x80", b"\xc3", b"\xc3(", b"\x00", b"\xef\xbf\xbe",
-                                   b"\xef\xbf\xbf", b"\x0b", b"\x7f\x1b"],
-                         ids=["overlong 2", "overlong 3", "overlong 4", "surrogate", "low surrogate", "beyond", "FF",
-                              "continuation", "cut short", "cut by text", "NUL", "FFFE", "FFFF", "VT", "ESC"])
+@pytest.mark.parametrize("bytes", NO_CHARACTERS.values(), ids=NO_CHARACTERS.keys())
 def test_08_bytes_that_are_no_characters(stream, place, bytes):
     """RFC 6120 11.6, XML 1.0 2.2: in text, in an attribute, in a name, between stanzas."""
-    for before, after in ((b"<message><body>", b"</body></message>"), (b"<message id='", b"'/>"), (b"<message", b"/>"),
-                          (b"", b"<message/>")):
+    for before, after in AROUND:
         assert outcome(stream(place), [before + bytes + after]) in ends(place, "not-well-formed", "bad-format",
                                                                         "invalid-xml", "unsupported-encoding")
 
@@ -257,14 +235,7 @@ def test_08_character_cut_at_every_place(person):
     mallory.expect("message", body=text)
 
 
-@pytest.mark.parametrize("header", [
-    "\ufeff<?xml version='1.0'?>".encode("utf-16"),
-    "<?xml version='1.0' encoding='UTF-16'?>".encode("utf-16"),
-    b"<?xml version='1.0' encoding='UTF-16'?><stream:stream>",
-    b"<?xml version='1.0' encoding='US-ASCII'?><stream:stream xmlns='jabber:client' to='im.example' version='1.0' "
-    b"xmlns:stream='http://etherx.jabber.org/streams'>",
-    b"\x00\x00\x00<", b"<\x00?\x00x\x00m\x00l\x00 ",
-], ids=["UTF-16 with BOM", "UTF-16", "says UTF-16", "ASCII", "UTF-32", "UTF-16 without BOM"])
+@pytest.mark.parametrize("header", encodings("jabber:client").values(), ids=encodings("jabber:client").keys())
 def test_08_other_encodings(connect, header):
     """RFC 6120 11.6: UTF-8 and nothing else."""
     assert outcome(connect(), [header, b"\n" * 64]) in ("unsupported-encoding", "not-well-formed", "bad-format")

@@ -82,6 +82,29 @@ def test_given_once_and_forgotten_when_it_is_sent(server, s2s, person):
     assert rows(server) == []
 
 
+def test_a_report_of_a_run_is_of_what_was_given(server, s2s, person):
+    """Ids from pos - id to pos (common/link/control.h): those that were not given to this s2s, and a run that is too long, change nothing."""
+    romeo = person("romeo").login("balcony").online()
+    far = s2s()
+    for n in range(6):
+        romeo.message(FAR, str(n), id=str(n))
+    marks = [far.stanza(id=str(n))[0] for n in range(6)]
+    romeo.settle()
+    assert marks == list(range(marks[0], marks[0] + 6))
+    far.sent(marks[1])
+    far.control("sent", 0, "<m id='256' pos='%d'/><m id='%d' pos='%d'/>" % (marks[5], 2 ** 63, marks[5]))
+    far.control("sent", 0, "<m id='%d' pos='%d'/>" % (marks[5] + 1, marks[5]))
+    far.acknowledged()
+    assert rows(server) == [marks[0], *marks[2:]]
+    far.control("sent", 0, "<m id='2' pos='%d'/>" % marks[2])           # of which one was reported before
+    far.control("sent", 0, "<m id='1' pos='%d'/>" % (marks[5] + 1))     # of which one was never given
+    far.acknowledged()
+    assert rows(server) == [marks[3], marks[4]]
+    far.control("sent", 0, "<m id='1' pos='%d'/>" % marks[4])
+    far.acknowledged()
+    assert rows(server) == []
+
+
 def test_row_stands_before_the_sender_is_told(server, s2s, person):
     """The answer to a later ping is an acknowledgement for who has no other."""
     romeo = person("romeo").login("balcony").online()

@@ -9,6 +9,8 @@ OPTION = re.compile(r'OPTION_(\w+)\s*\(\s*"([^"]+)"\s*,\s*"([^"]+)"\s*,(.*)', re
 WHERE = {"c2s": "c2s/*.c", "router": "router/*.c", "sessman": "sessman/*.c", "s2s": "s2s/*.c", "httpgw": "httpgw/*.c",
          "bulkhead": "common/tools/bulkhead.c"}
 
+SHARED = {"RLINK_OPTIONS": "common/daemon/linkconf.h", "CLIENTS_OPTIONS": "common/edge/clients.h"}
+
 
 def split_arguments(rest):
     """The arguments up to the closing parenthesis."""
@@ -52,8 +54,8 @@ def table_of(daemon):
     for name in files(WHERE[daemon]):
         text = code(name)
         found.update(options_in(text))
-        if "RLINK_OPTIONS(" in text:
-            for header in files("common/daemon/linkconf.h"):
+        for rows, header in SHARED.items():
+            if rows + "(" in text:
                 found.update(options_in(code(header).replace("\\\n", "\n")))
     if daemon != "bulkhead":
         for name in files("common/daemon/daemon.c"):

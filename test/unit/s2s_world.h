@@ -182,6 +182,7 @@ static inline void make(struct world *w, const char *conf)
     d->link = &w->link;
     d->hosted = map_new(name_of);
     map_put(d->hosted, &w->ours);
+    list_init(&d->unsettled);
     list_init(&d->rooms);
     list_init(&d->wires);
     list_init(&d->probes);

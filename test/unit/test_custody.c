@@ -45,14 +45,14 @@ static void told_in_parts_in_order(void **state)
     struct custody *c = NULL;
     struct control_mark out[3];
     (void)state;
-    for (uint64_t id = 1; id <= 5; id++) {
+    for (uint64_t id = 1; id <= 9; id += 2) {
         (void)custody_take(&c, id);
         custody_finish(c, id);
     }
     assert_int_equal(custody_tell(c, out, 3), 3);
-    assert_true(out[0].pos == 1 && out[2].pos == 3);
+    assert_true(out[0].pos == 1 && out[2].pos == 5);
     assert_int_equal(custody_tell(c, out, 3), 2);
-    assert_true(out[0].pos == 4 && out[1].pos == 5);
+    assert_true(out[0].pos == 7 && out[1].pos == 9);
     custody_free(&c);
 }
 
@@ -60,13 +60,62 @@ static void the_oldest_is_forgotten(void **state)
 {
     struct custody *c = NULL;
     (void)state;
-    for (uint64_t id = 1; id <= CUSTODY_FINISHED_MAX + 2; id++) {
+    for (uint64_t id = 2; id <= 2 * (CUSTODY_RUNS_MAX + 2); id += 2) { /* no two in a row */
         (void)custody_take(&c, id);
         custody_finish(c, id);
     }
-    assert_int_equal(custody_take(&c, 1), CUSTODY_NEW);
-    assert_int_equal(custody_take(&c, 3), CUSTODY_FINISHED);
-    assert_int_equal(custody_take(&c, CUSTODY_FINISHED_MAX + 2), CUSTODY_FINISHED);
+    assert_int_equal(custody_take(&c, 2), CUSTODY_NEW);
+    assert_int_equal(custody_take(&c, 4), CUSTODY_NEW);
+    assert_int_equal(custody_take(&c, 6), CUSTODY_FINISHED);
+    assert_int_equal(custody_take(&c, 2 * CUSTODY_RUNS_MAX), CUSTODY_FINISHED);
+    assert_int_equal(custody_take(&c, 2 * CUSTODY_RUNS_MAX + 1), CUSTODY_NEW);
+    custody_free(&c);
+}
+
+/* In whatever order they leave, every one is known, and no other. */
+static void runs_grow_together(void **state)
+{
+    enum { N = 1000 };
+    struct custody *c = NULL;
+    uint64_t ids[N], seed = 7;
+    (void)state;
+    for (uint64_t i = 0; i < N; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint64_t at = (seed >> 33) % (i + 1);
+        ids[i] = ids[at];
+        ids[at] = 100 + i;
+        (void)custody_take(&c, 100 + i);
+    }
+    for (size_t i = 0; i < N; i++) {
+        custody_finish(c, ids[i]);
+        assert_int_equal(custody_held(c), N - i - 1);
+        assert_int_equal(custody_take(&c, ids[i]), CUSTODY_FINISHED);
+        if (i + 1 < N)
+            assert_int_equal(custody_take(&c, ids[i + 1]), CUSTODY_HELD);
+    }
+    assert_int_equal(custody_take(&c, 99), CUSTODY_NEW);
+    assert_int_equal(custody_take(&c, 100 + N), CUSTODY_NEW);
+    custody_free(&c);
+}
+
+static void told_as_runs(void **state)
+{
+    struct custody *c = NULL;
+    struct control_mark out[8];
+    (void)state;
+    for (uint64_t id = 10; id < 10 + 2 * CONTROL_SENT_RUN; id++) {
+        (void)custody_take(&c, id);
+        custody_finish(c, id);
+    }
+    (void)custody_take(&c, 5);
+    custody_finish(c, 5);
+    assert_int_equal(custody_tell(c, out, 8), 3);
+    assert_int_equal(out[0].pos, 10 + CONTROL_SENT_RUN - 1);
+    assert_int_equal(out[0].session, CONTROL_SENT_RUN - 1);
+    assert_int_equal(out[1].pos, 10 + 2 * CONTROL_SENT_RUN - 1);
+    assert_int_equal(out[1].session, CONTROL_SENT_RUN - 1);
+    assert_int_equal(out[2].pos, 5);
+    assert_int_equal(out[2].session, 0);
     custody_free(&c);
 }
 
@@ -86,6 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken_once_told_once),
+        cmocka_unit_test(runs_grow_together),
+        cmocka_unit_test(told_as_runs),
         cmocka_unit_test(what_has_left_is_told_again),
         cmocka_unit_test(told_in_parts_in_order),
         cmocka_unit_test(the_oldest_is_forgotten),

@@ -2,7 +2,7 @@
  *
  * A transcript is a table of steps: what the client sends, what it must see in answer, what the session
  * manager must be told. Waiting is for these, never for time. */
-#include "c2s/client.h"
+#include "c2s/tcp.h"
 #include "common/base/mem.h"
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -262,7 +262,7 @@ static void end_all(struct bench *b)
         conn_close(b->peer, CONN_BY_OWNER);
     if (b->listener)
         listen_close(&b->listener);
-    if (!b->d->stopping)
+    if (!b->d->clients.stopping)
         c2s_stop(b->d);
     loop_stop(b->run.loop);
 }
@@ -333,7 +333,7 @@ static const struct conn_conf peer_conf = { .ops = &peer_ops };
 static void on_accept(void *ctx, struct conn *c)
 {
     struct bench *b = ctx;
-    client_accept(b->d, c, false);
+    tcp_accept(b->d, c, false);
 }
 
 /* --- running a transcript --- */
@@ -342,7 +342,7 @@ static int setup(void **state)
 {
     struct bench *b = mem_new(sizeof *b);
     b->run.loop = loop_new();
-    b->run.metrics = metrics_new(c2s_metrics, M_COUNT);
+    b->run.metrics = metrics_new(c2s_metrics, M_CLIENTS_COUNT);
     *state = b;
     return 0;
 }
@@ -375,11 +375,8 @@ static void play(struct bench *b, const char *conf, bool away, const struct step
     b->run.conf = &b->conf;
     b->d = c2s_new(&b->run);
     b->run.ctx = b->d;
-    struct edge_conf edge = {
-        .loop = b->run.loop, .arenas = b->d->arenas, .xml = b->d->xml, .ops = &client_edge_ops, .owner = b->d
-    };
-    b->d->edge = edge_new(&edge);
-    b->link = edge_rlink(b->d->edge);
+    clients_edge(&b->d->clients, NULL);
+    b->link = edge_rlink(b->d->clients.edge);
     say(b->link, 0, DOMAINS);
     b->link->away = away;
     b->look.fn = on_look;
@@ -441,7 +438,7 @@ static void the_session_manager_may_end_a_session(void **state)
     };
     struct bench *b = *state;
     PLAY(b, TEST_SERVER, steps);
-    assert_int_equal(b->d->n_bound, 0);
+    assert_int_equal(b->d->clients.n_bound, 0);
 }
 
 static void steps_of_scram_are_relayed(void **state) /* RFC 6120 6.4.2, 6.4.3 */
