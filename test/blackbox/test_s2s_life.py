@@ -3,7 +3,7 @@
 import pytest
 
 from client import error_of, local
-from federation import federating, installation, person_of, streams
+from federation import Cable, befriend, federating, installation, person_of, streams, write_over
 
 NEAR, FAR = "near.example", "far.example"
 HASTE = "[queue]\nage = 5s\n[connect]\nretry = 100ms\nretry_most = 500ms\n"
@@ -29,16 +29,6 @@ def far(how, names, ca):
 @pytest.fixture
 def two(server, far, person, connections):
     return person("romeo").login("orchard").online(), person_of(far, connections, "juliet").login("balcony").online()
-
-
-def befriend(one, other):
-    """Subscribed both ways (RFC 6121 3)."""
-    one.interested(), other.interested()
-    for a, b in ((one, other), (other, one)):
-        a.subscription("subscribe", b.bare)
-        b.expect("presence", type="subscribe", from_=a.bare)
-        b.subscription("subscribed", a.bare)
-        a.expect("presence", type="subscribed", from_=b.bare)
 
 
 def test_messages_both_ways(two, how, server):
@@ -114,6 +104,18 @@ def test_killed_daemon(two, server, far, daemon, where):
     if daemon != "s2s":
         assert got == [str(n) for n in range(50)]
     assert local(romeo.ping()) == "iq"
+
+
+def test_cut_connections_lose_and_double_nothing(how, names, ca, person, connections):
+    """XEP-0198 5: each stream is resumed."""
+    with installation(names, **federating("cut.example", names, ca, how, s2s=HASTE)) as it:
+        cable = Cable("127.0.0.1", ("127.0.0.1", it.port("s2s")))
+        names.remove(names.service_name(it.domain)), names.remove(names.service_name(it.domain, True))
+        names.service(it.domain, "127.0.0.1", cable.port)
+        romeo, juliet = person("romeo").login().online(), person_of(it, connections, "juliet").login().online()
+        assert write_over(cable, romeo, juliet) == list(range(600))
+        juliet.expect_nothing("message")
+        cable.close()
 
 
 def test_closed_connection_is_made_again(two, server):
