@@ -124,5 +124,5 @@ def unhurt(server, neighbour):
     evil = [el for el in neighbour.client.inbox if body_of(el) == "evil"]
     neighbour.client.inbox.clear()
     assert not evil, "got in"
-    after = memory(server)
+    after = memory(server, server.pids)
     assert SANITIZED or after - neighbour.memory < ROOM, "%d KiB, %d when it began" % (after, neighbour.memory)
