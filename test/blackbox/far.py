@@ -1,13 +1,13 @@
-"""Another server in raw streams, honest or not: it listens and dials, has certificates, answers about dialback keys, and cheats where
-it is told to.
+"""Another server in raw streams, honest or not: it listens and dials, has certificates, answers about dialback keys, and
+cheats where it is told to.
 
     with Far(names, ca, "far.example") as far:              # in the DNS, and served by a thread as an honest server would
         link = far.proven(server)                           # a stream to `server` that has proven far.example
         link.message("evil@far.example", juliet.jid, "hello")
         far.expect("message", to="evil@far.example")        # what came on any stream to it
 
-What its server says is a table, Far.manners, any entry of which a test may replace (see `Manners`); `by_hand` gives the connections
-to the test instead. A Link is a client.Stream: nothing is said on it that the test has not said."""
+What its server says is a table, Far.manners, any entry of which a test may replace (see `Manners`); `by_hand` gives
+the connections to the test instead. A Link is a client.Stream: nothing is said on it that the test has not said."""
 
 import base64
 import collections

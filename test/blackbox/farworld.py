@@ -1,5 +1,5 @@
-"""For the tests of hostile servers: one server of ours whose s2s looks names up in the test's DNS, with a domain for each policy; an
-honest neighbour that goes on talking with somebody of ours; and what must hold after each test."""
+"""For the tests of hostile servers: one server of ours whose s2s looks names up in the test's DNS, with a domain for
+each policy; an honest neighbour that goes on talking with somebody of ours; and what must hold after each test."""
 
 import contextlib
 import re
@@ -33,7 +33,7 @@ def world(names, ca, options=None, files=None, **more):
             "conf": {"s2s.conf": "".join("[%s]\n%s = %s\n" % (*key, value) for key, value in conf.items()) + POLICY}, **more}
 
 
-# -- what it notices -----------------------------------------------------------------------------------------------------
+# -- what it notices ----------------------------------------------------------------------------------------------------
 
 def count(server, name):
     return control.counter(server, "bulkhead_s2s_" + name, "s2s-1")
@@ -73,7 +73,7 @@ def configured(server, options):
         server.run("reload")
 
 
-# -- who is there --------------------------------------------------------------------------------------------------------
+# -- who is there -------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def neighbour(server, names, ca):
@@ -116,8 +116,8 @@ def alive(pid):
 
 @pytest.fixture
 def unhurt(server, neighbour):
-    """After the test the daemons are the same processes, memory is about what it was at the module's begin, the honest neighbour and its friend write to
-    each other, and nothing evil has come."""
+    """After the test the daemons are the same processes, memory is about what it was at the module's begin, the honest
+    neighbour and its friend write to each other, and nothing evil has come."""
     yield
     assert all(alive(pid) for pid in server.pids), "a daemon has died"
     neighbour.mark()
