@@ -1,17 +1,18 @@
-"""Another server in raw streams, honest or not: it listens and dials, has certificates, answers about dialback keys, and cheats where
-it is told to.
+"""Another server in raw streams, honest or not: it listens and dials, has certificates, answers about dialback keys, and
+cheats where it is told to.
 
     with Far(names, ca, "far.example") as far:              # in the DNS, and served by a thread as an honest server would
         link = far.proven(server)                           # a stream to `server` that has proven far.example
         link.message("evil@far.example", juliet.jid, "hello")
         far.expect("message", to="evil@far.example")        # what came on any stream to it
 
-What its server says is a table, Far.manners, any entry of which a test may replace (see `Manners`); `by_hand` gives the connections
-to the test instead. A Link is a client.Stream: nothing is said on it that the test has not said."""
+What its server says is a table, Far.manners, any entry of which a test may replace (see `Manners`); `by_hand` gives
+the connections to the test instead. A Link is a client.Stream: nothing is said on it that the test has not said."""
 
 import base64
 import collections
 import contextlib
+import functools
 import hashlib
 import hmac
 import itertools
@@ -48,7 +49,8 @@ def fresh(*names):
     return ["%s-%d.example" % (name, n) for name in names]
 
 
-def context_of(identity, server_side, alpn=None, ca=None):
+@functools.lru_cache(maxsize=200)
+def context_of(identity, server_side, alpn=()):
     """A TLS context that shows this identity (None: nothing), and believes anybody."""
     if not server_side:
         context = tls_context(alpn)
@@ -105,9 +107,9 @@ class Link(Stream):
     def offers(self, namespace_, name):
         return self.features.find(".//" + q(namespace_, name)) is not None
 
-    def wrap(self, identity, sni=None, alpn=None):
+    def wrap(self, identity, sni=None, alpn=()):
         self.sock.settimeout(PATIENCE)
-        self.sock = context_of(identity, False, alpn).wrap_socket(self.sock, server_hostname=sni or self.server_name)
+        self.sock = context_of(identity, False, tuple(alpn)).wrap_socket(self.sock, server_hostname=sni or self.server_name)
         self.reset()
         return self
 
@@ -167,10 +169,10 @@ class Link(Stream):
     def offer(self, *features):
         self.send("<stream:features>%s</stream:features>" % "".join(FEATURES.get(one, one) for one in features))
 
-    def secure(self, identity, alpn=None):
+    def secure(self, identity, alpn=()):
         """The other side of `starttls`, after <proceed/>."""
         self.sock.settimeout(PATIENCE)
-        self.sock = context_of(identity, True, alpn).wrap_socket(self.sock, server_side=True)
+        self.sock = context_of(identity, True, tuple(alpn)).wrap_socket(self.sock, server_side=True)
         self.reset()
         return self
 

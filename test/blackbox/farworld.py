@@ -1,8 +1,9 @@
-"""For the tests of hostile servers: one server of ours whose s2s looks names up in the test's DNS, with a domain for each policy; an
-honest neighbour that goes on talking with somebody of ours; and what must hold after each test."""
+"""For the tests of hostile servers: one server of ours whose s2s looks names up in the test's DNS, with a domain for
+each policy; an honest neighbour that goes on talking with somebody of ours; and what must hold after each test."""
 
 import contextlib
 import re
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def world(names, ca, options=None, files=None, **more):
             "conf": {"s2s.conf": "".join("[%s]\n%s = %s\n" % (*key, value) for key, value in conf.items()) + POLICY}, **more}
 
 
-# -- what it notices -----------------------------------------------------------------------------------------------------
+# -- what it notices ----------------------------------------------------------------------------------------------------
 
 def count(server, name):
     return control.counter(server, "bulkhead_s2s_" + name, "s2s-1")
@@ -72,7 +73,7 @@ def configured(server, options):
         server.run("reload")
 
 
-# -- who is there --------------------------------------------------------------------------------------------------------
+# -- who is there -------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def neighbour(server, names, ca):
@@ -81,6 +82,7 @@ def neighbour(server, names, ca):
     with Far(names, ca, *fresh("honest")) as far:
         it = Neighbour(far, server, alice)
         it.mark()
+        it.memory = memory(server)
         yield it
     alice.cut()
 
@@ -106,17 +108,21 @@ def mallory(names, ca):
         yield it
 
 
+def alive(pid):
+    with contextlib.suppress(OSError):
+        return Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 @pytest.fixture
 def unhurt(server, neighbour):
-    """After the test the daemons are the same processes, memory is about what it was, the honest neighbour and its friend write to
-    each other, and nothing evil has come."""
-    before = memory(server)
+    """After the test the daemons are the same processes, memory is about what it was at the module's begin, the honest
+    neighbour and its friend write to each other, and nothing evil has come."""
     yield
-    neighbour.ping()
+    assert all(alive(pid) for pid in server.pids), "a daemon has died"
     neighbour.mark()
     evil = [el for el in neighbour.client.inbox if body_of(el) == "evil"]
     neighbour.client.inbox.clear()
     assert not evil, "got in"
-    assert server.daemons() == server.pids, "no daemon has died"
-    after = memory(server)
-    assert SANITIZED or after - before < ROOM, "%d KiB, %d before" % (after, before)
+    after = memory(server, server.pids)
+    assert SANITIZED or after - neighbour.memory < ROOM, "%d KiB, %d when it began" % (after, neighbour.memory)

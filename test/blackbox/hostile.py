@@ -44,10 +44,10 @@ def outcome(stream, chunks):
     return pour(stream, chunks) or verdict(stream)
 
 
-def memory(server):
-    """KiB of all daemons together (PSS)."""
+def memory(server, pids=()):
+    """KiB of all daemons together (PSS), or of some."""
     total = 0
-    for pid in server.daemons():
+    for pid in pids or server.daemons():
         with open("/proc/%d/smaps_rollup" % pid) as rollup:
             total += sum(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
     return total

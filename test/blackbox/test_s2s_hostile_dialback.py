@@ -1,5 +1,5 @@
-"""Group 30 of the survey of other servers: dialback by servers that cheat (XEP-0220). A key proves one pair of domains on one stream, when the
-authoritative server says so to who asked it, and nothing else does."""
+"""Group 30 of the survey of other servers: dialback by servers that cheat (XEP-0220). A key proves one pair of domains
+on one stream, when the authoritative server says so to who asked it, and nothing else does."""
 
 import contextlib
 
@@ -28,7 +28,7 @@ def may_not_send(link, from_, to):
     link.expect_stream_error(REFUSED)
 
 
-# -- keys ------------------------------------------------------------------------------------------------------------------
+# -- keys ---------------------------------------------------------------------------------------------------------------
 
 KEYS = {"nothing like it": "x", "a digest": "0" * 64, "long": "k" * 1000, "not ASCII": "\u00e4\U0001F4A9", "XML": "&lt;a/&gt;"}
 
@@ -79,7 +79,7 @@ def test_30_no_key_at_all(server, mallory, alice):
         may_not_send(link, "evil@" + mallory.domain, alice.jid)
 
 
-# -- answers that nobody asked for ---------------------------------------------------------------------------------------------
+# -- answers that nobody asked for --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["result", "verify"])
 @pytest.mark.parametrize("type", ["valid", "invalid", "error", "nonsense"])
@@ -93,7 +93,8 @@ def test_30_unsolicited_answer(server, mallory, neighbour, alice, kind, type, pr
 
 
 def test_30_answer_by_another_server(server, mallory, neighbour, alice):
-    """The question went to the victim's server, which takes its time; mallory, who is asked about a key of its own, answers in its place."""
+    """The question went to the victim's server, which takes its time; mallory, who is asked about a key of its own, answers in
+    its place."""
     victim, asked = neighbour.far, []
     ids = []
 
@@ -158,7 +159,7 @@ def test_30_server_that_is_not_there(server, mallory):
     assert mallory.keyed(link) in ("remote-server-timeout", "remote-connection-failed", "remote-server-not-found")
 
 
-# -- one pair is not another -------------------------------------------------------------------------------------------------------
+# -- one pair is not another --------------------------------------------------------------------------------------------
 
 def test_30_two_domains_on_one_stream(server, mallory, alice):
     """XEP-0220 2.4 (multiplexing): each that has proven itself, for the domain of ours that it was proven to."""
@@ -216,7 +217,7 @@ def test_30_result_for_another_domain_after_a_proof(server, mallory, neighbour, 
     may_not_send(link, "evil@" + neighbour.far.domain, alice.jid)
 
 
-# -- from our own, to nobody ---------------------------------------------------------------------------------------------------------
+# -- from our own, to nobody --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("from_", [*DOMAINS, ECHO, "IM.EXAMPLE", "im.example."])
 def test_30_from_our_own_domain(server, mallory, alice, component, from_):
@@ -264,7 +265,7 @@ def test_30_address_that_it_does_not_own(server, mallory, neighbour, alice, addr
     assert link.result("key", address) not in ("valid", None)
 
 
-# -- one thing after another -----------------------------------------------------------------------------------------------------------
+# -- one thing after another --------------------------------------------------------------------------------------------
 
 def test_30_header_of_another_domain_after_authentication(server, mallory, neighbour, alice):
     """RFC 6120 6.3.4 (CVE-2018-10847): who was proven stays who he is."""
@@ -317,7 +318,8 @@ def test_30_verdict_between_success_and_the_new_header(server, mallory, neighbou
 
 
 def test_30_key_before_tls(server, mallory, alice):
-    """RFC 6120 5.4.3.3: what was said in plain text was never said. The verdict comes when the stream is encrypted, and is nobody's."""
+    """RFC 6120 5.4.3.3: what was said in plain text was never said. The verdict comes when the stream is encrypted, and is
+    nobody's."""
     held = []
     mallory.manners["verify"] = lambda link, el: held.append((link, el))
     link = mallory.dial(server, to=LOOSE).begin()
@@ -339,7 +341,7 @@ def test_30_under_require_tls_no_key_counts_in_plain_text(server, mallory, alice
     may_not_send(link, "evil@" + mallory.domain, alice.jid)
 
 
-# -- we as the authoritative server, and as the one who calls -----------------------------------------------------------------------------
+# -- we as the authoritative server, and as the one who calls -----------------------------------------------------------
 
 def called(mallory, alice, body="to you"):
     """A stream of ours to mallory, who serves it by hand: up to its features."""

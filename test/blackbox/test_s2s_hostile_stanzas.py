@@ -1,6 +1,6 @@
-"""Well-formed and wrong: what a server that has proven its domain may send all the same (groups 19 to 25 and 33 of the survey of other servers).
-Addresses, answers that nobody asked for, what only one's own server says, loops between servers; and what stream management and streams in
-both directions are bent to."""
+"""Well-formed and wrong: what a server that has proven its domain may send all the same (groups 19 to 25 and 33 of the
+survey of other servers). Addresses, answers that nobody asked for, what only one's own server says, loops between
+servers; and what stream management and streams in both directions are bent to."""
 
 import time
 
@@ -35,7 +35,7 @@ def passed(link, alice):
     return got
 
 
-# -- 20: addresses ---------------------------------------------------------------------------------------------------------
+# -- 20: addresses ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["message", "presence", "iq"])
 @pytest.mark.parametrize("attributes", ["to='{to}'", "from='{me}'", "", "from='' to='{to}'"],
@@ -113,7 +113,7 @@ def test_20_a_component_of_ours(server, mallory, link, component):
     assert not echo.inbox
 
 
-# -- 21: forms -------------------------------------------------------------------------------------------------------------
+# -- 21: forms ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("stanza", ["<iq type='get' id='q' {}/>", "<iq type='get' id='q' {}><a xmlns='u'/><b xmlns='u'/></iq>",
                                     "<iq type='nonsense' id='q' {}><a xmlns='u'/></iq>", "<iq id='q' {}><a xmlns='u'/></iq>",
@@ -141,14 +141,15 @@ def test_21_33_answers_never_asked_for(server, mallory, link, neighbour):
     assert not mallory.stanzas, [show(el) for el, _ in mallory.stanzas]
 
 
-# -- 22, 23: rosters and presence --------------------------------------------------------------------------------------------
+# -- 22, 23: rosters and presence ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("to", ["bare", "domain"])
 def test_22_rosters_from_outside(server, mallory, link, alice, to):
     """RFC 6121 2.1.6: nobody from outside reads or writes one, nor makes it look so."""
     address = {"bare": alice.bare, "domain": OPEN}[to]
     alice.interested()
-    for type, payload in (("get", ""), ("set", "<item jid='evil@evil.example' subscription='both'/>"), ("result", "<item jid='evil@evil.example'/>")):
+    for type, payload in (("get", ""), ("set", "<item jid='evil@evil.example' subscription='both'/>"),
+                          ("result", "<item jid='evil@evil.example'/>")):
         link.send("<iq type='%s' id='r-%s' from='%s' to='%s'><query xmlns='%s'>%s</query></iq>" % (
             type, type, link.me, address, NS_ROSTER, payload))
         if type != "result":
@@ -198,11 +199,11 @@ def test_23_presence_flood(server, mallory, link, alice, neighbour):
     passed(link, alice)
 
 
-# -- 24, 25: what only one's own server says -----------------------------------------------------------------------------------
+# -- 24, 25: what only one's own server says ----------------------------------------------------------------------------
 
 def forwarded(from_, to):
-    return "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='%s' to='%s'><body>forged</body></message></forwarded>" % (
-        from_, to)
+    return ("<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='%s' to='%s'><body>forged</body></message>"
+            "</forwarded>" % (from_, to))
 
 
 FORGERIES = {
@@ -216,7 +217,8 @@ FORGERIES = {
 @pytest.mark.parametrize("payload", FORGERIES.values(), ids=FORGERIES.keys())
 @pytest.mark.parametrize("to", ["bare", "full"])
 def test_24_forgeries_from_outside(server, mallory, link, alice, payload, to):
-    """CVE-2017-5589: it comes from who sent it, so no client takes it for its own account's; what claims to be from that account is refused."""
+    """CVE-2017-5589: it comes from who sent it, so no client takes it for its own account's; what claims to be from that
+    account is refused."""
     forged = payload % forwarded(alice.bare, link.me)
     link.send("<message id='f' type='chat' from='%s' to='%s'>%s</message>" % (link.me, alice.bare if to == "bare" else alice.jid, forged))
     for el in passed(link, alice):
@@ -231,11 +233,13 @@ def test_24_nested_a_hundred_deep(server, mallory, alice):
     """DESIGN 11: depth has a limit for what is forwarded, too."""
     link = mallory.external(server)
     nested = "<forwarded xmlns='urn:xmpp:forward:0'>" * 100 + "</forwarded>" * 100
-    assert outcome(link, ["<message from='x@%s' to='%s'><body>evil</body>%s</message>" % (mallory.domain, alice.jid, nested)]) == "policy-violation"
+    stanza = "<message from='x@%s' to='%s'><body>evil</body>%s</message>" % (mallory.domain, alice.jid, nested)
+    assert outcome(link, [stanza]) == "policy-violation"
 
 
 MARKS = {
-    "of the domain": "<stanza-id xmlns='urn:xmpp:sid:0' by='{domain}' id='forged'/>", "of the account": "<stanza-id xmlns='urn:xmpp:sid:0' by='{bare}' id='forged'/>",
+    "of the domain": "<stanza-id xmlns='urn:xmpp:sid:0' by='{domain}' id='forged'/>",
+    "of the account": "<stanza-id xmlns='urn:xmpp:sid:0' by='{bare}' id='forged'/>",
     "twice": "<stanza-id xmlns='urn:xmpp:sid:0' by='{bare}' id='forged'/>" * 2,
     "in capitals": "<stanza-id xmlns='urn:xmpp:sid:0' by='ALICE@IM.EXAMPLE' id='forged'/>",
     "delay of ours": "<delay xmlns='urn:xmpp:delay' from='{domain}' stamp='2001-01-01T00:00:00Z'/>",
@@ -254,7 +258,7 @@ def test_25_marks_of_ours(server, mallory, link, alice, mark):
     assert not [el for el in got.iter("{urn:xmpp:delay}delay") if el.get("from") in (OPEN, alice.bare)], show(got)
 
 
-# -- 33: loops -------------------------------------------------------------------------------------------------------------
+# -- 33: loops ----------------------------------------------------------------------------------------------------------
 
 def test_33_unknown_to_unknown(server, mallory, link):
     """One error comes back for each; what answers an error is dropped, so it ends."""
@@ -292,7 +296,7 @@ def test_33_a_message_that_comes_back_and_back(server, mallory, link, alice):
     assert not [el for el, _ in mallory.stanzas if el.get("type") == "error"]
 
 
-# -- 19: stream management between servers ---------------------------------------------------------------------------------------
+# -- 19: stream management between servers ------------------------------------------------------------------------------
 
 def enabled(link, attributes="resume='true'"):
     link.send("<enable xmlns='%s' %s/>" % (NS_SM, attributes))

@@ -1,5 +1,6 @@
-"""Groups 11, 12 and 31 of the survey of other servers, between servers: certificates that prove nothing, TLS taken away, TLS bent. Where
-certificates are required none of them gets a stanza in or out; where dialback will do, dialback it must be."""
+"""Groups 11, 12 and 31 of the survey of other servers, between servers: certificates that prove nothing, TLS taken away,
+TLS bent. Where certificates are required none of them gets a stanza in or out; where dialback will do, dialback it
+must be."""
 
 import contextlib
 import socket
@@ -52,7 +53,7 @@ def peer(names, ca):
         yield lambda domain, identity, **how: stack.enter_context(Far(names, ca, domain, identity=identity, **how))
 
 
-# -- 31: certificates of those who come ------------------------------------------------------------------------------------
+# -- 31: certificates of those who come ---------------------------------------------------------------------------------
 
 def hears_nothing_of(server, far, strict_one, direct):
     """Where certificates are required, by this one nothing is proven, and nothing else will do."""
@@ -70,7 +71,8 @@ def hears_nothing_of(server, far, strict_one, direct):
 
 @pytest.mark.parametrize("what", WRONG)
 def test_31_certificate(server, peer, ca, strict_one, alice, what):
-    """Where one is required it is no way in; where dialback will do, the key is looked into, and without a right one nothing comes in."""
+    """Where one is required it is no way in; where dialback will do, the key is looked into, and without a right one nothing
+    comes in."""
     far = peer(*shown(ca, what))
     far.manners["verify"] = lambda link, el: "invalid"
     try:
@@ -116,14 +118,15 @@ def test_31_certificate_of_the_header_before(server, mallory, names, ca, neighbo
 
 
 def test_31_two_domains_of_one_certificate(server, mallory, strict_one):
-    """Where certificates are required, each domain is a stream's own: the second is in the certificate, but nobody has looked there for it."""
+    """Where certificates are required, each domain is a stream's own: the second is in the certificate, but nobody has looked
+    there for it."""
     link = mallory.external(server, to=STRICT)
     assert mallory.keyed(link, mallory.domains[1]) in ("valid", "not-authorized")
     link.message("x@" + mallory.domain, strict_one.jid, "good")
     strict_one.expect("message", body="good")
 
 
-# -- 31: certificates of those whom we call --------------------------------------------------------------------------------
+# -- 31: certificates of those whom we call -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("direct", [False, True], ids=["starttls", "direct"])
 def test_31_whom_we_call(server, peer, ca, strict_one, direct):
@@ -137,7 +140,7 @@ def test_31_whom_we_call(server, peer, ca, strict_one, direct):
         assert not far.stanzas, what
 
 
-# -- 11: TLS taken away ----------------------------------------------------------------------------------------------------
+# -- 11: TLS taken away -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("to", [OPEN, STRICT])
 def test_11_no_tls_from_who_comes(server, mallory, alice, to):
@@ -154,8 +157,8 @@ def test_11_no_tls_from_who_comes(server, mallory, alice, to):
 
 @contextlib.contextmanager
 def called(names, ca, who, cases):
-    """For each case a server of its own to which `who` writes: {case: link}, each a connection of ours on which nothing has been said; a
-    second one is closed at once. In the end each message comes back with an error, and has gone nowhere."""
+    """For each case a server of its own to which `who` writes: {case: link}, each a connection of ours on which nothing has
+    been said; a second one is closed at once. In the end each message comes back with an error, and has gone nowhere."""
     with contextlib.ExitStack() as stack:
         fars = {case: stack.enter_context(Far(names, ca, *fresh("bent"))).by_hand() for case in cases}
         for far in fars.values():
@@ -248,7 +251,7 @@ def test_12_starttls_twice(server, mallory):
     assert outcome(link, ["<starttls xmlns='%s'/>" % NS_TLS]) in ("unsupported-stanza-type", "not-authorized", "closed")
 
 
-# -- 12: TLS bent ----------------------------------------------------------------------------------------------------------
+# -- 12: TLS bent -------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("sni, to", [(OPEN, STRICT), (STRICT, OPEN), ("nobody.example", OPEN), (OPEN, "nobody.example"), ("127.0.0.1", OPEN),
                                      (LOOSE, STRICT)])

@@ -1,5 +1,6 @@
-"""Bad XML on streams between servers (groups 1 to 9 of the survey of other servers): before TLS, before and after a domain is proven, and on
-a stream that we have opened to a server that answers with it. Each gets its stream error (RFC 6120 4.9.3) and costs bounded memory."""
+"""Bad XML on streams between servers (groups 1 to 9 of the survey of other servers): before TLS, before and after a
+domain is proven, and on a stream that we have opened to a server that answers with it. Each gets its stream error
+(RFC 6120 4.9.3) and costs bounded memory."""
 
 import pytest
 
@@ -54,7 +55,7 @@ def addressed(stanza, mallory, alice):
     return stanza.replace("<message", "<message from='evil@%s' to='%s'" % (mallory.domain, alice.jid), 1)
 
 
-# -- 1, 2, 3 ---------------------------------------------------------------------------------------------------------------
+# -- 1, 2, 3 ------------------------------------------------------------------------------------------------------------
 
 @PLACE
 def test_01_02_dtd_in_the_stream(server, stream, place):
@@ -106,7 +107,7 @@ def test_03_cdata_is_text_and_nothing_but(server, mallory, alice):
     alice.expect("message", body=text)
 
 
-# -- 4, 5, 6 ---------------------------------------------------------------------------------------------------------------
+# -- 4, 5, 6 ------------------------------------------------------------------------------------------------------------
 
 @PLACE
 def test_04_depth(server, stream, place):
@@ -210,7 +211,7 @@ def test_06_headers_without_end(server, mallory, alice, place):
         assert outcome(link, [start, *many]) in ("policy-violation", "not-well-formed", "closed")
 
 
-# -- 7, 8 ------------------------------------------------------------------------------------------------------------------
+# -- 7, 8 ---------------------------------------------------------------------------------------------------------------
 
 @PLACE
 def test_07_prefixes_bent(stream, mallory, alice, place):
@@ -275,7 +276,7 @@ def test_08_other_encodings(server, mallory, header):
     assert outcome(mallory.dial(server), [header, b"\n" * 64]) in ("unsupported-encoding", "not-well-formed", "bad-format")
 
 
-# -- 9: the wrong stream ---------------------------------------------------------------------------------------------------
+# -- 9: the wrong stream ------------------------------------------------------------------------------------------------
 
 @PLACE
 def test_09_stanza_of_another_namespace(stream, mallory, alice, place):

@@ -319,7 +319,8 @@ static void pairs_are_bounded(void **state)
     assert_ptr_equal(a_pair(), a_pair());
     assert_non_null(pair_get(&w->d, SLICE("im.example"), SLICE("b.example")));
     assert_int_equal(map_count(w->d.pairs), 2);
-    assert_non_null(pair_get(&w->d, SLICE("im.example"), SLICE("c.example"))); /* one that nothing waits for gives its place */
+    assert_non_null(pair_get(&w->d, SLICE("im.example"),
+                             SLICE("c.example"))); /* one that nothing waits for gives its place */
     assert_int_equal(map_count(w->d.pairs), 2);
 }
 
@@ -356,7 +357,8 @@ int main(void)
         T(what_comes_back_while_another_stream_is_there_goes_out),
         T(a_key_is_asked_about_and_hears_of_a_failure),
         T(blocked_domains_are_not_called),
-        T(pairs_are_bounded), T(pairs_that_are_needed_stay),
+        T(pairs_are_bounded),
+        T(pairs_that_are_needed_stay),
         T(a_daemon_that_stops_begins_nothing_and_answers_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
