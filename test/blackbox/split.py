@@ -81,11 +81,11 @@ class Split:
         inner, edge = self.inner, self.edge
         inner.run("init", "--domain", self.domain, "--admin", inner.admin, "--password", inner.admin_password)
         edge.dir.mkdir()
-        for name in ("router.conf", "c2s.conf", "s2s.conf", "tls"):
+        for name in ("router.conf", "c2s.conf", "s2s.conf", "httpgw.conf", "tls", "upload"):
             shutil.move(inner.dir / name, edge.dir / name)
-        (edge.dir / "bulkhead.conf").write_text("[processes]\nrouter = 1\nc2s = 1\ns2s = 1\nsessman = 0\n")
+        (edge.dir / "bulkhead.conf").write_text("[processes]\nrouter = 1\nc2s = 1\ns2s = 1\nhttpgw = 1\nsessman = 0\n")
         edge.edit("router.conf", address=self.dmz_inside, mode="required")
-        inner.edit("bulkhead.conf", router=0, c2s=0, s2s=0)
+        inner.edit("bulkhead.conf", router=0, c2s=0, s2s=0, httpgw=0)
         for name in ("sessman.conf", "bulkheadctl.conf"):
             if name == "sessman.conf":
                 inner.section(name, "router", "address = tls:%s:5347" % self.dmz_inside)
@@ -131,7 +131,7 @@ class Split:
         shutil.copy(key, self.inner.dir / "tls")
         conf = self.inner.dir / "sessman.conf"
         conf.write_text(re.sub(r"(?m)^secret = .*$", "cert_file = tls/sessman.pem\nkey_file = tls/sessman.key",
-                               conf.read_text()))
+                               conf.read_text(), count=1))
         return certificate
 
     def know_sessman_by(self, line):

@@ -134,7 +134,7 @@ def test_what_is_open_and_what_is_connected(organisations, two):
     both_ways(*two)
     for it, other in (organisations, organisations[::-1]):
         assert it.private.open_ports() == set()
-        assert it.dmz.open_ports() == {("tcp", port) for port in (5222, 5223, 5269, 5270, 5347)}
+        assert it.dmz.open_ports() == {("tcp", port) for port in (5222, 5223, 5269, 5270, 5280, 5281, 5347)}
         assert peers_of(it.private) == {it.dmz_inside}
         assert peers_of(it.dmz) <= {it.private_address, other.dmz_outside, it.outside_address}
         assert not {name for name in it.inner.daemons().values()} & {"bulkhead-s2s", "bulkhead-c2s", "bulkhead-router"}

@@ -87,7 +87,7 @@ def test_message_waits_on_the_private_host(people):
 
 def test_both_hosts_can_be_looked_after(split):
     """README: check and status on either host know what belongs there."""
-    for part, daemons in ((split.edge, {"bulkhead", "router", "c2s", "s2s"}), (split.inner, {"bulkhead", "sessman"})):
+    for part, daemons in ((split.edge, {"bulkhead", "router", "c2s", "s2s", "httpgw"}), (split.inner, {"bulkhead", "sessman"})):
         done = part.run("check", check=False)
         assert done.returncode == 0, done.stdout
         assert {name.partition("-")[0] for name in part.status()} == daemons
@@ -103,8 +103,8 @@ def test_private_host_listens_to_nothing(split, two):
 
 
 def test_dmz_listens_to_clients_servers_and_the_private_host(split, two):
-    """README: 5222 and 5223 for clients, 5269 and 5270 for servers; 5347 on the inner address alone."""
-    assert split.dmz.open_ports() == {("tcp", port) for port in (5222, 5223, 5269, 5270, 5347)}
+    """README: 5222 and 5223 for clients, 5269 and 5270 for servers, 5280 and 5281 for browsers; 5347 on the inner address alone."""
+    assert split.dmz.open_ports() == {("tcp", port) for port in (5222, 5223, 5269, 5270, 5280, 5281, 5347)}
     assert split.outside.run("ss", "-Htn", "state", "listening").stdout == ""
     with split.outside.here(), pytest.raises(OSError):
         socket.create_connection((DMZ_OUTSIDE, 5347), timeout=5)
