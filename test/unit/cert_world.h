@@ -27,6 +27,7 @@ struct cert_spec {
     const char *cn;                  /* NULL: an empty subject */
     const struct cert *issuer;       /* NULL: itself */
     bool ca;
+    bool key_ids;                    /* says which key is its own and which its issuer's (RFC 5280 4.2.1.1) */
     const char *dns[CERT_NAMES], *srv[CERT_NAMES], *xmpp[CERT_NAMES];
     const char *purpose;             /* OID; NULL: none said */
     long from_s, to_s;               /* from now; both 0: valid */
@@ -54,6 +55,17 @@ static inline void cert_names(gnutls_x509_crt_t crt, const struct cert_spec *s)
     for (size_t i = 0; i < CERT_NAMES && s->xmpp[i]; i++)
         assert_int_equal(gnutls_x509_crt_set_subject_alt_othername(crt, "1.3.6.1.5.5.7.8.5", s->xmpp[i], (unsigned)strlen(s->xmpp[i]),
                                                                    GNUTLS_FSAN_APPEND | GNUTLS_FSAN_ENCODE_UTF8_STRING), 0);
+}
+
+static inline void cert_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
+{
+    unsigned char id[64];
+    size_t len = sizeof id;
+    assert_int_equal(gnutls_x509_crt_get_key_id(issuer, 0, id, &len), 0);
+    assert_int_equal(gnutls_x509_crt_set_authority_key_id(crt, id, len), 0);
+    len = sizeof id;
+    assert_int_equal(gnutls_x509_crt_get_key_id(crt, 0, id, &len), 0);
+    assert_int_equal(gnutls_x509_crt_set_subject_key_id(crt, id, len), 0);
 }
 
 /* The bytes are in the arena; cert_free the rest. */
@@ -84,6 +96,8 @@ static inline struct cert cert_make(struct arena *a, const struct cert_spec *s)
         assert_int_equal(gnutls_x509_crt_set_key_usage(c.crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN), 0);
     if (s->purpose)
         assert_int_equal(gnutls_x509_crt_set_key_purpose_oid(c.crt, s->purpose, 0), 0);
+    if (s->key_ids)
+        cert_key_ids(c.crt, s->issuer ? s->issuer->crt : c.crt);
     cert_names(c.crt, s);
     assert_int_equal(gnutls_x509_crt_sign2(c.crt, s->issuer ? s->issuer->crt : c.crt, s->issuer ? s->issuer->key : c.key, GNUTLS_DIG_SHA256, 0), 0);
     assert_int_equal(gnutls_x509_crt_export2(c.crt, GNUTLS_X509_FMT_DER, &der), 0);

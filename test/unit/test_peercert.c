@@ -208,8 +208,8 @@ static void cas_of_one_name_are_all_tried(void **state)
     struct cert_world *w = *state;
     struct cert cas[3], leaf[3];
     for (size_t i = 0; i < 3; i++) {
-        cas[i] = cert_make(w->a, &(struct cert_spec){ .cn = "Same", .ca = true });
-        leaf[i] = cert_make(w->a, &(struct cert_spec){ .cn = "leaf", .issuer = &cas[i] });
+        cas[i] = cert_make(w->a, &(struct cert_spec){ .cn = "Same", .ca = true, .key_ids = true });
+        leaf[i] = cert_make(w->a, &(struct cert_spec){ .cn = "leaf", .issuer = &cas[i], .key_ids = true });
     }
     trust_all(w, cas, 2, NULL);
     accepted(w, &leaf[0].der, 1, PEERCERT_SERVER);
