@@ -253,6 +253,22 @@ static void a_cross_signed_chain_leads_to_either_ca(void **state)
     cert_free(&leaf);
 }
 
+static void what_is_no_ca_can_be_trusted_itself(void **state)
+{
+    struct cert_world *w = *state;
+    struct cert below = cert_make(w->a, &(struct cert_spec){ .cn = "y", .issuer = &w->leaf });
+    const struct slice by_leaf[] = { below.der, w->leaf.der };
+    trust_all(w, &w->leaf, 1, NULL);
+    accepted(w, w->chain, 1, PEERCERT_SERVER);
+    refused(w, by_leaf, 1, PEERCERT_SERVER, RC_DENIED, "no CA");
+    refused(w, by_leaf, 2, PEERCERT_SERVER, RC_DENIED, "no CA");
+    trust_all(w, &w->mid, 1, NULL);
+    accepted(w, w->chain, 1, PEERCERT_SERVER);
+    accepted(w, w->chain, 2, PEERCERT_SERVER);
+    accepted(w, w->chain, 3, PEERCERT_SERVER);
+    cert_free(&below);
+}
+
 static void of_many_cas_the_right_one_counts(void **state)
 {
     enum { MANY = 150, RIGHT = 77 };
@@ -389,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(revoked_ones_are_refused, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(cas_of_one_name_are_all_tried, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(a_cross_signed_chain_leads_to_either_ca, cert_setup, cert_teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_ca_can_be_trusted_itself, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(of_many_cas_the_right_one_counts, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(chains_have_a_limit, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(one_of_the_chain_can_be_the_anchor, cert_setup, cert_teardown),
