@@ -2,12 +2,15 @@
 #include "common/net/peercert.h"
 
 #include "common/base/mem.h"
+#include "common/net/cabundle.h"
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
 struct peercert_trust {
-    gnutls_x509_trust_list_t list;
+    struct cabundle *cas; /* NULL: none */
+    gnutls_x509_crl_t *crls;
+    unsigned crl_n;
     int64_t crl_until_ms; /* INT64_MAX: no list */
 };
 
@@ -17,23 +20,41 @@ struct parsed {
     unsigned n;
 };
 
+/* Whom a chain names: its subjects and issuers, DER; to be freed. */
+struct named {
+    gnutls_datum_t at[2 * PEERCERT_CHAIN_MAX];
+    size_t n;
+};
+
+/* What one chain is verified with: those of the CAs that it names, and all the revocations. */
+struct anchors {
+    gnutls_x509_trust_list_t list;
+    gnutls_x509_crt_t *crts; /* the CAs in it: the list does not own them, nor the revocations */
+    size_t n;
+};
+
 static gnutls_datum_t datum(struct slice s)
 {
     return (gnutls_datum_t){ (unsigned char *)(uintptr_t)s.p, (unsigned)s.len };
+}
+
+MUST_USE static int crt_import(struct slice der, gnutls_x509_crt_t *out)
+{
+    gnutls_datum_t bytes = datum(der);
+    int err = gnutls_x509_crt_init(out);
+    if (err < 0)
+        return err;
+    err = gnutls_x509_crt_import(*out, &bytes, GNUTLS_X509_FMT_DER);
+    if (err < 0)
+        gnutls_x509_crt_deinit(*out);
+    return err;
 }
 
 /* NULL: not a certificate. */
 static gnutls_x509_crt_t crt_parse(struct slice der)
 {
     gnutls_x509_crt_t crt = NULL;
-    gnutls_datum_t bytes = datum(der);
-    if (der.len > UINT16_MAX || gnutls_x509_crt_init(&crt) < 0)
-        return NULL;
-    if (gnutls_x509_crt_import(crt, &bytes, GNUTLS_X509_FMT_DER) < 0) {
-        gnutls_x509_crt_deinit(crt);
-        return NULL;
-    }
-    return crt;
+    return der.len <= UINT16_MAX && crt_import(der, &crt) >= 0 ? crt : NULL;
 }
 
 static void parsed_free(struct parsed *p)
@@ -136,37 +157,23 @@ enum rc peercert_names(struct arena *a, struct slice der, struct peercert_name *
 
 /* --- trust --- */
 
-MUST_USE static enum rc add_cas(struct peercert_trust *t, const char *file, struct why *why)
-{
-    int n;
-    if (strcmp(file, "system") == 0)
-        n = gnutls_x509_trust_list_add_system_trust(t->list, 0, 0);
-    else
-        n = gnutls_x509_trust_list_add_trust_file(t->list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
-    if (n > 0)
-        return RC_OK;
-    why_set(why, "trust %s: %s", file, n < 0 ? gnutls_strerror(n) : "no certificate in it");
-    return RC_IO;
-}
-
 MUST_USE static enum rc add_crls(struct peercert_trust *t, const char *file, struct why *why)
 {
     gnutls_datum_t pem = { NULL, 0 };
-    gnutls_x509_crl_t *crls = NULL;
-    unsigned n = 0;
     int err = gnutls_load_file(file, &pem);
     if (err >= 0)
-        err = gnutls_x509_crl_list_import2(&crls, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
-    for (unsigned i = 0; err >= 0 && i < n; i++) {
-        time_t next = gnutls_x509_crl_get_next_update(crls[i]);
+        err = gnutls_x509_crl_list_import2(&t->crls, &t->crl_n, &pem, GNUTLS_X509_FMT_PEM, 0);
+    gnutls_free(pem.data);
+    if (err < 0) { /* it has freed them */
+        t->crls = NULL;
+        t->crl_n = 0;
+    }
+    for (unsigned i = 0; i < t->crl_n; i++) {
+        time_t next = gnutls_x509_crl_get_next_update(t->crls[i]);
         if (next != (time_t)-1 && (int64_t)next * 1000 < t->crl_until_ms)
             t->crl_until_ms = (int64_t)next * 1000;
     }
-    if (err >= 0 && n)
-        err = gnutls_x509_trust_list_add_crls(t->list, crls, n, 0, 0); /* which are the list's now */
-    gnutls_free(crls);
-    gnutls_free(pem.data);
-    if (err > 0)
+    if (t->crl_n)
         return RC_OK;
     why_set(why, "revocations %s: %s", file, err < 0 ? gnutls_strerror(err) : "no list in it");
     return RC_IO;
@@ -175,10 +182,10 @@ MUST_USE static enum rc add_crls(struct peercert_trust *t, const char *file, str
 enum rc peercert_trust_new(const struct peercert_conf *conf, struct peercert_trust **out, struct why *why)
 {
     struct peercert_trust *t = mem_new(sizeof *t);
-    enum rc rc = gnutls_x509_trust_list_init(&t->list, 0) < 0 ? RC_IO : RC_OK;
+    enum rc rc = RC_OK;
     t->crl_until_ms = INT64_MAX;
-    if (rc == RC_OK && conf->ca_file)
-        rc = add_cas(t, conf->ca_file, why);
+    if (conf->ca_file)
+        rc = cabundle_read(conf->ca_file, &t->cas, why);
     if (rc == RC_OK && conf->crl_file)
         rc = add_crls(t, conf->crl_file, why);
     if (rc != RC_OK)
@@ -197,9 +204,61 @@ void peercert_trust_free(struct peercert_trust **t)
 {
     if (!*t)
         return;
-    if ((*t)->list)
-        gnutls_x509_trust_list_deinit((*t)->list, 1);
+    cabundle_free(&(*t)->cas);
+    for (unsigned i = 0; i < (*t)->crl_n; i++)
+        gnutls_x509_crl_deinit((*t)->crls[i]);
+    gnutls_free((*t)->crls);
     MEM_FREE(t);
+}
+
+/* --- the few that a chain needs --- */
+
+static void named_read(const struct parsed *chain, struct named *out)
+{
+    out->n = 0;
+    for (unsigned i = 0; i < chain->n; i++) {
+        out->n += gnutls_x509_crt_get_raw_dn(chain->at[i], &out->at[out->n]) >= 0;
+        out->n += gnutls_x509_crt_get_raw_issuer_dn(chain->at[i], &out->at[out->n]) >= 0;
+    }
+}
+
+static bool named_has(const struct named *named, struct slice dn)
+{
+    for (size_t i = 0; i < named->n; i++) {
+        if (slice_eq(slice_of((char *)named->at[i].data, named->at[i].size), dn))
+            return true;
+    }
+    return false;
+}
+
+static void anchors_free(struct anchors *a)
+{
+    if (a->list)
+        gnutls_x509_trust_list_deinit(a->list, 0);
+    while (a->n)
+        gnutls_x509_crt_deinit(a->crts[--a->n]);
+    MEM_FREE(&a->crts);
+}
+
+/* GnuTLS looks for a CA by its subject: that is the issuer of one of the chain (byte by byte), or, where the
+ * CA itself is sent or trusted in between, the subject. So all others make no difference; of several with one
+ * name (a CA with a new key, one signed by another) all are taken, in their order. */
+MUST_USE static bool anchors_pick(const struct peercert_trust *t, const struct named *named,
+                                  struct anchors *out)
+{
+    *out = (struct anchors){ .crts = mem_array(cabundle_n(t->cas) + 1, sizeof *out->crts) };
+    if (gnutls_x509_trust_list_init(&out->list, 0) < 0)
+        return false;
+    for (size_t i = 0; i < cabundle_n(t->cas); i++) {
+        struct cabundle_ca ca = cabundle_at(t->cas, i);
+        if (!named_has(named, ca.subject))
+            continue;
+        if (crt_import(ca.der, &out->crts[out->n]) < 0)
+            return false;
+        out->n++;
+    }
+    return gnutls_x509_trust_list_add_cas(out->list, out->crts, (unsigned)out->n, 0) == (int)out->n &&
+           gnutls_x509_trust_list_add_crls(out->list, t->crls, t->crl_n, 0, 0) == (int)t->crl_n;
 }
 
 /* --- verification --- */
@@ -260,9 +319,21 @@ enum rc peercert_verify(const struct peercert_trust *t, const struct slice *chai
                         enum peercert_purpose purpose, struct why *why)
 {
     struct parsed parsed;
+    struct named named;
+    struct anchors anchors;
     enum rc rc = chain_parse(chain, n, &parsed, why);
-    if (rc == RC_OK)
-        rc = verify(t->list, &parsed, purpose, why);
+    if (rc != RC_OK)
+        return rc;
+    named_read(&parsed, &named);
+    if (anchors_pick(t, &named, &anchors)) {
+        rc = verify(anchors.list, &parsed, purpose, why);
+    } else {
+        why_set(why, "the certificates of the authorities cannot be read");
+        rc = RC_DENIED;
+    }
+    anchors_free(&anchors);
+    while (named.n)
+        gnutls_free(named.at[--named.n].data);
     parsed_free(&parsed);
     return rc;
 }

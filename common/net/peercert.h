@@ -25,7 +25,7 @@ MUST_USE enum rc peercert_names(struct arena *a, struct slice der, struct peerce
 /* Whom we trust, and what was revoked: read once. */
 struct peercert_trust;
 struct peercert_conf {
-    const char *ca_file;  /* PEM; "system": the system's; NULL: nobody is trusted */
+    const char *ca_file;  /* PEM; "system": the system's (cabundle.h); NULL: nobody is trusted */
     const char *crl_file; /* PEM; NULL: none. What a list revoked stays revoked when the next list is due */
 };
 MUST_USE enum rc peercert_trust_new(const struct peercert_conf *conf, struct peercert_trust **out, struct why *why);

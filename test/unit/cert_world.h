@@ -27,10 +27,12 @@ struct cert_spec {
     const char *cn;                  /* NULL: an empty subject */
     const struct cert *issuer;       /* NULL: itself */
     bool ca;
+    bool key_ids;                    /* says which key is its own and which its issuer's (RFC 5280 4.2.1.1) */
     const char *dns[CERT_NAMES], *srv[CERT_NAMES], *xmpp[CERT_NAMES];
     const char *purpose;             /* OID; NULL: none said */
     long from_s, to_s;               /* from now; both 0: valid */
     unsigned rsa_bits;               /* 0: EC P-256 */
+    const struct cert *key;          /* whose; NULL: a new one */
 };
 
 static inline void cert_srv_name(gnutls_x509_crt_t crt, const char *name)
@@ -55,6 +57,17 @@ static inline void cert_names(gnutls_x509_crt_t crt, const struct cert_spec *s)
                                                                    GNUTLS_FSAN_APPEND | GNUTLS_FSAN_ENCODE_UTF8_STRING), 0);
 }
 
+static inline void cert_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
+{
+    unsigned char id[64];
+    size_t len = sizeof id;
+    assert_int_equal(gnutls_x509_crt_get_key_id(issuer, 0, id, &len), 0);
+    assert_int_equal(gnutls_x509_crt_set_authority_key_id(crt, id, len), 0);
+    len = sizeof id;
+    assert_int_equal(gnutls_x509_crt_get_key_id(crt, 0, id, &len), 0);
+    assert_int_equal(gnutls_x509_crt_set_subject_key_id(crt, id, len), 0);
+}
+
 /* The bytes are in the arena; cert_free the rest. */
 static inline struct cert cert_make(struct arena *a, const struct cert_spec *s)
 {
@@ -65,8 +78,11 @@ static inline struct cert cert_make(struct arena *a, const struct cert_spec *s)
     bool any_time = !s->from_s && !s->to_s;
     secret_random(serial + 1, sizeof serial - 1);
     assert_int_equal(gnutls_x509_privkey_init(&c.key), 0);
-    assert_int_equal(gnutls_x509_privkey_generate(c.key, s->rsa_bits ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA,
-                                                  s->rsa_bits ? s->rsa_bits : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+    if (s->key)
+        assert_int_equal(gnutls_x509_privkey_cpy(c.key, s->key->key), 0);
+    else
+        assert_int_equal(gnutls_x509_privkey_generate(c.key, s->rsa_bits ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA,
+                                                      s->rsa_bits ? s->rsa_bits : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
     assert_int_equal(gnutls_x509_crt_init(&c.crt), 0);
     assert_int_equal(gnutls_x509_crt_set_version(c.crt, 3), 0);
     assert_int_equal(gnutls_x509_crt_set_serial(c.crt, serial, sizeof serial), 0);
@@ -80,6 +96,8 @@ static inline struct cert cert_make(struct arena *a, const struct cert_spec *s)
         assert_int_equal(gnutls_x509_crt_set_key_usage(c.crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN), 0);
     if (s->purpose)
         assert_int_equal(gnutls_x509_crt_set_key_purpose_oid(c.crt, s->purpose, 0), 0);
+    if (s->key_ids)
+        cert_key_ids(c.crt, s->issuer ? s->issuer->crt : c.crt);
     cert_names(c.crt, s);
     assert_int_equal(gnutls_x509_crt_sign2(c.crt, s->issuer ? s->issuer->crt : c.crt, s->issuer ? s->issuer->key : c.key, GNUTLS_DIG_SHA256, 0), 0);
     assert_int_equal(gnutls_x509_crt_export2(c.crt, GNUTLS_X509_FMT_DER, &der), 0);
@@ -121,20 +139,37 @@ static inline void cert_crl(const char *path, const struct cert *ca, const struc
     gnutls_x509_crl_deinit(crl);
 }
 
-/* Trusts ca alone; crl: a file of cert_crl, or NULL. */
-static inline struct peercert_trust *cert_trust(const struct cert *ca, const char *crl)
+/* PEM, at the end of an open file. */
+static inline void cert_append(FILE *f, const struct cert *c)
+{
+    gnutls_datum_t pem;
+    assert_int_equal(gnutls_x509_crt_export2(c->crt, GNUTLS_X509_FMT_PEM, &pem), 0);
+    assert_int_equal(fwrite(pem.data, 1, pem.size, f), pem.size);
+    gnutls_free(pem.data);
+}
+
+/* Trusts n CAs; crl: a file of cert_crl, or NULL. */
+static inline struct peercert_trust *cert_trust_all(const struct cert *cas, size_t n, const char *crl)
 {
     struct peercert_trust *t = NULL;
-    gnutls_datum_t pem;
     struct why why = { "" };
     char path[64];
     snprintf(path, sizeof path, "/tmp/test_cert.%d.pem", (int)getpid());
-    assert_int_equal(gnutls_x509_crt_export2(ca->crt, GNUTLS_X509_FMT_PEM, &pem), 0);
-    cert_write(path, &pem);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (size_t i = 0; i < n; i++)
+        cert_append(f, &cas[i]);
+    fclose(f);
     if (peercert_trust_new(&(struct peercert_conf){ path, crl }, &t, &why) != RC_OK)
         fail_msg("%s", why.text);
     unlink(path);
     return t;
+}
+
+/* Trusts ca alone. */
+static inline struct peercert_trust *cert_trust(const struct cert *ca, const char *crl)
+{
+    return cert_trust_all(ca, 1, crl);
 }
 
 /* A CA, one under it, and a leaf for one.example under that. */

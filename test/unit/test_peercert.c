@@ -195,6 +195,119 @@ static void revoked_ones_are_refused(void **state)
     cert_free(&good);
 }
 
+/* --- which of the CAs --- */
+
+static void trust_all(struct cert_world *w, const struct cert *cas, size_t n, const char *crl)
+{
+    peercert_trust_free(&w->trust);
+    w->trust = cert_trust_all(cas, n, crl);
+}
+
+static void cas_of_one_name_are_all_tried(void **state)
+{
+    struct cert_world *w = *state;
+    struct cert cas[3], leaf[3];
+    for (size_t i = 0; i < 3; i++) {
+        cas[i] = cert_make(w->a, &(struct cert_spec){ .cn = "Same", .ca = true, .key_ids = true });
+        leaf[i] = cert_make(w->a, &(struct cert_spec){ .cn = "leaf", .issuer = &cas[i], .key_ids = true });
+    }
+    trust_all(w, cas, 2, NULL);
+    accepted(w, &leaf[0].der, 1, PEERCERT_SERVER);
+    accepted(w, &leaf[1].der, 1, PEERCERT_SERVER);
+    refused(w, &leaf[2].der, 1, PEERCERT_SERVER, RC_DENIED, "not accepted");
+    for (size_t i = 0; i < 3; i++) {
+        cert_free(&cas[i]);
+        cert_free(&leaf[i]);
+    }
+}
+
+/* One CA key, with its own certificate (which we trust) and one by another CA, which the peer sends. */
+static void a_cross_signed_chain_leads_to_either_ca(void **state)
+{
+    struct cert_world *w = *state;
+    struct cert own = cert_make(w->a, &(struct cert_spec){ .cn = "Cross", .ca = true });
+    struct cert crossed =
+        cert_make(w->a, &(struct cert_spec){ .cn = "Cross", .ca = true, .issuer = &w->root, .key = &own });
+    struct cert leaf = cert_make(w->a, &(struct cert_spec){ .cn = "leaf", .issuer = &own });
+    const struct slice chain[] = { leaf.der, crossed.der, w->root.der };
+    const struct cert both[] = { w->other, own, w->root };
+    trust_all(w, both, 2, NULL); /* the root is not known */
+    accepted(w, chain, 1, PEERCERT_SERVER);
+    accepted(w, chain, 2, PEERCERT_SERVER);
+    accepted(w, chain, 3, PEERCERT_SERVER);
+    trust_all(w, &w->root, 1, NULL); /* the root alone */
+    refused(w, chain, 1, PEERCERT_SERVER, RC_DENIED, "not trusted");
+    accepted(w, chain, 2, PEERCERT_SERVER);
+    accepted(w, chain, 3, PEERCERT_SERVER);
+    trust_all(w, both, 3, NULL);
+    accepted(w, chain, 1, PEERCERT_SERVER);
+    accepted(w, chain, 3, PEERCERT_SERVER);
+    trust_all(w, &w->other, 1, NULL);
+    refused(w, chain, 3, PEERCERT_SERVER, RC_DENIED, "not trusted");
+    trust_all(w, &crossed, 1, NULL); /* one in between */
+    accepted(w, chain, 1, PEERCERT_SERVER);
+    accepted(w, chain, 2, PEERCERT_SERVER);
+    accepted(w, chain, 3, PEERCERT_SERVER);
+    cert_free(&own);
+    cert_free(&crossed);
+    cert_free(&leaf);
+}
+
+static void what_is_no_ca_can_be_trusted_itself(void **state)
+{
+    struct cert_world *w = *state;
+    struct cert below = cert_make(w->a, &(struct cert_spec){ .cn = "y", .issuer = &w->leaf });
+    const struct slice by_leaf[] = { below.der, w->leaf.der };
+    trust_all(w, &w->leaf, 1, NULL);
+    accepted(w, w->chain, 1, PEERCERT_SERVER);
+    refused(w, by_leaf, 1, PEERCERT_SERVER, RC_DENIED, "no CA");
+    refused(w, by_leaf, 2, PEERCERT_SERVER, RC_DENIED, "no CA");
+    trust_all(w, &w->mid, 1, NULL);
+    accepted(w, w->chain, 1, PEERCERT_SERVER);
+    accepted(w, w->chain, 2, PEERCERT_SERVER);
+    accepted(w, w->chain, 3, PEERCERT_SERVER);
+    cert_free(&below);
+}
+
+static void of_many_cas_the_right_one_counts(void **state)
+{
+    enum { MANY = 150, RIGHT = 77 };
+    struct cert_world *w = *state;
+    struct cert cas[MANY];
+    char cn[32], path[64];
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(cn, sizeof cn, "Authority %zu", i);
+        cas[i] = cert_make(
+            w->a, &(struct cert_spec){ .cn = cn, .ca = true, .key = i && i != RIGHT ? &cas[0] : NULL });
+    }
+    struct cert leaf = cert_make(w->a, &(struct cert_spec){ .cn = "leaf", .issuer = &cas[RIGHT] });
+    struct cert revoked = cert_make(w->a, &(struct cert_spec){ .cn = "r", .issuer = &cas[RIGHT] });
+    struct cert wrong = cert_make(
+        w->a, &(struct cert_spec){ .cn = cn, .ca = true, .key = &w->other }); /* by name the last of them */
+    struct cert forged = cert_make(w->a, &(struct cert_spec){ .cn = "f", .issuer = &wrong });
+    const struct slice with_ca[] = { forged.der, wrong.der };
+    trust_all(w, cas, MANY, NULL);
+    accepted(w, &leaf.der, 1, PEERCERT_SERVER);
+    accepted(w, &revoked.der, 1, PEERCERT_SERVER);
+    refused(w, w->chain, 3, PEERCERT_SERVER, RC_DENIED, "not trusted");
+    refused(w, with_ca, 2, PEERCERT_SERVER, RC_DENIED, "not accepted");
+    snprintf(path, sizeof path, "/tmp/test_peercert.%d.crl", (int)getpid());
+    cert_crl(path, &cas[RIGHT], &revoked, CERT_DAY_S);
+    trust_all(w, cas, MANY, path);
+    accepted(w, &leaf.der, 1, PEERCERT_SERVER);
+    refused(w, &revoked.der, 1, PEERCERT_SERVER, RC_DENIED, "revoked");
+    refused(w, &revoked.der, 1, PEERCERT_SERVER, RC_DENIED, "revoked"); /* every time */
+    trust_all(w, cas, RIGHT, NULL);                                     /* all before it */
+    refused(w, &leaf.der, 1, PEERCERT_SERVER, RC_DENIED, "not trusted");
+    unlink(path);
+    for (size_t i = 0; i < MANY; i++)
+        cert_free(&cas[i]);
+    cert_free(&leaf);
+    cert_free(&revoked);
+    cert_free(&wrong);
+    cert_free(&forged);
+}
+
 static void chains_have_a_limit(void **state) /* PEERS 31: 200 certificates */
 {
     struct cert_world *w = *state;
@@ -290,6 +403,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(purposes_count, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(weak_keys_are_refused, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(revoked_ones_are_refused, cert_setup, cert_teardown),
+        cmocka_unit_test_setup_teardown(cas_of_one_name_are_all_tried, cert_setup, cert_teardown),
+        cmocka_unit_test_setup_teardown(a_cross_signed_chain_leads_to_either_ca, cert_setup, cert_teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_ca_can_be_trusted_itself, cert_setup, cert_teardown),
+        cmocka_unit_test_setup_teardown(of_many_cas_the_right_one_counts, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(chains_have_a_limit, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(one_of_the_chain_can_be_the_anchor, cert_setup, cert_teardown),
         cmocka_unit_test_setup_teardown(trust_that_is_none_is_told, cert_setup, cert_teardown),
