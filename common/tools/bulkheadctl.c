@@ -30,7 +30,8 @@ static const struct subcommand subcommands[] = {
     { "reload", "", "apply changed configuration and certificates; says what needs a restart", false,
       ctl_reload },
     { "restart", "DAEMON",
-      "start a daemon anew (router, sessman, c2s, s2s, or one of them: c2s-1) and wait until it is ready",
+      "start a daemon anew (router, sessman, c2s, s2s, httpgw, or one of them: c2s-1) and wait until it is "
+      "ready",
       false, ctl_restart },
     { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
     { "tell", "INSTANCE COMMAND [ARGUMENTS]",

@@ -82,7 +82,7 @@ int ctl_restart(struct tool *t, int argc, char **argv)
     struct slice body = SLICE_NONE;
     struct why why;
     if (argc != 1 || (size_t)snprintf(request, sizeof request, "restart %s", argv[0]) >= sizeof request)
-        return tool_usage("restart DAEMON: router, sessman, c2s, s2s, or one of them: c2s-1");
+        return tool_usage("restart DAEMON: router, sessman, c2s, s2s, httpgw, or one of them: c2s-1");
     enum rc rc = tool_ask(t, supervisor, request, &body, &why);
     if (rc == RC_CLOSED)
         return no_supervisor(t, "restart bulkhead-sessman@1)");
