@@ -38,7 +38,7 @@ static void to_tell(struct custody *c, uint64_t id)
         last->session++;
         return;
     }
-    if (c->n_tell == c->cap_tell) {
+    if (!c->tell || c->n_tell == c->cap_tell) {
         c->cap_tell = c->cap_tell ? c->cap_tell * 2 : 16;
         c->tell = mem_resize(c->tell, c->cap_tell * sizeof *c->tell);
     }

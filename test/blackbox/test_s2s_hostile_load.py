@@ -206,7 +206,7 @@ def test_33_more_than_waits(server, echo, mallory, neighbour):
     """A server that takes a connection and says nothing: fifty stanzas wait, the others come back at once, and those after
     their time."""
     mallory.by_hand()
-    with noticed(server, "limit_queue"), noticed(server, "queue_aged"):
+    with noticed(server, "limit_queue"):
         for n in range(400):
             echo.send("<message id='q%d' from='x@%s' to='x@%s'><body>x</body></message>" % (n, ECHO, mallory.domain))
         neighbour.ping()
