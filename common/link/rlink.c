@@ -200,11 +200,14 @@ static void rnode_off(struct rnode_link *l, const struct rconn *rc)
         rnode_way(l);
 }
 
-static void rnode_describe(struct rnode *n, const struct control_node_up *up)
+static void rnode_describe(struct rnode *n, const struct control_node_up *up, bool first)
 {
     n->role = up->role;
     mem_free(n->instance);
     n->instance = mem_copy(up->instance);
+    if (first && !up->n_names)
+        return; /* it has only just come (back) to this router: what it had bound counts until it has said it
+                   again */
     rnode_names_clear(n);
     n->names = mem_array(up->n_names ? up->n_names : 1, sizeof *n->names);
     n->n_names = up->n_names;
@@ -237,7 +240,7 @@ static void rnode_up(struct rlink *rl, struct rconn *rc, const struct control_no
         LOG_INFO(&log, "node_up", F_HEX("node", up->node), F_SLICE("instance", up->instance),
                  F_STR("role", node_role_name(up->role)));
     }
-    rnode_describe(&l->node, up);
+    rnode_describe(&l->node, up, !(l->on & 1u << rconn_index(rc)));
     if (is_new)
         replace_older(rl, l);
     l->on |= 1u << rconn_index(rc);

@@ -33,6 +33,8 @@ struct side {
     struct rlink *rl;
     struct rnode *other; /* the one node of the other role */
     unsigned ups, downs, links, bounced, reborn;
+    unsigned nameless; /* times that the other had no name any more */
+    bool named;
     uint64_t node;      /* its own, where it is to outlive it */
     uint64_t told;      /* frames outside the channel */
     uint64_t sent, got; /* numbered payloads */
@@ -116,6 +118,8 @@ static void on_node(void *owner, struct rnode *node, bool up)
     s->ups += up;
     s->downs += !up;
     s->other = up ? node : NULL;
+    s->nameless += up && s->named && !node->n_names;
+    s->named = up && node->n_names > 0;
 }
 
 static void on_frame(void *owner, struct rnode *from, const struct frame *f)
@@ -393,6 +397,7 @@ static void a_restarted_end_that_remembers_goes_on(void **state)
     play(w, steps);
     assert_int_equal(w->edge.downs, 0);
     assert_int_equal(w->edge.reborn, 1);
+    assert_int_equal(w->edge.nameless, 0); /* nobody is told that its domains are nobody's */
     assert_int_equal(w->sess.told, 1);
     assert_int_equal(w->sess.got, 4 * BATCH);
     assert_int_equal(w->edge.got, 2 * BATCH); /* of the new run */
