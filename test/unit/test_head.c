@@ -11,8 +11,8 @@ static void plain_addresses(void **state)
     static const char *const texts[] = {
         "<message from='a@one.example/r' to='b@other.example'><body>x</body></message>",
         "<presence to='other.example' id='1' from='one.example'/>",
-        "<iq type='get' from='one.example/x/y@z' to='other.example/r' id='q&quot;'><ping "
-        "xmlns='urn:xmpp:ping'/></iq>",
+        ("<iq type='get' from='one.example/x/y@z' to='other.example/r' id='q&quot;'><ping "
+         "xmlns='urn:xmpp:ping'/></iq>"),
         "<message xml:lang='en' from='a@one.example' to='b@c@other.example/r'>",
     };
     struct head h;
@@ -52,8 +52,8 @@ static void anything_else_is_to_be_parsed(void **state)
         "<message from='a@one.example' to='b@-other.example'/>",
         "<message from='a@one.example' to='b@other-.example'/>",
         "<message from='a@one.example' to='b@xn--bcher-kva.example'/>",
-        "<message from='a@one.example' to='b@b\xc3\xbc"
-        "cher.example'/>",
+        ("<message from='a@one.example' to='b@b\xc3\xbc"
+         "cher.example'/>"),
         "<message from='a@one.example' to='b&amp;c@other.example'/>",
         "<message from='a@one.example' to='@other.example'/>",
         "<message from='a@one.example' to='b@other.example/'/>",
