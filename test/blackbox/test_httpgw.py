@@ -354,6 +354,9 @@ def test_a_stop_tells_the_clients(server, person, connections, raw):
     for it in (ws, bosh):
         it.login(romeo.user, romeo.password, it.name)
     bosh.request()
+    bosh.send("<presence type='unavailable' to='nobody@a.example/none'/>")
+    while len(bosh.held()) == 2:        # the first is answered when the second comes, and that is held then (XEP-0124 12)
+        assert bosh.step(time.monotonic() + PATIENCE)
     old = gateways(server)
     server.run("restart", "httpgw")
     ws.expect_stream_error("system-shutdown")
