@@ -153,7 +153,12 @@ class Server:
                 assert client.mechanisms()
             finally:
                 client.cut()
-        return True
+        return not self.processes.get("httpgw") or self.gateway_is_ready()
+
+    def gateway_is_ready(self):
+        with socket.create_connection((self.host, self.port("http")), timeout=PATIENCE) as sock:
+            sock.sendall(b"GET /ready HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % self.domain.encode())
+            return sock.recv(100).startswith(b"HTTP/1.1 200 ")
 
     def restart(self):
         """Stops the server in order and starts it again on the same directory."""
