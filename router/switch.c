@@ -132,15 +132,9 @@ void switch_control(struct peer *p, struct slice element)
 
 /* --- where to --- */
 
-static struct slice domain_of(struct slice name)
-{
-    ptrdiff_t at = slice_find(name, '@');
-    return at < 0 ? name : slice_from(name, (size_t)at + 1);
-}
-
 static struct peer *by_domain(struct router *r, struct slice name)
 {
-    struct slice domain = domain_of(name);
+    struct slice domain = jid_domain_in(name);
     if (r->n_admins && domain.len < name.len) {
         struct peer *admin = names_pick(r->names, name, name);
         if (admin)
@@ -153,7 +147,7 @@ struct peer *switch_resolve(struct router *r, struct slice name)
 {
     struct peer *to = by_domain(r, name);
     if (!to) /* the s2s daemons: all for one server goes by the same one, so that it stays in order */
-        to = names_pick(r->names, SLICE("*"), domain_of(name));
+        to = names_pick(r->names, SLICE("*"), jid_domain_in(name));
     return to;
 }
 

@@ -43,14 +43,6 @@ static void gauge(const struct outbox *o)
     metric_set(o->sm->metrics, M_OUTBOX, (int64_t)o->waiting);
 }
 
-static struct slice domain_of(struct slice name)
-{
-    ptrdiff_t at = slice_find(name, '@');
-    struct slice domain = at < 0 ? name : slice_from(name, (size_t)at + 1);
-    ptrdiff_t slash = slice_find(domain, '/');
-    return slash < 0 ? domain : slice_to(domain, (size_t)slash);
-}
-
 /* --- who takes it --- */
 
 /* One that cannot be reached for the moment counts until it is lost: what it has not reported goes first.
@@ -83,7 +75,7 @@ static bool any_s2s(const struct sessman *sm)
 bool outbox_takes(const struct sessman *sm, struct slice name)
 {
     const struct outbox *o = sm->outbox;
-    if (!o || !sm->rlink || rlink_component(sm->rlink, domain_of(name)))
+    if (!o || !sm->rlink || rlink_component(sm->rlink, jid_domain_in(name)))
         return false;
     return any_s2s(sm) || (o->s2s_ms && loop_now_ms(sm->loop) - o->s2s_ms < sm->conf->remote_wait_ms);
 }
@@ -197,7 +189,7 @@ static void on_look(struct timer *t)
 void outbox_put(struct sessman *sm, struct slice name, struct slice stanza)
 {
     struct outbox *o = sm->outbox;
-    struct slice domain = domain_of(name);
+    struct slice domain = jid_domain_in(name);
     if (o->waiting >= sm->conf->remote_queue || store_full(sm->store)) {
         metric_add(sm->metrics, M_LIMIT_OUTBOX, 1);
         dispatch_refuse(sm, stanza, COND_RESOURCE_CONSTRAINT, "too much waits for other servers");

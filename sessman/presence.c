@@ -34,13 +34,9 @@ static void targets_add(struct targets *t, const struct account *acc)
     }
 }
 
-/* The domain of a contact, as it stands in a roster. */
 static bool contact_is_local(const struct sessman *sm, struct slice jid)
 {
-    ptrdiff_t at = slice_find(jid, '@');
-    struct slice domain = at < 0 ? jid : slice_from(jid, (size_t)at + 1);
-    ptrdiff_t slash = slice_find(domain, '/');
-    return sessman_domain(sm, slash < 0 ? domain : slice_to(domain, (size_t)slash)) != NULL;
+    return sessman_domain(sm, jid_domain_in(jid)) != NULL;
 }
 
 static void send_elsewhere(struct sessman *sm, uint64_t ticket, struct slice to, struct slice stanza,

@@ -98,8 +98,7 @@ bool bind_late(struct client *c, struct arena *a, const struct stanza *s)
     if (!binds && !node_is(s->payload, "session", NS_SESSION))
         return false;
     struct slice bare = slice_to(esession_jid(&c->session), c->session.bare_len);
-    ptrdiff_t at = slice_find(bare, '@');
-    if (s->has_to && !slice_eq(s->to.full, bare) && !slice_eq(s->to.full, slice_from(bare, (size_t)(at + 1))))
+    if (s->has_to && !slice_eq(s->to.full, bare) && !slice_eq(s->to.full, jid_domain_in(bare)))
         return false;
     if (binds) /* one resource a stream: RFC 6120 7.1 */
         client_answer(c, a, s, COND_NOT_ALLOWED);

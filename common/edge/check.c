@@ -28,12 +28,6 @@ enum check_verdict check_kind(const struct node *n, struct check *out)
     return fatal(out, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
 }
 
-struct slice check_domain(struct slice bare)
-{
-    ptrdiff_t at = slice_find(bare, '@');
-    return at < 0 ? bare : slice_from(bare, (size_t)at + 1);
-}
-
 /* RFC 6120 8.1.2.1: the full or the bare JID of the session. Compared as text first: nearly always that
  * settles it. */
 static bool from_is_own(struct arena *a, struct slice from, const struct check_session *s)
@@ -63,7 +57,7 @@ static enum check_verdict answer(struct arena *a, struct check *out, const struc
     if (out->answer) {
         node_set(a, out->answer, "to", s->full); /* RFC 6120 8.1.1.1 */
         if (to_is_bad)                           /* nobody is there to answer: the server does */
-            node_set(a, out->answer, "from", check_domain(slice_to(s->full, s->bare_len)));
+            node_set(a, out->answer, "from", jid_domain_in(s->full));
     }
     return CHECK_ANSWER;
 }

@@ -32,7 +32,5 @@ enum check_verdict check_element(struct arena *a, struct node *n, const struct c
 /* The part of it that needs no session: the stream error for an element that is no stanza of jabber:client,
  * by its name and namespace (RFC 6120 4.9.3.10, 4.9.3.24). CHECK_PASS: it is one. */
 enum check_verdict check_kind(const struct node *n, struct check *out);
-/* Domain of a JID's canonical text. */
-struct slice check_domain(struct slice bare);
 
 #endif

@@ -55,12 +55,12 @@ static void probe(struct client *c, uint64_t now)
         c->probe = (uint32_t)(++c->d->last_probe | 1);
         return;
     }
-    struct slice full = esession_jid(&c->session), bare = slice_to(full, c->session.bare_len);
+    struct slice full = esession_jid(&c->session);
     struct buf *out = &c->d->scratch;
     c->probe = (uint32_t)(++c->d->last_probe | 1);
     buf_reset(out);
     buf_fmt(out, "<iq type='get' id='ping-%08x'", (unsigned)c->probe);
-    xmlout_attr(out, "from", slice_from(bare, (size_t)(slice_find(bare, '@') + 1)));
+    xmlout_attr(out, "from", jid_domain_in(full));
     xmlout_attr(out, "to", full);
     BUF_LIT(out, "><ping xmlns='" NS_PING "'/></iq>");
     client_write(c, buf_get(out));

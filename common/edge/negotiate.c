@@ -126,7 +126,7 @@ static struct features_auth auth_of(const struct client *c, const struct edge_do
         .end_point = c->secure && c->nego->end_point,
     };
     for (size_t i = 0; i < c->nego->n_cert_jids; i++)
-        auth.cert |= slice_eq(check_domain(c->nego->cert_jids[i]), domain->name);
+        auth.cert |= slice_eq(jid_domain_in(c->nego->cert_jids[i]), domain->name);
     return auth;
 }
 

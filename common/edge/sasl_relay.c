@@ -94,7 +94,7 @@ MUST_USE static enum rc decode(struct arena *a, const struct client *c, struct s
 struct slice sasl_cert_jid(const struct client *c)
 {
     for (size_t i = 0; i < c->nego->n_cert_jids; i++) {
-        if (slice_is(check_domain(c->nego->cert_jids[i]), c->nego->domain))
+        if (slice_is(jid_domain_in(c->nego->cert_jids[i]), c->nego->domain))
             return c->nego->cert_jids[i];
     }
     return SLICE_NONE;

@@ -353,6 +353,13 @@ enum rc jid_make(struct arena *a, struct slice local, struct slice domain, struc
     return RC_OK;
 }
 
+struct slice jid_domain_in(struct slice text)
+{
+    ptrdiff_t slash = slice_find(text, '/');
+    struct slice bare = slash < 0 ? text : slice_to(text, (size_t)slash);
+    return slice_from(bare, (size_t)(slice_find(bare, '@') + 1));
+}
+
 struct jid jid_to_bare(const struct jid *j)
 {
     struct jid bare = *j;

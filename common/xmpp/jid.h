@@ -43,6 +43,8 @@ static inline bool jid_bare_eq(const struct jid *a, const struct jid *b)
 {
     return slice_eq(jid_bare(a), jid_bare(b));
 }
+/* The domain in the text of a prepared address of any kind (RFC 7622 3.1: the first '/' ends it, then the first '@' begins it). */
+struct slice jid_domain_in(struct slice text);
 struct jid jid_to_bare(const struct jid *j); /* the same bytes without the resource */
 struct jid jid_copy(struct arena *a, const struct jid *j);
 /* Same bare JID with another, already prepared, resource. */

@@ -166,13 +166,6 @@ static void a_bad_iq_is_answered(void **state) /* RFC 6120 8.2.3 */
     }
 }
 
-static void the_domain_of_an_address(void **state)
-{
-    (void)state;
-    assert_true(slice_is(check_domain(SLICE("romeo@im.example")), "im.example"));
-    assert_true(slice_is(check_domain(SLICE("im.example")), "im.example"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,7 +178,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_malformed_to_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(an_error_is_never_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_iq_is_answered, setup, teardown),
-        cmocka_unit_test(the_domain_of_an_address),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

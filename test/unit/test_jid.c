@@ -248,6 +248,16 @@ static void domains_are_spelt_for_dns(void **state) /* RFC 5890 2.3.2.1 */
     assert_int_not_equal(jid_domain_ascii(*state, slice_of(name, 255), &out, NULL), RC_OK);
 }
 
+static void the_domain_is_found_in_a_text(void **state)
+{
+    (void)state;
+    assert_true(slice_is(jid_domain_in(SLICE("romeo@im.example")), "im.example"));
+    assert_true(slice_is(jid_domain_in(SLICE("im.example")), "im.example"));
+    assert_true(slice_is(jid_domain_in(SLICE("romeo@im.example/balcony")), "im.example"));
+    assert_true(slice_is(jid_domain_in(SLICE("romeo@im.example/a@b.example/c")), "im.example"));
+    assert_true(slice_is(jid_domain_in(SLICE("im.example/a@b.example")), "im.example"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(parts_are_mapped, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_are_idna2008, setup, teardown),
         cmocka_unit_test_setup_teardown(domains_are_spelt_for_dns, setup, teardown),
+        cmocka_unit_test(the_domain_is_found_in_a_text),
         cmocka_unit_test_setup_teardown(contexts_and_directions_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_part_may_have_1023_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(prepared_text_is_not_copied, setup, teardown),
