@@ -162,11 +162,11 @@ survive:
 	@common/tools/packages build test
 	@$(MAKE) --no-print-directory all
 	@test/survive/run.py --build $(B) $(SURVIVE)
-$(MUTANT)/edges.o: sessman/edges.c
+$(MUTANT)/edgeacks.o: sessman/edgeacks.c
 	@mkdir -p $(@D)
 	$(call say,cc  )
 	$(Q)$(CC) $(CFLAGS_ALL) -DMUTATE_ACK_BEFORE_COMMIT -MMD -MP -c -o $@ $<
-$(MUTANT)/bulkhead-sessman: $(B)/obj/sessman/main.o $(MUTANT)/edges.o $(B)/libsessman.a $(B)/libcommon.a
+$(MUTANT)/bulkhead-sessman: $(B)/obj/sessman/main.o $(MUTANT)/edgeacks.o $(B)/libsessman.a $(B)/libcommon.a
 	$(link)
 mutant: $(MUTANT)/bulkhead-sessman all
 	@cp $(filter-out %-sessman,$(PROGRAMS)) $(MUTANT)

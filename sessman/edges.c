@@ -1,8 +1,8 @@
 #include "sessman/edges.h"
 
-#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "sessman/dispatch.h"
+#include "sessman/edgeacks.h"
 #include "sessman/fast.h"
 #include "sessman/out.h"
 #include "sessman/outbox.h"
@@ -10,288 +10,10 @@
 #include "sessman/resume.h"
 #include "sessman/transit.h"
 
-/* Frames that were taken but are not done with. Numbers are consecutive from `first`, so the index is the
- * number. */
-struct acks {
-    uint64_t first;
-    size_t head, n, cap; /* ring */
-    uint64_t *tickets;   /* UINT64_MAX: being worked on; with AGAIN: of an iq */
-};
-#define AGAIN (UINT64_C(1) << 63)
-
-/* Frames that are done with, but whose answers (or other output) the edge may not have had yet: were this
- * process to die now they would be worked on again. In order of both numbers. */
-struct answer {
-    uint64_t seq;  /* of the frame */
-    uint64_t upto; /* of the last frame that had been sent to the edge then */
-};
-struct answers {
-    size_t head, n, cap; /* ring */
-    struct answer *ring;
-};
-
-/* What the row of an edge says: numbers of its frames that were dealt with before this process was. */
-struct range {
-    uint64_t first, last;
-};
-struct known {
-    uint64_t node, done;
-    uint32_t incarnation;
-    char *instance;
-    size_t n;
-    struct range beyond[];
-};
 struct kept {
     struct link link;
     struct frame f; /* its payload points behind it */
 };
-
-static uint64_t *ack_slot(struct acks *k, size_t i)
-{
-    return &k->tickets[(k->head + i) % k->cap];
-}
-
-static void acks_grow(struct acks *k)
-{
-    size_t cap = k->cap ? k->cap * 2 : 16;
-    uint64_t *grown = mem_array(cap, sizeof *grown);
-    for (size_t i = 0; i < k->n; i++)
-        grown[i] = *ack_slot(k, i);
-    mem_free(k->tickets);
-    k->tickets = grown;
-    k->cap = cap;
-    k->head = 0;
-}
-
-static void acks_free(struct acks **kp)
-{
-    if (!*kp)
-        return;
-    mem_free((*kp)->tickets);
-    MEM_FREE(kp);
-}
-
-static struct answer *answer_slot(const struct answers *w, size_t i)
-{
-    return &w->ring[(w->head + i) % w->cap];
-}
-
-static void answers_free(struct answers **wp)
-{
-    if (!*wp)
-        return;
-    mem_free((*wp)->ring);
-    MEM_FREE(wp);
-}
-
-static void answers_grow(struct answers *w)
-{
-    size_t cap = w->cap ? w->cap * 2 : 16;
-    struct answer *grown = mem_array(cap, sizeof *grown);
-    for (size_t i = 0; i < w->n; i++)
-        grown[i] = *answer_slot(w, i);
-    mem_free(w->ring);
-    w->ring = grown;
-    w->cap = cap;
-    w->head = 0;
-}
-
-static void answers_add(struct edge *e, uint64_t seq)
-{
-    uint64_t sent = rlink_sent(e->sm->rlink, e->node);
-    if (sent <= rlink_acked(e->sm->rlink, e->node))
-        return; /* it has had all */
-    if (!e->answers)
-        e->answers = mem_new(sizeof *e->answers);
-    struct answers *w = e->answers;
-    if (w->n == w->cap)
-        answers_grow(w);
-    *answer_slot(w, w->n++) = (struct answer){ seq, sent };
-}
-
-static void answers_acked(struct edge *e)
-{
-    struct answers *w = e->answers;
-    uint64_t acked = rlink_acked(e->sm->rlink, e->node);
-    while (w && w->n && answer_slot(w, 0)->upto <= acked) {
-        w->head = (w->head + 1) % w->cap;
-        w->n--;
-    }
-    if (w && !w->n)
-        answers_free(&e->answers);
-}
-
-/* Acknowledges the longest run from the front that is done and committed. */
-static void acks_advance(struct edge *e)
-{
-    struct acks *k = e->acks;
-    uint64_t committed = store_committed(e->sm->store);
-    uint64_t done = 0;
-#ifdef MUTATE_ACK_BEFORE_COMMIT /* test/survive must notice it */
-    committed = UINT64_MAX - 1;
-#endif
-    while (k->n && (*ack_slot(k, 0) & ~AGAIN) <= committed) {
-        done = k->first++;
-        if (*ack_slot(k, 0) & AGAIN)
-            answers_add(e, done);
-        k->head = (k->head + 1) % k->cap;
-        k->n--;
-    }
-    if (done)
-        rlink_done(e->sm->rlink, e->node, done);
-    if (!k->n)
-        acks_free(&e->acks);
-}
-
-static void ack_put(struct edge *e, uint64_t seq, uint64_t ticket)
-{
-    if (!e->acks) {
-        e->acks = mem_new(sizeof *e->acks);
-        e->acks->first = seq;
-    }
-    struct acks *k = e->acks;
-    if (seq < k->first)
-        return;
-    while (seq - k->first >= k->n) {
-        if (k->n == k->cap)
-            acks_grow(k);
-        *ack_slot(k, k->n++) = UINT64_MAX;
-    }
-    *ack_slot(k, (size_t)(seq - k->first)) = ticket;
-}
-
-static void done_with(struct edge *e, uint64_t seq, uint64_t ticket, uint64_t flag)
-{
-    if (!seq)
-        return;
-    bool waits = ticket > store_committed(e->sm->store);
-    e->wrote = e->wrote || waits;
-    if (!e->acks && !waits) {
-        if (flag)
-            answers_add(e, seq);
-        rlink_done(e->sm->rlink, e->node, seq);
-        return;
-    }
-    ack_put(e, seq, ticket | flag);
-    acks_advance(e);
-}
-
-void edge_frame_done(struct edge *e, uint64_t seq, uint64_t ticket)
-{
-    done_with(e, seq, ticket, 0);
-}
-
-void edge_answer_done(struct edge *e, uint64_t seq, uint64_t ticket)
-{
-    done_with(e, seq, ticket, AGAIN);
-}
-
-void edge_frame_wait(struct edge *e, uint64_t seq)
-{
-    if (seq)
-        ack_put(e, seq, UINT64_MAX);
-}
-
-/* --- its row --- */
-
-static void put_range(struct buf *out, struct range r)
-{
-    uint8_t bytes[16];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(r.first >> (56 - 8 * i));
-        bytes[8 + i] = (uint8_t)(r.last >> (56 - 8 * i));
-    }
-    buf_put(out, bytes, sizeof bytes);
-}
-
-/* What is dealt with, as it is found: a first run, and more past that. */
-struct runs {
-    struct buf *beyond;
-    uint64_t done; /* end of the first run */
-    struct range last;
-};
-
-static void dealt(struct runs *r, uint64_t first, uint64_t last)
-{
-    if (first > last)
-        return;
-    if (first == r->done + 1) {
-        r->done = last;
-    } else if (r->last.last && first == r->last.last + 1) {
-        r->last.last = last;
-    } else {
-        if (r->last.last)
-            put_range(r->beyond, r->last);
-        r->last = (struct range){ first, last };
-    }
-}
-
-/* Up to which number all is dealt with; runs of more past that go to beyond. */
-static uint64_t dealt_upto(const struct edge *e, struct buf *beyond)
-{
-    uint64_t taken = rlink_taken(e->node), at = 1;
-    const struct answers *w = e->answers;
-    struct acks *k = e->acks;
-    struct runs r = { .beyond = beyond };
-    for (size_t i = 0; w && i < w->n; i++) {
-        dealt(&r, at, answer_slot(w, i)->seq - 1);
-        at = answer_slot(w, i)->seq + 1;
-    }
-    dealt(&r, at, k ? k->first - 1 : taken);
-    for (size_t i = 0; k && i < k->n; i++)
-        if (!(*ack_slot(k, i) & AGAIN)) /* nor those that are being worked on */
-            dealt(&r, k->first + i, k->first + i);
-    for (size_t i = 0; e->known && i < e->known->n; i++) /* what is known of those to come */
-        if (e->known->beyond[i].first > taken)
-            dealt(&r, e->known->beyond[i].first, e->known->beyond[i].last);
-    if (r.last.last)
-        put_range(beyond, r.last);
-    return r.done;
-}
-
-static void mark(struct edge *e)
-{
-    struct store *store = e->sm->store;
-    struct buf beyond = BUF_INIT(0);
-    uint64_t done = dealt_upto(e, &beyond);
-    struct store_value runs = beyond.len ? STORE_B(buf_get(&beyond)) : STORE_N;
-    e->wrote = false;
-    if (e->has_row)
-        store_run(store, STMT_EDGE_MARK, STORE_VALUES(STORE_I(e->node->id), STORE_I(done), runs), NULL, NULL);
-    else
-        store_run(store, STMT_EDGE_PUT,
-                  STORE_VALUES(STORE_I(e->node->id), STORE_T(slice_cstr(e->node->instance)),
-                               STORE_I(rlink_incarnation(e->node)), STORE_I(done), runs,
-                               STORE_I(clock_wall_ms()), STORE_I(e->is_s2s)),
-                  NULL, NULL);
-    e->has_row = true;
-    buf_fini(&beyond);
-}
-
-void edges_mark(struct sessman *sm)
-{
-    size_t at = 0;
-    for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
-        struct edge *e = n->user;
-        if (e && e->wrote)
-            mark(e);
-    }
-}
-
-static bool is_known(const struct edge *e, uint64_t seq)
-{
-    for (size_t i = 0; e->known && i < e->known->n; i++)
-        if (seq >= e->known->beyond[i].first && seq <= e->known->beyond[i].last)
-            return true;
-    return false;
-}
-
-static void known_free(struct known **kp)
-{
-    if (*kp)
-        mem_free((*kp)->instance);
-    MEM_FREE(kp);
-}
 
 /* --- sessions that wait for the edge --- */
 
@@ -383,9 +105,7 @@ static void edge_free(struct edge *e)
     struct sessman *sm = e->sm;
     loop_turn_drop(sm->loop, &e->end_sessions);
     fast_edge_gone(sm, e);
-    acks_free(&e->acks);
-    answers_free(&e->answers);
-    known_free(&e->known);
+    edgeacks_free(e);
     LIST_EACH(&e->kept, it)
         mem_free(CONTAINER(it, struct kept, link));
     idmap_free(&e->sessions);
@@ -415,43 +135,21 @@ static struct edge *edge_of(struct sessman *sm, struct rnode *node)
     }
     return e;
 }
-
-static uint64_t u64_at(const char *p)
-{
-    uint64_t n = 0;
-    for (int i = 0; i < 8; i++)
-        n = n << 8 | (uint8_t)p[i];
-    return n;
-}
-
 struct edge *edge_restored(struct sessman *sm, uint64_t node, struct slice instance, uint32_t incarnation,
                            uint64_t done, struct slice beyond)
 {
     struct edge *e = edge_new(sm);
-    size_t n = beyond.len / 16;
-    struct known *k = mem_new(sizeof *k + n * sizeof *k->beyond);
-    k->node = node;
-    k->done = done;
-    k->incarnation = incarnation;
-    k->instance = mem_copy(instance);
-    k->n = n;
-    for (size_t i = 0; i < n; i++)
-        k->beyond[i] = (struct range){ u64_at(beyond.p + 16 * i), u64_at(beyond.p + 16 * i + 8) };
-    e->known = k;
-    e->has_row = true;
+    edgeacks_restore(e, node, instance, incarnation, done, beyond);
     return e;
 }
 
 void edge_expect(struct edge *e)
 {
-    struct known *k = e->known;
-    e->node = rlink_expect(e->sm->rlink, k->node, k->instance, e->is_s2s ? ROLE_S2S : ROLE_EDGE,
-                           k->incarnation, k->done);
+    e->node = edgeacks_expect(e);
     e->node->user = e;
     e->rejoining = true;
     e->awaited = idmap_count(e->sessions) > 0;
 }
-
 /* Requests to sessions without stream management that the edge has not had are answered for them, as for a
  * resource that is not there (RFC 6121 8.5.3.2.3); those of the others stand in their queues. */
 static void answer_requests(struct sessman *sm, struct edge *e)
@@ -679,7 +377,7 @@ bool edges_rejoined(const struct sessman *sm)
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
         const struct edge *e = n->user;
-        if (e && !e->is_s2s && (e->rejoining || e->sweep || (e->acks && e->acks->first <= e->sweep_at)))
+        if (e && !e->is_s2s && (e->rejoining || e->sweep || !edgeacks_upto(e, e->sweep_at)))
             return false;
     }
     return true;
@@ -717,7 +415,7 @@ static void on_frame(void *owner, struct rnode *from, const struct frame *f)
     struct edge *e = edge_of(sm, from);
     if (!f->seq)
         outside(sm, e, f);
-    else if (is_known(e, f->seq))
+    else if (edgeacks_knows(e, f->seq))
         edge_frame_done(e, f->seq, 0);
     else if (restore_waits(sm))
         keep(sm, e, f);
@@ -751,7 +449,7 @@ static void on_acked(void *owner, struct rnode *node)
     (void)owner;
     if (!node->user)
         return;
-    answers_acked(node->user);
+    edgeacks_heard(node->user);
     transit_acked(node->user);
     go_on(node->user);
 }
@@ -771,7 +469,7 @@ void edges_committed(struct sessman *sm)
     for (struct rnode *n; (n = rlink_next_node(sm->rlink, &at)) != NULL;) {
         struct edge *e = n->user;
         if (e && e->acks)
-            acks_advance(e);
+            edgeacks_advance(e);
         if (e)
             go_on(e);
     }
