@@ -13,7 +13,7 @@ ifeq ($(origin CC),default)
 CC     := gcc
 endif
 PREFIX ?= /usr/local
-PKGS   := libuv libxml-2.0 gnutls sqlite3 libsodium inih libidn2 libmicrohttpd
+PKGS   := libuv libxml-2.0 gnutls sqlite3 libsodium inih libidn2 libmicrohttpd jansson
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wmissing-declarations -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef \

@@ -96,16 +96,16 @@ static void json_link(const struct httpgw_conf *conf, const struct place *p, str
                       const char *rel, const char *href)
 {
     buf_fmt(out, "%s{\"rel\":\"urn:xmpp:alt-connections:%s\",\"href\":", first ? "" : ",", rel);
-    json_string(out, slice_cstr(href));
+    text_json(out, slice_cstr(href));
     if (conf->ips.n) {
         BUF_LIT(out, ",\"ips\":[");
         for (size_t i = 0; i < conf->ips.n; i++) {
             if (i)
                 buf_byte(out, ',');
-            json_string(out, slice_cstr(conf->ips.items[i]));
+            text_json(out, slice_cstr(conf->ips.items[i]));
         }
         BUF_LIT(out, "],\"priority\":10,\"weight\":50,\"sni\":");
-        json_string(out, p->host);
+        text_json(out, p->host);
     }
     buf_byte(out, '}');
 }

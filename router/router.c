@@ -158,9 +158,9 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
 static void status_peer(const struct peer *p, struct buf *json)
 {
     BUF_LIT(json, "{\"name\":");
-    json_string(json, slice_cstr(p->name));
+    text_json(json, slice_cstr(p->name));
     BUF_LIT(json, ",\"instance\":");
-    json_string(json, slice_cstr(p->instance));
+    text_json(json, slice_cstr(p->instance));
     buf_fmt(
         json,
         ",\"role\":\"%s\",\"level\":%d,\"ip\":\"%s\",\"tls\":%s,\"queue_bytes\":%zu,\"in\":%llu,\"out\":%llu,"
@@ -171,7 +171,7 @@ static void status_peer(const struct peer *p, struct buf *json)
     for (size_t i = 0; i < p->n_names; i++) {
         if (i)
             buf_byte(json, ',');
-        json_string(json, slice_cstr(p->names[i]));
+        text_json(json, slice_cstr(p->names[i]));
     }
     BUF_LIT(json, "]}");
 }

@@ -47,7 +47,7 @@ void status_tick(struct s2s *d)
 static void text(struct buf *out, const char *name, struct slice value)
 {
     buf_fmt(out, ",\"%s\":", name);
-    json_string(out, value);
+    text_json(out, value);
 }
 
 static void number(struct buf *out, const char *name, uint64_t n)
@@ -59,7 +59,7 @@ static void failure_json(struct buf *out, const struct failure *f)
 {
     struct arena *a = arena_new(256, 0);
     BUF_LIT(out, ",\"failure\":{\"at\":");
-    json_string(out, time_write(a, f->wall_ms));
+    text_json(out, time_write(a, f->wall_ms));
     text(out, "step", slice_cstr(pair_step_name(f->step)));
     text(out, "error", slice_cstr(stanza_cond_name(f->cond)));
     text(out, "why", slice_cstr(f->why.text));
@@ -74,7 +74,7 @@ static void domains_json(const struct wire *w, struct buf *out)
     for (struct link *it = in->pairs.next; it != &in->pairs; it = it->next) {
         const struct in_pair *p = CONTAINER(it, struct in_pair, link);
         BUF_LIT(out, "{\"remote\":");
-        json_string(out, slice_cstr(p->remote));
+        text_json(out, slice_cstr(p->remote));
         if (p->local)
             text(out, "local", slice_cstr(p->local));
         text(out, "auth", slice_cstr(proof_name((enum proof)p->proof)));
@@ -159,7 +159,7 @@ static void pair_json(const struct pair *p, struct buf *out)
     static const char *const states[PAIR_STATES] = { "idle", "trying", "ready" };
     uint64_t now = loop_now_ms(p->d->loop);
     BUF_LIT(out, "{\"local\":");
-    json_string(out, p->local);
+    text_json(out, p->local);
     text(out, "remote", p->remote);
     text(out, "state", slice_cstr(states[pair_state(p)]));
     number(out, "queue", p->n);
@@ -278,7 +278,7 @@ void status_json(struct daemon_run *run, struct buf *json)
     for (bool first = true; (domain = link_domain(d, &at)).len; first = false) {
         if (!first)
             buf_byte(json, ',');
-        json_string(json, domain);
+        text_json(json, domain);
     }
     BUF_LIT(json, "],\"links\":");
     rlink_status(d->link, json);

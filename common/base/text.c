@@ -107,7 +107,7 @@ static void json_escape(struct buf *out, unsigned char c)
     }
 }
 
-void json_string(struct buf *out, struct slice s)
+void text_json(struct buf *out, struct slice s)
 {
     buf_byte(out, '"');
     while (s.len) {

@@ -12,6 +12,6 @@ struct slice hex_encode(struct arena *a, struct slice bytes); /* lower case */
 MUST_USE enum rc hex_decode(struct arena *a, struct slice text, struct slice *out);
 MUST_USE enum rc hex_u64(struct slice text, uint64_t *out); /* 1 to 16 hex digits */
 
-void json_string(struct buf *out, struct slice s); /* with quotes; invalid UTF-8 becomes U+FFFD */
+void text_json(struct buf *out, struct slice s); /* with quotes; invalid UTF-8 becomes U+FFFD */
 
 #endif

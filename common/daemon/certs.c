@@ -147,7 +147,7 @@ void certs_sections_free(struct certs_section **list)
 static void member(struct buf *out, const char *name, const char *value)
 {
     buf_fmt(out, ",\"%s\":", name);
-    json_string(out, slice_cstr(value));
+    text_json(out, slice_cstr(value));
 }
 
 void certs_json(const struct certs *certs, struct buf *out)
@@ -158,14 +158,14 @@ void certs_json(const struct certs *certs, struct buf *out)
     for (size_t i = 0; certs && i < certs->n; i++) {
         const struct cert *c = &certs->list[i];
         buf_fmt(out, "%s{\"name\":", i ? "," : "");
-        json_string(out, slice_cstr(c->name));
+        text_json(out, slice_cstr(c->name));
         member(out, "file", c->file);
         member(out, "subject", c->info.subject);
         member(out, "issuer", c->info.issuer);
         member(out, "key", c->info.key);
         member(out, "sha256", c->info.fingerprint);
         BUF_LIT(out, ",\"expires\":");
-        json_string(out, time_write(a, c->info.not_after_ms));
+        text_json(out, time_write(a, c->info.not_after_ms));
         buf_fmt(out, ",\"days_left\":%lld,\"self_signed\":%s}",
                 (long long)((c->info.not_after_ms - now) / 86400000), c->info.self_signed ? "true" : "false");
     }

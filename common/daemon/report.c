@@ -41,7 +41,7 @@ static uint64_t open_files(void)
 static void member_text(struct buf *out, const char *name, const char *value)
 {
     buf_fmt(out, "\"%s\":", name);
-    json_string(out, slice_cstr(value));
+    text_json(out, slice_cstr(value));
     buf_byte(out, ',');
 }
 

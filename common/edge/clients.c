@@ -186,7 +186,7 @@ static void domains_json(const struct clients *d, struct buf *json)
     for (bool first = true; (domain = edge_domain_next(d->edge, &at)); first = false) {
         if (!first)
             buf_byte(json, ',');
-        json_string(json, domain->name);
+        text_json(json, domain->name);
     }
     buf_byte(json, ']');
 }

@@ -801,13 +801,13 @@ uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
 static void status_node(const struct rnode_link *l, struct buf *json)
 {
     buf_fmt(json, "{\"node\":\"%016llx\",\"instance\":", (unsigned long long)l->node.id);
-    json_string(json, slice_cstr(l->node.instance));
+    text_json(json, slice_cstr(l->node.instance));
     buf_fmt(json, ",\"role\":\"%s\",\"reachable\":%s,\"unacked_bytes\":%zu,\"names\":[",
             node_role_name(l->node.role), l->node.reachable ? "true" : "false", channel_unacked(l->ch));
     for (size_t i = 0; i < l->node.n_names; i++) {
         if (i)
             buf_byte(json, ',');
-        json_string(json, slice_cstr(l->node.names[i]));
+        text_json(json, slice_cstr(l->node.names[i]));
     }
     BUF_LIT(json, "]}");
 }
@@ -819,7 +819,7 @@ void rlink_status(const struct rlink *rl, struct buf *json)
     for (unsigned i = 0; i < rl->n_routers; i++) {
         bool comma = false;
         BUF_LIT(json, "{\"router\":");
-        json_string(json, slice_cstr(rconn_address(rl->routers[i])));
+        text_json(json, slice_cstr(rconn_address(rl->routers[i])));
         buf_fmt(json, ",\"up\":%s,\"waiting_bytes\":%zu,\"nodes\":[",
                 rconn_up(rl->routers[i]) ? "true" : "false", rconn_waiting(rl->routers[i]));
         for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {

@@ -25,9 +25,9 @@ void check_say(struct check *c, enum finding finding, const char *subject, const
         return;
     }
     buf_fmt(&c->json, "%s{\"finding\":\"%s\",\"subject\":", c->json.len ? "," : "", finding_names[finding]);
-    json_string(&c->json, slice_cstr(subject));
+    text_json(&c->json, slice_cstr(subject));
     BUF_LIT(&c->json, ",\"text\":");
-    json_string(&c->json, slice_cstr(text));
+    text_json(&c->json, slice_cstr(text));
     buf_byte(&c->json, '}');
 }
 

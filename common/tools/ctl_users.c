@@ -227,7 +227,7 @@ static int list_end(struct listing *l, int code)
 static void list_jid(struct listing *l, struct slice jid)
 {
     list_comma(l);
-    json_string(&l->json, jid);
+    text_json(&l->json, jid);
     if (!l->tool->json)
         printf(SLICE_FMT "\n", SLICE_ARG(jid));
     l->last = jid;
@@ -332,7 +332,7 @@ static void sessions_page(struct listing *l, const struct node *form)
         bool available = slice_is(form_get(a, item, "available"), "1");
         list_comma(l);
         BUF_LIT(&l->json, "{\"jid\": ");
-        json_string(&l->json, jid);
+        text_json(&l->json, jid);
         buf_fmt(&l->json, ", \"available\": %s, \"priority\": " SLICE_FMT "}", available ? "true" : "false",
                 SLICE_ARG(priority));
         if (!l->tool->json)

@@ -95,7 +95,7 @@ static void json_strings_are_escaped(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf out = BUF_INIT(0);
-        json_string(&out, slice_cstr(rows[i][0]));
+        text_json(&out, slice_cstr(rows[i][0]));
         assert_true(slice_is(buf_get(&out), rows[i][1]));
         buf_fini(&out);
     }
