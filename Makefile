@@ -102,6 +102,7 @@ UNIT_test_journal := $(STORE_SRC) $(addprefix sessman/,journal.c journalid.c cur
 UNIT_test_users := $(STORE_SRC) $(addprefix sessman/,users.c users_now.c auth_store.c)
 UNIT_test_auth := $(UNIT_test_users) $(addprefix sessman/,auth.c auth_fast.c tokens.c)
 UNIT_test_tokens := $(UNIT_test_auth)
+UNIT_test_commandform := sessman/commandform.c
 UNIT_test_uploads := $(UNIT_test_users) sessman/uploads.c
 UNIT_test_auth_script := sessman/auth_script.c
 UNIT_test_limits := s2s/limits.c

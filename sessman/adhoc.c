@@ -151,6 +151,22 @@ static void end_session(struct adhoc *c)
     c->session = NULL;
 }
 
+/* Whom it was about: the form's first address, or its domain. */
+static struct slice addressee(const struct adhoc *c)
+{
+    for (const struct command_field *f = c->form ? c->cmd->fields : NULL; f && f->var; f++)
+        if (f->type == FIELD_JID || f->type == FIELD_JIDS)
+            return adhoc_value(c, f->var);
+    return SLICE_NONE;
+}
+
+static void log_outcome(const struct adhoc *c, const char *outcome)
+{
+    struct log_ctx log = sessman_log(c->in->sm, LOG_MODULE);
+    LOG_INFO(&log, "command", F_STR("node", c->cmd->node), F_SLICE("to", addressee(c)),
+             F_SLICE("by", c->in->st.from.full), F_STR("outcome", outcome));
+}
+
 /* The step has been answered. c lives in the stanza's arena, so as long as its handler runs, or is held. */
 static void finish(struct adhoc *c)
 {
@@ -159,7 +175,8 @@ static void finish(struct adhoc *c)
         in_done(c->in);
 }
 
-void adhoc_ask(struct adhoc *c, struct node *form)
+/* XEP-0050 3.2. c->session: the one that it goes on, or NULL. */
+static void ask(struct adhoc *c)
 {
     struct arena *a = c->in->a;
     if (!c->session)
@@ -168,10 +185,9 @@ void adhoc_ask(struct adhoc *c, struct node *form)
     struct node *actions = node_add(a, n, "actions", NS_COMMANDS);
     node_set(a, actions, "execute", SLICE("complete"));
     node_add(a, actions, "complete", NS_COMMANDS);
-    node_append(n, form);
+    node_append(n, adhoc_form_new(a, c->cmd));
     session_put(sessions(c->in->sm), c->session);
     in_result(c->in, n);
-    finish(c);
 }
 
 void adhoc_done(struct adhoc *c, struct node *result_form, const char *note)
@@ -186,6 +202,7 @@ void adhoc_done(struct adhoc *c, struct node *result_form, const char *note)
         node_add_text(a, text, arena_copy(a, slice_cstr(note)));
     }
     end_session(c);
+    log_outcome(c, "done");
     in_result(c->in, n);
     finish(c);
 }
@@ -193,9 +210,12 @@ void adhoc_done(struct adhoc *c, struct node *result_form, const char *note)
 void adhoc_fail(struct adhoc *c, enum stanza_cond cond, const char *text)
 {
     end_session(c);
+    log_outcome(c, stanza_cond_name(cond));
     in_error(c->in, cond, text);
     finish(c);
 }
+
+/* --- for a command's run --- */
 
 const struct command *adhoc_command(const struct adhoc *c)
 {
@@ -227,11 +247,6 @@ const struct node *adhoc_form(const struct adhoc *c)
     return c->form;
 }
 
-struct slice adhoc_value(const struct adhoc *c, const char *var)
-{
-    return c->form ? form_get(c->in->a, c->form, var) : SLICE_NONE;
-}
-
 /* --- a step --- */
 
 bool adhoc_may(const struct incoming *in, const struct command *cmd)
@@ -248,10 +263,15 @@ bool adhoc_may(const struct incoming *in, const struct command *cmd)
     return false;
 }
 
-/* XEP-0050 4.4: bad-request with a condition of the commands' own. */
-static void refuse(struct incoming *in, const char *condition)
+struct node *adhoc_form_new(struct arena *a, const struct command *cmd)
 {
-    struct node *reply = stanza_error(in->a, &in->st, COND_BAD_REQUEST, NULL);
+    return cmd->fields ? commandform_new(a, cmd->title, cmd->fields) : NULL;
+}
+
+/* XEP-0050 4.4: bad-request with a condition of the commands' own. text may be NULL. */
+static void refuse(struct incoming *in, const char *condition, const char *text)
+{
+    struct node *reply = stanza_error(in->a, &in->st, COND_BAD_REQUEST, text);
     struct node *error = node_find(reply, "error", NULL);
     if (error)
         node_add(in->a, error, condition, NS_COMMANDS);
@@ -259,19 +279,42 @@ static void refuse(struct incoming *in, const char *condition)
         in_reply(in, reply);
 }
 
-static void run(struct incoming *in, const struct command *cmd, struct adhoc_session *s,
-                const struct node *form)
+static void run(struct adhoc *c)
+{
+    c->running = true;
+    c->cmd->run(c);
+    c->running = false;
+    if (!c->finished)
+        in_hold(c->in);
+}
+
+/* The form is not good: the command goes on as if it had not come. */
+static void refuse_form(struct adhoc *c, enum stanza_cond cond, const char *text)
+{
+    if (c->session)
+        session_put(sessions(c->in->sm), c->session);
+    if (cond == COND_BAD_REQUEST)
+        refuse(c->in, "bad-payload", text);
+    else
+        in_error(c->in, cond, text);
+}
+
+static void execute(struct incoming *in, const struct command *cmd, struct adhoc_session *s,
+                    const struct node *form)
 {
     struct adhoc *c = ARENA_NEW(in->a, struct adhoc);
+    enum stanza_cond cond;
+    struct why why;
     c->in = in;
     c->cmd = cmd;
     c->session = s;
-    c->form = form;
-    c->running = true;
-    cmd->run(c);
-    c->running = false;
-    if (!c->finished)
-        in_hold(in);
+    c->form = cmd->fields ? form : NULL;
+    if (cmd->fields && !form && cmd->effect != ADHOC_SHOWS)
+        ask(c);
+    else if (c->form && commandform_check(in->a, cmd->fields, form, &cond, &why) != RC_OK)
+        refuse_form(c, cond, why.text);
+    else
+        run(c);
 }
 
 static void cancel(struct incoming *in, const struct command *cmd, struct adhoc_session *s)
@@ -290,7 +333,7 @@ static void step(struct incoming *in, const struct command *cmd, struct adhoc_se
     if (is_cancel)
         cancel(in, cmd, s);
     else
-        run(in, cmd, s, form);
+        execute(in, cmd, s, form);
 }
 
 enum action { EXECUTE, COMPLETE, NEXT, PREV, CANCEL, UNKNOWN };
@@ -322,13 +365,13 @@ void adhoc_iq(struct incoming *in, const struct command *cmd)
     }
     struct adhoc_session *s = id.len ? session_find(in, id) : NULL;
     if (action == UNKNOWN)
-        refuse(in, "malformed-action");
+        refuse(in, "malformed-action", NULL);
     else if (id.len && (!s || s->cmd != cmd))
-        refuse(in, "bad-sessionid");
+        refuse(in, "bad-sessionid", NULL);
     else if (action == NEXT || action == PREV || (action == CANCEL && !s))
-        refuse(in, "bad-action"); /* no command has more than one form to go to */
+        refuse(in, "bad-action", NULL); /* no command has more than one form to go to */
     else if (form && !form_type_is(form, "submit") && !form_type_is(form, "cancel"))
-        refuse(in, "bad-payload");
+        refuse(in, "bad-payload", NULL);
     else
         step(in, cmd, s, action == CANCEL || form_type_is(form, "cancel"), form);
 }

@@ -18,6 +18,7 @@
     X(mod_csi)                                                                                               \
     X(mod_commands)                                                                                          \
     X(mod_admin)                                                                                             \
+    X(mod_adminserver)                                                                                       \
     X(mod_flexible)                                                                                          \
     X(mod_upload)                                                                                            \
     X(mod_disco)                                                                                             \

@@ -72,6 +72,7 @@
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing"         /* RFC 7395 3.3.2 */
 #define NS_BOSH "http://jabber.org/protocol/httpbind"            /* XEP-0124 */
 #define NS_XBOSH "urn:xmpp:xbosh"                                /* XEP-0206 */
+#define NS_DESCRIPTIONS "urn:bulkhead:commands:0"                /* ours: all commands with their forms at once */
 #define NS_FRAMES "urn:bulkhead:frames:0"                        /* ours: DESIGN 2, the frame level */
 #define NS_CONTROL "urn:bulkhead:session:0"                      /* ours: control messages */
 #define NS_CPUTIME "urn:bulkhead:cputime:0"                      /* ours: the example IQ handler */

@@ -47,13 +47,49 @@ static enum handled on_info(struct incoming *in)
     return HANDLED;
 }
 
+/* --- all at once --- */
+
+static void describe(struct incoming *in, struct node *list, const struct command *c)
+{
+    struct node *n = node_add(in->a, list, "command", NS_DESCRIPTIONS), *form = adhoc_form_new(in->a, c);
+    node_set(in->a, n, "node", slice_cstr(c->node));
+    node_set(in->a, n, "title", slice_cstr(c->title));
+    node_set(in->a, n, "changes", c->effect == ADHOC_CHANGES ? SLICE("1") : SLICE("0"));
+    if (form)
+        node_append(n, form);
+}
+
+/* <commands xmlns='urn:bulkhead:commands:0' node='...'/>: what the asker may run, with forms and without a
+ * session for each; node: that one alone. */
+static enum handled on_describe(struct incoming *in)
+{
+    struct node *list = node_new(in->a, "commands", NS_DESCRIPTIONS);
+    struct slice node = node_attr(in->st.payload, "node");
+    const struct command *one = node.len ? module_command(in->sm, node) : NULL;
+    if (node.len && !one) {
+        in_error(in, COND_ITEM_NOT_FOUND, "no such command");
+        return HANDLED;
+    }
+    if (one && !adhoc_may(in, one)) {
+        in_error(in, COND_FORBIDDEN, NULL);
+        return HANDLED;
+    }
+    for (size_t m = 0; modules[m]; m++)
+        for (const struct command *c = modules[m]->commands; c && c->node; c++)
+            if ((!one || c == one) && adhoc_may(in, c))
+                describe(in, list, c);
+    in_result(in, list);
+    return HANDLED;
+}
+
 static const struct handler handlers[] = {
     { ON_IQ_SET, NS_COMMANDS, "command", TO_DOMAIN, on_command },
+    { ON_IQ_GET, NS_DESCRIPTIONS, "commands", TO_DOMAIN, on_describe },
     { ON_IQ_GET, NS_DISCO_ITEMS, "query", TO_DOMAIN, on_items },
     { ON_IQ_GET, NS_DISCO_INFO, "query", TO_DOMAIN, on_info },
     { 0 },
 };
-static const char *const features[] = { NS_COMMANDS, NULL };
+static const char *const features[] = { NS_COMMANDS, NS_DESCRIPTIONS, NULL };
 const struct module mod_commands = {
     .name = "commands",
     .spec = "XEP-0050 1.3.0",

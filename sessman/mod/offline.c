@@ -51,37 +51,23 @@ static enum handled on_limit_set(struct incoming *in)
 
 /* --- per domain --- */
 
-static void ask(struct adhoc *c)
-{
-    struct arena *a = adhoc_arena(c);
-    struct node *form = form_new(a, NULL, FORM_FORM, NS_ADMIN);
-    struct node *domain = form_field(a, form, "domain", "jid-single", "Domain", SLICE_NONE);
-    struct node *kept =
-        form_field(a, form, "kept", "boolean", "Messages are kept for those who are away", SLICE("1"));
-    node_add(a, domain, "required", NULL);
-    node_add(a, kept, "required", NULL);
-    adhoc_ask(c, form);
-}
+static const struct command_field set_offline_fields[] = {
+    { .var = "domain", .type = FIELD_JID, .label = "Domain", .required = true },
+    { .var = "kept",
+      .type = FIELD_BOOLEAN,
+      .label = "Messages are kept for those who are away",
+      .required = true,
+      .value = "1" },
+    { 0 },
+};
 
 static void set_offline(struct adhoc *c)
 {
-    struct slice name, kept = adhoc_value(c, "kept");
-    struct log_ctx log = sessman_log(adhoc_sessman(c), LOG_MODULE);
-    struct why why;
-    if (!adhoc_form(c)) {
-        ask(c);
-    } else if (jid_prepare_domain(adhoc_arena(c), adhoc_value(c, "domain"), &name, &why) != RC_OK) {
-        adhoc_fail(c, COND_JID_MALFORMED, why.text);
-    } else if (!sessman_domain(adhoc_sessman(c), name)) {
-        adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
-    } else if (!form_has(adhoc_form(c), "kept")) {
-        adhoc_fail(c, COND_NOT_ACCEPTABLE, "the form lacks kept");
-    } else {
-        sessman_domain_offline(adhoc_sessman(c), name, slice_is(kept, "1") || slice_is(kept, "true"));
-        LOG_INFO(&log, "admin", F_STR("did", "offline messages of a domain"), F_SLICE("whom", name),
-                 F_SLICE("by", adhoc_from(c)->full));
-        adhoc_done(c, NULL, "Done.");
-    }
+    struct slice name;
+    if (!adhoc_domain(c, true, &name))
+        return;
+    sessman_domain_offline(adhoc_sessman(c), name, adhoc_true(c, "kept"));
+    adhoc_done(c, NULL, "Done.");
 }
 
 static const struct handler handlers[] = {
@@ -90,7 +76,8 @@ static const struct handler handlers[] = {
     { 0 },
 };
 static const struct command commands[] = {
-    { SET_OFFLINE, "Keep messages for who is away, or not", ADHOC_ADMIN, set_offline },
+    { SET_OFFLINE, "Keep messages for who is away, or not", ADHOC_ADMIN, ADHOC_CHANGES, set_offline_fields,
+      set_offline },
     { 0 },
 };
 static bool offered(const struct sessman *sm, const struct domain *d)

@@ -185,7 +185,7 @@ static void put_form(const struct sessman *sm, struct arena *a, struct node *que
 
 struct listing {
     struct adhoc *c;
-    struct node *form;
+    struct node *table;
     struct slice base;
 };
 
@@ -193,57 +193,41 @@ static void on_each(void *ctx, struct slice path, uint64_t bytes, int64_t at_ms,
 {
     const struct listing *l = ctx;
     struct arena *a = adhoc_arena(l->c);
-    struct node *row = node_add(a, l->form, "item", NULL);
-    form_field(a, row, "url", NULL, NULL,
-               arena_fmt(a, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(l->base), SLICE_ARG(path)));
-    form_field(a, row, "bytes", NULL, NULL, arena_fmt(a, "%llu", (unsigned long long)bytes));
-    form_field(a, row, "granted", NULL, NULL, time_write(a, at_ms));
-    form_field(a, row, "kept-until", NULL, NULL, time_write(a, keep_ms));
+    struct node *row = adhoc_row(l->c, l->table);
+    adhoc_cell(l->c, row, "url", arena_fmt(a, SLICE_FMT "/" SLICE_FMT, SLICE_ARG(l->base), SLICE_ARG(path)));
+    adhoc_cell(l->c, row, "bytes", arena_fmt(a, "%llu", (unsigned long long)bytes));
+    adhoc_cell(l->c, row, "granted", time_write(a, at_ms));
+    adhoc_cell(l->c, row, "kept-until", time_write(a, keep_ms));
 }
 
 static void on_listed(void *ctx)
 {
     struct listing *l = ctx;
-    adhoc_done(l->c, l->form, NULL);
+    adhoc_done(l->c, l->table, NULL);
 }
 
-static void list(struct adhoc *c, const struct jid *user)
-{
-    static const struct {
-        const char *var, *label;
-    } columns[] = { { "url", "Where it is, if it came" },
-                    { "bytes", "Size" },
-                    { "granted", "Granted" },
-                    { "kept-until", "Kept until" } };
-    struct arena *a = adhoc_arena(c);
-    struct listing *l = ARENA_NEW(a, struct listing);
-    struct node *reported;
-    l->c = c;
-    l->form = form_new(a, NULL, FORM_RESULT, NS_ADMIN);
-    l->base = uploads_base(adhoc_sessman(c), user->domain, a);
-    reported = node_add(a, l->form, "reported", NULL);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        form_field(a, reported, columns[i].var, "text-single", columns[i].label, SLICE_NONE);
-    uploads_list(adhoc_sessman(c), user, LIST_MOST, on_each, on_listed, l);
-}
+static const struct command_field list_fields[] = {
+    { .var = "accountjid", .type = FIELD_JID, .label = "Whose", .required = true },
+    { 0 },
+};
+static const struct command_field list_columns[] = {
+    { .var = "url", .label = "Where it is, if it came" },
+    { .var = "bytes", .label = "Size" },
+    { .var = "granted", .label = "Granted" },
+    { .var = "kept-until", .label = "Kept until" },
+    { 0 },
+};
 
 static void list_uploads(struct adhoc *c)
 {
-    struct arena *a = adhoc_arena(c);
+    struct listing *l = ARENA_NEW(adhoc_arena(c), struct listing);
     struct jid user;
-    if (!adhoc_form(c)) {
-        struct node *form = form_new(a, NULL, FORM_FORM, NULL);
-        node_add_text(a, node_add(a, form, "title", NULL), SLICE("List a user's uploads"));
-        form_field(a, form, "FORM_TYPE", "hidden", NULL, SLICE(NS_ADMIN));
-        node_add(a, form_field(a, form, "accountjid", "jid-single", "Whose", SLICE_NONE), "required", NULL);
-        adhoc_ask(c, form);
-    } else if (jid_parse(a, adhoc_value(c, "accountjid"), &user, NULL) != RC_OK || !user.local.len) {
-        adhoc_fail(c, COND_JID_MALFORMED, "the form lacks an address");
-    } else if (!sessman_domain(adhoc_sessman(c), user.domain)) {
-        adhoc_fail(c, COND_ITEM_NOT_FOUND, "the domain is not hosted here");
-    } else {
-        list(c, &user);
-    }
+    if (!adhoc_account(c, adhoc_value(c, "accountjid"), &user))
+        return;
+    l->c = c;
+    l->table = adhoc_table(c, list_columns);
+    l->base = uploads_base(adhoc_sessman(c), user.domain, adhoc_arena(c));
+    uploads_list(adhoc_sessman(c), &user, LIST_MOST, on_each, on_listed, l);
 }
 
 static const struct handler handlers[] = {
@@ -251,7 +235,7 @@ static const struct handler handlers[] = {
     { 0 },
 };
 static const struct command commands[] = {
-    { LIST_UPLOADS, "List of a user's uploads", ADHOC_ADMIN, list_uploads },
+    { LIST_UPLOADS, "List of a user's uploads", ADHOC_ADMIN, ADHOC_READS, list_fields, list_uploads },
     { 0 },
 };
 static const struct disco_identity identity = { "store", "file", "HTTP File Upload" };

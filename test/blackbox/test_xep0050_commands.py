@@ -146,3 +146,112 @@ def test_log_levels(boss):
     assert run(boss, OURS + "log-level", levels="debug,store=warn").status == "completed"
     assert run(boss, OURS + "log-level", levels="info,store=info").status == "completed"
     assert error_of(run(boss, OURS + "log-level", levels="loud").reply)[1] == "not-acceptable"
+
+
+# -- the form ----------------------------------------------------------------------------------------------------
+
+def text_of(reply):
+    return "".join(el.text or "" for el in reply.iter() if local(el) == "text")
+
+
+@pytest.mark.parametrize("node, fields, kind, names", [
+    (ADD, {"accountjid": "a@im.example"}, "bad-request", "password"),
+    (ADD, {"accountjid": "@@", "password": "x"}, "jid-malformed", "accountjid"),
+    (ADD, {"accountjid": ["a@im.example", "b@im.example"], "password": "x"}, "not-acceptable", "accountjid"),
+    (ADD, {"accountjid": "a@im.example", "password": "x", "admin": "perhaps"}, "not-acceptable", "admin"),
+    (OURS + "set-archive", {"domain": "im.example", "archive": "1", "days": "-1"}, "not-acceptable", "days"),
+    (OURS + "set-archive", {"domain": "im.example", "archive": "1", "days": "36501"}, "not-acceptable", "days"),
+    (OURS + "set-archive", {"domain": "im.example"}, "bad-request", "archive"),
+    (ADMIN + "delete-user", {"accountjids": ["a@im.example"] * 1001}, "resource-constraint", "accountjids"),
+])
+def test_form_that_is_not_good(boss, node, fields, kind, names):
+    """XEP-0050 4.4: the error names the field; a required one that is missing is bad-payload."""
+    reply = run(boss, node, **fields).reply
+    assert error_of(reply)[1] == kind and names in text_of(reply)
+    assert ("bad-payload" in condition(reply)) == (kind == "bad-request")
+
+
+def test_form_may_be_corrected(boss):
+    """A form that is not good ends nothing."""
+    command = Command(boss, ADD)
+    form_type = command.form_type()
+    assert command.send(submit(form_type, accountjid="right@im.example"), "complete").status == "error"
+    assert command.send(submit(form_type, accountjid="right@im.example", password="pw"), "complete").status == "completed"
+
+
+def test_form_of_enormous_size(boss):
+    """PEERS 40: thousands of fields, thousands of values: an answer, and the session goes on."""
+    many = "".join("<field var='f%d'><value>1</value></field>" % n for n in range(4000))
+    reply = raw(boss, "node='%s'" % ADD, "<x xmlns='%s' type='submit'>%s</x>" % (NS_DATA, many))
+    assert error_of(reply)[1] == "bad-request"
+    reply = raw(boss, "node='%sdelete-user'" % ADMIN, submit(accountjids=["x@im"] * 9000))
+    assert error_of(reply)[1] == "resource-constraint"
+    assert boss.ping().get("type") == "result"
+
+
+def test_form_of_a_million_fields(boss, admin):
+    """PEERS 40: the limits of a stanza are before it: the stream ends, nobody else notices."""
+    other = admin.login("other")
+    boss.send("<iq type='set' id='million' to='im.example'><command xmlns='%s' node='%s'><x xmlns='%s' type='submit'>%s"
+              % (NS_COMMANDS, ADD, NS_DATA, "<field/>" * 10001))
+    boss.expect_stream_error(("policy-violation",))
+    assert other.ping().get("type") == "result"
+
+
+def test_next_after_complete(boss):
+    """PEERS 40: there is nothing to go on to."""
+    command = Command(boss, ADD)
+    assert command.complete(accountjid="next@im.example", password="pw").status == "completed"
+    for action in ("next", "prev", "complete", "cancel"):
+        reply = raw(boss, "node='%s' sessionid='%s' action='%s'" % (ADD, command.session, action))
+        assert "bad-sessionid" in condition(reply)
+
+
+# -- all commands at once ----------------------------------------------------------------------------------------
+
+NS_DESCRIPTIONS = "urn:bulkhead:commands:0"
+
+
+def describe(client, node=None):
+    attr = " node='%s'" % node if node else ""
+    return client.ask("get", "<commands xmlns='%s'%s/>" % (NS_DESCRIPTIONS, attr), to="im.example")
+
+
+def described(client, node=None):
+    return {el.get("node"): el for el in describe(client, node).iter(q(NS_DESCRIPTIONS, "command"))}
+
+
+def test_description_has_what_disco_has(boss):
+    """The same commands, each with its title."""
+    items = boss.ask("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='%s'/>" % NS_COMMANDS, to="im.example")
+    listed = {el.get("node"): el.get("name") for el in items.iter() if local(el) == "item"}
+    assert {node: el.get("title") for node, el in described(boss).items()} == listed
+
+
+def test_description_has_the_form_that_the_command_asks_for(boss):
+    """One table: the form is the same, field by field; commands that ask for nothing have none."""
+    commands = described(boss)
+    for node, el in commands.items():
+        form = el.find(q(NS_DATA, "x"))
+        if node == OURS + "sessions" or form is None:
+            continue
+        asked = Command(boss, node)
+        assert asked.status == "executing", node
+        assert asked.send("", "cancel").status == "canceled"
+        fields = [(f.get("var"), f.get("type"), f.get("label")) for f in form.iter(q(NS_DATA, "field"))]
+        again = Command(boss, node)
+        assert fields == [(f.get("var"), f.get("type"), f.get("label")) for f in again.form.iter(q(NS_DATA, "field"))]
+    assert commands[OURS + "domains"].find(q(NS_DATA, "x")) is None
+    assert commands[ADD].get("changes") == "1" and commands[OURS + "domains"].get("changes") == "0"
+
+
+def test_description_of_one(boss):
+    assert list(described(boss, ADD)) == [ADD]
+    assert error_of(describe(boss, "no-such"))[1] == "item-not-found"
+
+
+def test_description_is_for_who_may(person):
+    """PEERS 40: who may not run it does not see it."""
+    romeo = person("romeo").login()
+    assert not [node for node in described(romeo) if node.startswith(ADMIN)]
+    assert error_of(describe(romeo, ADD))[1] == "forbidden"
