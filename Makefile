@@ -5,6 +5,7 @@
 #   make test        unit and black-box tests            make bench   CPU, memory and latency against the budgets
 #   make unit        the unit tests alone                make lint    every check of the sources
 #   make install     DESTDIR, PREFIX                     make format  clang-format over all C files
+#   make web         the pages of the gateway, into build/web (npm); run, test and install do it, WEB=no leaves them out
 #   make survive     kills, cuts, full disks: SURVIVE="--rounds 400 --seed 7", for hours
 #
 # B is the build folder; CC=clang and B=build-clang give a second one beside the first.
@@ -84,6 +85,26 @@ $(B)/obj/%.o: %.c
 	$(call say,cc  )
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# --- pages ---
+
+# What npm brings is named in package-lock.json with its checksum; nothing of it is run.
+WEB     ?= yes
+NPM_CI  := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+WEB_SRC := $(shell find httpgw/web -name node_modules -prune -o -type f -print)
+.PHONY: web web-tests
+web: $(if $(filter no,$(WEB)),,$(B)/web.done)
+$(B)/web.done: httpgw/web/node_modules/.package-lock.json $(WEB_SRC)
+	$(call say,web )
+	@mkdir -p $(@D)
+	$(Q)httpgw/web/collect $(B)/web
+	@touch $@
+# What the tests of pages and libraries run under node, and the browser's driver.
+web-tests: test/web/node_modules/.package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(call say,npm )
+	$(Q)cd $* && $(NPM_CI)
+	@touch $@
+
 # --- tests ---
 
 # One cmocka program per test/unit/test_*.c. It links all objects of the daemons but their mains; one that puts something else in
@@ -119,14 +140,14 @@ unit: unit-programs
 	@test/run.py $(B) --unit
 
 test:
-	@common/tools/packages build test
+	@common/tools/packages build web test
 	@$(MAKE) --no-print-directory test-run
-test-run: all unit-programs $(B)/loadgen mutant
+test-run: all unit-programs $(B)/loadgen mutant web web-tests
 	@test/run.py $(B) $(TESTS)
 
 ASAN := B=build-asan CC=clang HARD= OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 asan:
-	@common/tools/packages build test lint
+	@common/tools/packages build web test lint
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 $(MAKE) --no-print-directory $(ASAN) test-run
 
 # Each test/fuzz/fuzz_NAME.c with libFuzzer; test/fuzz/corpus/NAME is where it begins.
@@ -183,8 +204,8 @@ format:
 # --- running and installing ---
 
 run:
-	@common/tools/packages build
-	@$(MAKE) --no-print-directory -s all
+	@common/tools/packages build $(if $(filter no,$(WEB)),,web)
+	@$(MAKE) --no-print-directory -s all web
 	@exec common/tools/run $(B) run
 
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -193,7 +214,7 @@ MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)))
 # What a component in C is written with (common/link/service.h): -I PREFIX/include/bulkhead, -lbulkhead and our libraries.
 SERVICE_H := common/link/service.h $(addprefix common/xmpp/,stanza.h jid.h node.h ns.h) \
              $(addprefix common/base/,arena.h slice.h rc.h buf.h)
-install: all
+install: all web
 	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man5 $(SHARE)/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(wildcard conf/*.conf) $(SHARE)/doc/bulkhead/conf
@@ -202,6 +223,7 @@ install: all
 	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done
 	install -m 644 conf/systemd/bulkhead.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/bulkhead.conf
 	install -m 644 $(MAN) $(SHARE)/man/man8
+	$(if $(filter no,$(WEB)),,rm -rf $(SHARE)/bulkhead/web && install -d $(SHARE)/bulkhead && cp -R $(B)/web $(SHARE)/bulkhead/web)
 	common/tools/confpage $(SHARE)/man/man5 $(wildcard conf/*.conf)
 	for h in $(SERVICE_H); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/bulkhead/$$h || exit 1; done
 	install -D -m 644 $(B)/libcommon.a $(DESTDIR)$(PREFIX)/lib/libbulkhead.a

@@ -45,6 +45,10 @@ static const struct option options[] = {
     OPTION_UINT("upload", "per_address", ROW, upload_per_address, "20", "1", "10000", RELOAD),
     OPTION_BYTES("upload", "slowest", ROW, upload_slowest, "8k", "1", "1g", RELOAD),
 
+    OPTION_BOOL("web", "admin", ROW, web_admin, "yes", RELOAD),
+    OPTION_BOOL("web", "chat", ROW, web_chat, "yes", RELOAD),
+    OPTION_STRING("web", "path", ROW, web_path, "", RELOAD),
+
     OPTION_STRING("public", "host", ROW, host, "", RELOAD),
     OPTION_UINT("public", "port", ROW, public_port, "0", "0", "65535", RELOAD),
     OPTION_STRING("public", "websocket_url", ROW, ws_url, "", RELOAD),

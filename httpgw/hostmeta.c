@@ -2,20 +2,17 @@
  *
  * A domain is told by the Host header; a host that is none of ours but the gateway's own public name stands
  * for all. */
+#include "httpgw/hostmeta.h"
+
 #include "common/base/text.h"
 #include "common/xmpp/jid.h"
 #include "common/xmpp/xmlout.h"
 #include "httpgw/routes.h"
 
-struct place { /* of one domain */
-    struct slice domain, host;
-    char ws[512], bosh[512];
-};
-
 /* The address of a transport: as configured, with every {domain} replaced; else made of host, port and path.
  */
-static void write_url(char *to, size_t size, const char *given, const char *scheme, const struct place *p,
-                      unsigned port, const char *path)
+static void write_url(char *to, size_t size, const char *given, const char *scheme,
+                      const struct hostmeta_place *p, unsigned port, const char *path)
 {
     struct buf out = { to, 0, size - 1, size - 1, false };
     struct slice rest = slice_cstr(given);
@@ -33,14 +30,9 @@ static void write_url(char *to, size_t size, const char *given, const char *sche
     to[out.len] = '\0';
 }
 
-/* RC_NOTFOUND: the host is nobody's here. */
-MUST_USE static enum rc find(const struct http_request *r, struct arena *a, struct place *out)
+enum rc hostmeta_place(const struct httpgw *d, struct slice domain, struct hostmeta_place *out)
 {
-    const struct httpgw *d = routes_httpgw(r);
     const struct httpgw_conf *conf = d->conf;
-    struct slice domain;
-    if (jid_prepare_domain(a, http_host(r), &domain, NULL) != RC_OK)
-        return RC_NOTFOUND;
     if (!edge_domain(d->clients.edge, domain))
         return RC_NOTFOUND;
     unsigned port = conf->public_port ? conf->public_port : conf->port_tls;
@@ -49,6 +41,20 @@ MUST_USE static enum rc find(const struct http_request *r, struct arena *a, stru
     write_url(out->ws, sizeof out->ws, conf->ws_url, "wss", out, port, "/ws");
     write_url(out->bosh, sizeof out->bosh, conf->bosh_url, "https", out, port, "/http-bind");
     return RC_OK;
+}
+
+enum rc hostmeta_domain(const struct http_request *r, struct arena *a, struct slice *out)
+{
+    if (jid_prepare_domain(a, http_host(r), out, NULL) != RC_OK)
+        return RC_NOTFOUND;
+    return edge_domain(routes_httpgw(r)->clients.edge, *out) ? RC_OK : RC_NOTFOUND;
+}
+
+MUST_USE static enum rc find(const struct http_request *r, struct arena *a, struct hostmeta_place *out)
+{
+    struct slice domain;
+    enum rc rc = hostmeta_domain(r, a, &domain);
+    return rc == RC_OK ? hostmeta_place(routes_httpgw(r), domain, out) : rc;
 }
 
 static void answer(struct http_request *r, const char *type, struct buf *out)
@@ -74,7 +80,7 @@ void hostmeta_xml_take(struct http_request *r)
 {
     struct httpgw *d = routes_httpgw(r);
     struct arena *a = arena_take(d->clients.arenas);
-    struct place place;
+    struct hostmeta_place place;
     struct buf out = BUF_INIT(0);
     if (find(r, a, &place) != RC_OK) {
         http_answer_text(r, 404, "no domain of this name is hosted here");
@@ -92,8 +98,8 @@ void hostmeta_xml_take(struct http_request *r)
 }
 
 /* With the addresses of the host XEP-0487 holds, whose links cannot do without; else XEP-0156. */
-static void json_link(const struct httpgw_conf *conf, const struct place *p, struct buf *out, bool first,
-                      const char *rel, const char *href)
+static void json_link(const struct httpgw_conf *conf, const struct hostmeta_place *p, struct buf *out,
+                      bool first, const char *rel, const char *href)
 {
     buf_fmt(out, "%s{\"rel\":\"urn:xmpp:alt-connections:%s\",\"href\":", first ? "" : ",", rel);
     text_json(out, slice_cstr(href));
@@ -114,7 +120,7 @@ void hostmeta_json_take(struct http_request *r)
 {
     struct httpgw *d = routes_httpgw(r);
     struct arena *a = arena_take(d->clients.arenas);
-    struct place place;
+    struct hostmeta_place place;
     struct buf out = BUF_INIT(0);
     if (find(r, a, &place) != RC_OK) {
         http_answer_text(r, 404, "no domain of this name is hosted here");

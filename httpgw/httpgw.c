@@ -45,6 +45,7 @@ struct httpgw *httpgw_new(struct daemon_run *run)
     d->ws = ws_all_new(d);
     d->bosh = bosh_all_new(d);
     d->uploads = upload_all_new(d);
+    d->web = web_new(d);
     httpgw_take_conf(d, conf);
     return d;
 }
@@ -101,6 +102,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
                                     .forwarded_from = d->forwarded_from,
                                     .proxy_ms = d->conf->proxy_ms };
     rc = upload_all_open(d->uploads, why);
+    web_open(d->web);
     if (rc == RC_OK)
         rc = http_new(&conf, &d->http, why);
     for (size_t i = 0; rc == RC_OK && i < d->conf->address.n; i++)
@@ -126,6 +128,7 @@ void httpgw_free(struct httpgw **dp)
     ws_all_free(&d->ws);
     bosh_all_free(&d->bosh);
     upload_all_free(&d->uploads);
+    web_free(&d->web);
     xmlin_pool_free(&d->bare);
     clients_fini(&d->clients);
     certs_free(&d->certs);

@@ -67,6 +67,9 @@ struct httpgw_conf {
     char *upload_secret, *upload_path; /* secret NULL: it is off */
     uint32_t upload_parallel, upload_per_address;
     size_t upload_slowest; /* bytes a second */
+    /* [web] */
+    bool web_admin, web_chat;
+    char *web_path; /* NULL: beside the programs */
     /* [public] */
     char *host, *ws_url, *bosh_url;
     struct conf_list ips;
@@ -76,6 +79,7 @@ extern const struct conf_table httpgw_conf_table;
 
 struct bosh_all;
 struct upload_all;
+struct web;
 struct ws_all;
 struct httpgw {
     struct clients clients;
@@ -87,6 +91,7 @@ struct httpgw {
     struct ws_all *ws;                 /* ws.c */
     struct bosh_all *bosh;             /* bosh.c */
     struct upload_all *uploads;        /* upload.h */
+    struct web *web;                   /* web.c */
     struct xmlin_pool *bare;           /* for elements around which nothing is declared */
     struct http_totals counted;        /* what the metrics have of them */
     struct timer second;               /* house-keeping, once a second */
@@ -111,5 +116,9 @@ struct ws_all *ws_all_new(struct httpgw *d);
 void ws_all_free(struct ws_all **all);
 struct bosh_all *bosh_all_new(struct httpgw *d);
 void bosh_all_free(struct bosh_all **all);
+/* web.c: web_open reads the folder of pages, at the start and on reload; where it cannot be read there are none */
+struct web *web_new(struct httpgw *d);
+void web_open(struct web *web);
+void web_free(struct web **web);
 
 #endif

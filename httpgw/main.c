@@ -61,6 +61,7 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     if (rc != RC_OK)
         LOG_ERROR(&log, "certificates_kept", F_WHY(why)); /* better an old one than none */
     clients_rearm(&d->clients);
+    web_open(d->web);
     return rc == RC_OK ? upload_all_open(d->uploads, why) : rc;
 }
 

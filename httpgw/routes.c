@@ -18,6 +18,10 @@ static const struct route routes[] = { /* the first that fits */
     { HTTP_GET | HTTP_HEAD, "/ready",                      ready_take,         false },
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta",      hostmeta_xml_take,  true },  /* XEP-0156 3 */
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta.json", hostmeta_json_take, true },  /* XEP-0487 2 */
+    { HTTP_GET | HTTP_HEAD, "/admin",                      web_take,          false },
+    { HTTP_GET | HTTP_HEAD, "/admin/*",                    web_take,          false },
+    { HTTP_GET | HTTP_HEAD, "/chat",                       web_take,          false },
+    { HTTP_GET | HTTP_HEAD, "/chat/*",                     web_take,          false },
     { HTTP_GET | HTTP_HEAD | HTTP_PUT, "/upload/*",        upload_take,        true },  /* XEP-0363 */
 };
 /* clang-format on */

@@ -23,5 +23,6 @@ void hostmeta_json_take(struct http_request *r);
 void ws_take(struct http_request *r);       /* ws.c */
 void bosh_take(struct http_request *r);     /* bosh.c */
 void upload_take(struct http_request *r);   /* upload.c */
+void web_take(struct http_request *r);      /* web.c */
 
 #endif

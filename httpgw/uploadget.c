@@ -9,6 +9,7 @@
 #include "httpgw/range.h"
 #include "httpgw/routes.h"
 #include "httpgw/uploaddisk.h"
+#include "httpgw/webfile.h"
 #include <unistd.h>
 
 enum { AGE_MAX_S = 31536000, FIELDS_MAX = 12 };
@@ -73,19 +74,6 @@ static struct slice disposition(struct get *g)
                      uploadfile_is_inline(g->file.type) ? "inline" : "attachment", SLICE_ARG(encoded));
 }
 
-static bool is_known(const struct get *g, struct slice etag) /* RFC 9110 13.1.2 */
-{
-    struct slice list = http_header(g->r, "If-None-Match"), each;
-    while (slice_split(&list, ',', &each)) {
-        each = slice_trim(each);
-        if (slice_starts(each, SLICE("W/")))
-            each = slice_from(each, 2);
-        if (slice_eq(each, etag) || slice_is(each, "*"))
-            return true;
-    }
-    return false;
-}
-
 static enum range read_range(const struct get *g, struct slice etag, uint64_t *from, uint64_t *len)
 {
     struct slice header = http_header(g->r, "Range"), unless = slice_trim(http_header(g->r, "If-Range"));
@@ -119,7 +107,7 @@ static void answer_file(struct get *g)
     enum range range = read_range(g, etag, &from, &len);
     unsigned long long size = g->file.size;
     add_common(g, &f, etag);
-    if (is_known(g, etag)) {
+    if (webfile_known(http_header(g->r, "If-None-Match"), etag)) {
         http_answer(g->r, &(struct http_reply){ .status = 304, .fields = f.list, .n_fields = f.n });
     } else if (range == RANGE_NONE) {
         add(&f, "Content-Range", arena_fmt(g->a, "bytes */%llu", size));

@@ -212,6 +212,32 @@ static bool is_here(struct check *c, const char *daemon)
     return access(tool_path(c->tool, arena_fmt(c->tool->arena, "%s.conf", daemon).p), F_OK) == 0;
 }
 
+/* The folder of pages, as the gateway looks for it (httpgw/web.c). */
+static void check_pages(struct check *c, const char *program, const struct options *o)
+{
+    const char *folder = option(o, "web", "path", 0);
+    const char *pages[] = { "admin", "chat" };
+    struct slice beside = slice_of(program, (size_t)(strrchr(program, '/') - program));
+    if (folder && *folder)
+        folder = below_dir(c, folder);
+    else
+        folder = arena_fmt(c->tool->arena, SLICE_FMT "/web", SLICE_ARG(beside)).p;
+    if (access(folder, R_OK) != 0 && !*option(o, "web", "path", 0))
+        folder = arena_fmt(c->tool->arena, SLICE_FMT "/../share/bulkhead/web", SLICE_ARG(beside)).p;
+    for (size_t i = 0; i < 2; i++) {
+        const char *on = option(o, "web", pages[i], 0);
+        const char *index = arena_fmt(c->tool->arena, "%s/%s/index.html", folder, pages[i]).p;
+        if (!on || strcmp(on, "yes") != 0)
+            continue;
+        if (access(index, R_OK) == 0)
+            check_say(c, CHECK_OK, "pages", "/%s/ is there", pages[i]);
+        else
+            check_say(c, CHECK_WARN, "pages",
+                      "%s cannot be read, so there is no /%s/; [web] of httpgw.conf switches it off", index,
+                      pages[i]);
+    }
+}
+
 static void check_daemon(struct check *c, const char *daemon)
 {
     const char *program = program_of(c, daemon), *name = arena_fmt(c->tool->arena, "%s.conf", daemon).p;
@@ -223,6 +249,8 @@ static void check_daemon(struct check *c, const char *daemon)
     bool serves = strcmp(daemon, "c2s") == 0 || strcmp(daemon, "s2s") == 0 || strcmp(daemon, "httpgw") == 0;
     if (cert && *cert && serves)
         check_certificate(c, below_dir(c, cert));
+    if (option(o, "web", "path", 0))
+        check_pages(c, program, o);
     if (!c->running)
         check_listeners(c, daemon, o);
     mem_free(o);

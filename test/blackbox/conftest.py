@@ -57,6 +57,15 @@ def ca():
     return Authority()
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A browser in which scripts of test/web run: browser.run("script.mjs", url=...)."""
+    from web import Browser
+    it = Browser()
+    yield it
+    it.close()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows what the daemons, and the other servers if there are any, last said."""
