@@ -19,6 +19,7 @@ static const struct route routes[] = { /* the first that fits */
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta",      hostmeta_xml_take,  true },  /* XEP-0156 3 */
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta.json", hostmeta_json_take, true },  /* XEP-0487 2 */
     { HTTP_GET | HTTP_HEAD | HTTP_PUT, "/upload/*",        upload_take,        true },  /* XEP-0363 */
+    { ~0u,                  "/api/*",                      rest_take,          false }, /* it answers other methods itself */
 };
 /* clang-format on */
 
@@ -57,6 +58,11 @@ static bool is_own(const struct http_request *r, struct slice origin)
     else
         return false;
     return slice_eq_nocase(rest, slice_trim(http_header(r, "Host")));
+}
+
+bool routes_is_own_origin(const struct http_request *r)
+{
+    return is_own(r, slice_trim(http_header(r, "Origin")));
 }
 
 bool routes_origin_ok(const struct http_request *r)
