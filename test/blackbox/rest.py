@@ -26,7 +26,7 @@ def command(node):
     return "/api/commands/" + quote(node, safe="")
 
 
-def call(server, method, target, json=None, headers=(), credentials=None, http=None, body=None, tls=False):
+def call(server, method, target, json=None, headers=(), credentials=None, http=None, body=None, tls=False, source=None):
     """(status, what came as JSON, the whole answer). credentials: headers; None: the administrator's; {}: none."""
     fields = dict(as_admin(server) if credentials is None else credentials)
     fields.update(headers)
@@ -37,11 +37,25 @@ def call(server, method, target, json=None, headers=(), credentials=None, http=N
     if http:
         answer = http.ask(method, target, fields, body)
     else:
-        with Http(server, tls) as own:
+        with Http(server, tls, source) as own:
             answer = own.ask(method, target, fields, body)
-    got = text.loads(answer.body) if answer and answer.body else None
+    assert answer, "the connection has ended instead"
+    got = text.loads(answer.body) if answer.body and "json" in answer.headers.get("content-type", "") else None
     return answer.status, got, answer
 
 
 def run(server, node, json=None, **how):
     return call(server, "POST", command(node), {} if json is None else json, **how)
+
+
+def problem(answer, status, condition=None):
+    """It is what RFC 9457 says."""
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json" and answer.headers["cache-control"] == "no-store"
+    got = text.loads(answer.body)
+    assert got["status"] == status and got["title"] and got["type"] == "about:blank" and got.get("condition") == condition, got
+    return got
+
+
+def log_of(server):
+    return "\n".join(path.read_text(errors="replace") for path in server.log_files())
