@@ -55,6 +55,16 @@ static const struct option options[] = {
     OPTION_STRING("public", "bosh_url", ROW, bosh_url, "", RELOAD),
     OPTION_LIST("public", "ips", ROW, ips, "", RELOAD),
     OPTION_TIME("public", "ttl", ROW, ttl_ms, "1h", "1s", "30d", RELOAD),
+
+    OPTION_BOOL("api", "enabled", ROW, api, "yes", RELOAD),
+    OPTION_LIST("api", "origins", ROW, api_origins, "", RELOAD),
+    OPTION_UINT("api", "rate", ROW, api_rate, "20", "0", "100000", RELOAD),
+    OPTION_UINT("api", "burst", ROW, api_burst, "100", "1", "1000000", RELOAD),
+    OPTION_UINT("api", "calls", ROW, api_calls, "200", "1", "100000", RELOAD),
+    OPTION_UINT("api", "per_address", ROW, api_per_address, "20", "1", "100000", RELOAD),
+    OPTION_BYTES("api", "body", ROW, api_body, "64k", "1k", "256k", RELOAD),
+    OPTION_TIME("api", "time", ROW, api_ms, "30s", "100ms", "10m", RELOAD),
+    OPTION_TIME("api", "keep", ROW, api_keep_ms, "10s", "0ms", "1m", RELOAD),
 };
 /* clang-format on */
 

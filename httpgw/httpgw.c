@@ -2,6 +2,7 @@
 #include "httpgw/httpgw.h"
 
 #include "common/base/mem.h"
+#include "httpgw/rest.h"
 #include "httpgw/routes.h"
 #include "httpgw/upload.h"
 #include <stdlib.h>
@@ -12,6 +13,7 @@ void httpgw_take_conf(struct httpgw *d, const struct httpgw_conf *conf)
 {
     d->conf = conf;
     clients_take_conf(&d->clients, &conf->clients);
+    rest_all_take_conf(d->rest, conf);
     if (d->http)
         http_limits(d->http, conf->connections_per_address, conf->request_ms);
 }
@@ -46,6 +48,7 @@ struct httpgw *httpgw_new(struct daemon_run *run)
     d->bosh = bosh_all_new(d);
     d->uploads = upload_all_new(d);
     d->web = web_new(d);
+    d->rest = rest_all_new(d);
     httpgw_take_conf(d, conf);
     return d;
 }
@@ -114,6 +117,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
 
 void httpgw_stop(struct httpgw *d)
 {
+    rest_all_stop(d->rest);
     clients_stop(&d->clients);
     upload_all_stop(d->uploads);
     http_close(d->http, LINGER_MS);
@@ -127,6 +131,7 @@ void httpgw_free(struct httpgw **dp)
     http_free(&d->http);
     ws_all_free(&d->ws);
     bosh_all_free(&d->bosh);
+    rest_all_free(&d->rest);
     upload_all_free(&d->uploads);
     web_free(&d->web);
     xmlin_pool_free(&d->bare);

@@ -32,7 +32,14 @@
     X(UPLOAD_REFUSED, "uploads_refused", COUNTER, "Uploads refused or broken off: slot, size, type, limits")           \
     X(UPLOAD_FAILED, "uploads_failed", COUNTER, "Uploads that the disk did not take")                                  \
     X(UPLOAD_EXPIRED, "uploads_expired", COUNTER, "Uploaded files removed: their time was over")                       \
-    X(DOWNLOADS, "downloads", COUNTER, "Uploaded files given out")
+    X(DOWNLOADS, "downloads", COUNTER, "Uploaded files given out")                                                     \
+    X(API_CALLS, "api_calls", COUNTER, "Calls of the API")                                                             \
+    X(API_UNAUTHORIZED, "api_unauthorized", COUNTER, "Of these, without credentials that are good")                    \
+    X(API_REFUSED, "api_refused", COUNTER, "Of these, refused: not allowed, no TLS, another origin, too many")         \
+    X(API_FAILED, "api_failed", COUNTER, "Of these, not possible, or not answered in time")                            \
+    X(API_LOGINS, "api_logins", COUNTER, "Logins for calls of the API")                                                \
+    X(API_REUSED, "api_reused", COUNTER, "Calls that a session was there for")                                         \
+    X(API_SESSIONS, "api_sessions", GAUGE, "Sessions of the API")
 
 enum httpgw_metric {
     M_BEFORE = M_CLIENTS_COUNT - 1,
@@ -74,10 +81,16 @@ struct httpgw_conf {
     char *host, *ws_url, *bosh_url;
     struct conf_list ips;
     uint32_t public_port, ttl_ms;
+    /* [api] */
+    bool api;
+    struct conf_list api_origins;
+    uint32_t api_rate, api_burst, api_calls, api_per_address, api_ms, api_keep_ms;
+    size_t api_body;
 };
 extern const struct conf_table httpgw_conf_table;
 
 struct bosh_all;
+struct rest_all;
 struct upload_all;
 struct web;
 struct ws_all;
@@ -92,6 +105,7 @@ struct httpgw {
     struct bosh_all *bosh;             /* bosh.c */
     struct upload_all *uploads;        /* upload.h */
     struct web *web;                   /* web.c */
+    struct rest_all *rest;             /* rest.h */
     struct xmlin_pool *bare;           /* for elements around which nothing is declared */
     struct http_totals counted;        /* what the metrics have of them */
     struct timer second;               /* house-keeping, once a second */

@@ -23,6 +23,7 @@ static const struct route routes[] = { /* the first that fits */
     { HTTP_GET | HTTP_HEAD, "/chat",                       web_take,          false },
     { HTTP_GET | HTTP_HEAD, "/chat/*",                     web_take,          false },
     { HTTP_GET | HTTP_HEAD | HTTP_PUT, "/upload/*",        upload_take,        true },  /* XEP-0363 */
+    { ~0u,                  "/api/*",                      rest_take,          false }, /* it answers other methods itself */
 };
 /* clang-format on */
 
@@ -61,6 +62,11 @@ static bool is_own(const struct http_request *r, struct slice origin)
     else
         return false;
     return slice_eq_nocase(rest, slice_trim(http_header(r, "Host")));
+}
+
+bool routes_is_own_origin(const struct http_request *r)
+{
+    return is_own(r, slice_trim(http_header(r, "Origin")));
 }
 
 bool routes_origin_ok(const struct http_request *r)

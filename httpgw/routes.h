@@ -12,6 +12,7 @@ void routes_take(struct http_request *r);
 struct httpgw *routes_httpgw(const struct http_request *r); /* the daemon's context */
 /* Whether a page of this origin may use us: [http] origins. No Origin header: it is no browser, or our own page. */
 bool routes_origin_ok(const struct http_request *r);
+bool routes_is_own_origin(const struct http_request *r); /* the page is from the host that the request was sent to */
 /* An answer that pages of those origins may read (the CORS protocol of the Fetch standard, 3.2). */
 void routes_answer_cors(struct http_request *r, const struct http_reply *reply);
 
@@ -24,5 +25,6 @@ void ws_take(struct http_request *r);       /* ws.c */
 void bosh_take(struct http_request *r);     /* bosh.c */
 void upload_take(struct http_request *r);   /* upload.c */
 void web_take(struct http_request *r);      /* web.c */
+void rest_take(struct http_request *r);     /* rest.c */
 
 #endif

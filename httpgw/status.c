@@ -1,6 +1,8 @@
 /* httpgw/status.c - what is told to bulkheadctl: status, certificates, draining */
 #include "httpgw/httpgw.h"
 
+#include "httpgw/rest.h"
+
 /* clang-format off */
 const struct metric_def httpgw_metrics[] = {
 #define X(id, name, kind, help) [M_##id] = { "bulkhead_httpgw_" name, METRIC_##kind, help },
@@ -33,6 +35,7 @@ void httpgw_tick(struct httpgw *d)
     count(d, M_HTTP_REFUSED, now->refused, &was->refused);
     count(d, M_HTTP_TIMEOUTS, now->timeouts, &was->timeouts);
     http_tick(d->http);
+    rest_all_tick(d->rest);
     if (d->clients.n_clients == 0)
         xmlin_pool_drop(d->bare);
 }

@@ -45,6 +45,11 @@ static const struct handler handlers[] = {
     { CONTROL_RESUME_FAILED, IN(ESESSION_RESUMING), on_resume_failed },
 };
 
+static const struct edge_ops *ops(const struct edge *e, const struct esession *s)
+{
+    return s->ops ? s->ops : e->conf.ops;
+}
+
 static enum rc on_challenge(const struct message *m, struct why *why)
 {
     struct slice data;
@@ -52,7 +57,7 @@ static enum rc on_challenge(const struct message *m, struct why *why)
     if (rc != RC_OK)
         return rc;
     m->session->state = ESESSION_STEP;
-    m->edge->conf.ops->on_challenge(m->session, data);
+    ops(m->edge, m->session)->on_challenge(m->session, data);
     return RC_OK;
 }
 
@@ -63,7 +68,7 @@ static enum rc on_success(const struct message *m, struct why *why)
     if (rc != RC_OK)
         return rc;
     m->session->state = ESESSION_AUTHED;
-    m->edge->conf.ops->on_success(m->session, &c);
+    ops(m->edge, m->session)->on_success(m->session, &c);
     return RC_OK;
 }
 
@@ -83,7 +88,7 @@ static enum rc on_authenticated(const struct message *m, struct why *why)
     }
     if (c.sm)
         esm_begin(m->edge, m->session, c.in, c.out);
-    m->edge->conf.ops->on_authenticated(m->session, &c);
+    ops(m->edge, m->session)->on_authenticated(m->session, &c);
     return RC_OK;
 }
 
@@ -94,7 +99,7 @@ static enum rc on_failure(const struct message *m, struct why *why)
     if (rc != RC_OK)
         return rc;
     m->session->state = ESESSION_OPEN;
-    m->edge->conf.ops->on_failure(m->session, &c);
+    ops(m->edge, m->session)->on_failure(m->session, &c);
     return RC_OK;
 }
 
@@ -106,7 +111,7 @@ static enum rc on_bound(const struct message *m, struct why *why)
         return rc;
     m->session->state = ESESSION_BOUND;
     esession_jid_set(m->session, &full);
-    m->edge->conf.ops->on_bound(m->session);
+    ops(m->edge, m->session)->on_bound(m->session);
     return RC_OK;
 }
 
@@ -117,7 +122,7 @@ static enum rc on_bind_refused(const struct message *m, struct why *why)
     if (rc != RC_OK)
         return rc;
     m->session->state = ESESSION_AUTHED;
-    m->edge->conf.ops->on_bind_refused(m->session, &c);
+    ops(m->edge, m->session)->on_bind_refused(m->session, &c);
     return RC_OK;
 }
 
@@ -132,7 +137,7 @@ static enum rc on_close(const struct message *m, struct why *why)
     struct slice piece = buf_get(&m->edge->scratch);
     rlink_send(m->edge->link, m->session->node, FRAME_CONTROL, m->session->id, &piece, 1);
     esession_forget(m->edge, m->session);
-    m->edge->conf.ops->on_close(m->session, c.cond, c.text);
+    ops(m->edge, m->session)->on_close(m->session, c.cond, c.text);
     return RC_OK;
 }
 
@@ -141,7 +146,7 @@ static enum rc on_flow(const struct message *m, struct why *why)
     uint16_t n;
     enum rc rc = control_read_flow(m->node, &n, why);
     if (rc == RC_OK)
-        m->edge->conf.ops->on_flow(m->session, n);
+        ops(m->edge, m->session)->on_flow(m->session, n);
     return rc;
 }
 
@@ -152,7 +157,7 @@ static enum rc on_sm_enabled(const struct message *m, struct why *why)
     if (rc != RC_OK || !m->session->sm || m->session->sm->enabled)
         return rc;
     esm_enabled(m->session);
-    m->edge->conf.ops->on_sm_enabled(m->session, &c);
+    ops(m->edge, m->session)->on_sm_enabled(m->session, &c);
     return RC_OK;
 }
 
@@ -165,7 +170,7 @@ static enum rc on_resumed(const struct message *m, struct why *why)
     m->session->state = ESESSION_BOUND;
     esession_jid_set(m->session, &c.full);
     esm_begin(m->edge, m->session, c.in, c.out);
-    m->edge->conf.ops->on_resumed(m->session, &c);
+    ops(m->edge, m->session)->on_resumed(m->session, &c);
     return RC_OK;
 }
 
@@ -176,7 +181,7 @@ static enum rc on_resume_failed(const struct message *m, struct why *why)
     if (rc != RC_OK)
         return rc;
     m->session->state = ESESSION_AUTHED;
-    m->edge->conf.ops->on_resume_failed(m->session, &c);
+    ops(m->edge, m->session)->on_resume_failed(m->session, &c);
     return RC_OK;
 }
 
@@ -298,7 +303,7 @@ static void take_control(struct edge *e, struct rnode *from, const struct frame 
 
 static void to_client(struct edge *e, struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
 {
-    e->conf.ops->on_stanza(s, pieces, n, mark);
+    ops(e, s)->on_stanza(s, pieces, n, mark);
     if (s->sm)
         esm_wrote(e, s);
 }
@@ -445,7 +450,7 @@ static size_t for_sessions(struct edge *e, const struct rnode *node, bool (*whic
 static void lose(struct edge *e, struct esession *s)
 {
     esession_forget(e, s);
-    e->conf.ops->on_close(s, STREAM_RESET, SLICE("session manager restarted"));
+    ops(e, s)->on_close(s, STREAM_RESET, SLICE("session manager restarted"));
 }
 
 /* Ends every session of a session manager that is gone: nobody is there to be told. */
@@ -530,9 +535,9 @@ static void end_login(struct edge *e, struct esession *s)
     rlink_send(e->link, s->node, FRAME_CONTROL, s->id, &piece, 1);
     esession_forget(e, s);
     if (asked)
-        e->conf.ops->on_failure(s, &failure);
+        ops(e, s)->on_failure(s, &failure);
     else
-        e->conf.ops->on_close(s, STREAM_RESET, failure.text);
+        ops(e, s)->on_close(s, STREAM_RESET, failure.text);
 }
 
 static bool is_login(const struct esession *s)
@@ -564,7 +569,7 @@ static void on_room(void *owner, struct rnode *node)
             continue;
         s->waits = false;
         if (s->node == node || !esession_full(e, s))
-            e->conf.ops->on_room(s);
+            ops(e, s)->on_room(s);
     }
     mem_free(ids);
 }

@@ -22,6 +22,7 @@
 #include "common/xmpp/xmlin.h"
 
 struct edge;
+struct edge_ops;
 enum esession_state {
     ESESSION_NONE,    /* no id; nothing was sent, or gone */
     ESESSION_OPEN,    /* opened, no step under way (registration, between two attempts) */
@@ -51,6 +52,7 @@ struct esession {
     bool escape;           /* the JID has characters that are escaped in an attribute */
     bool waits;            /* for room in the node's channel */
     struct esession_sm *sm; /* owned; NULL: no stream management */
+    const struct edge_ops *ops; /* borrowed; who is called for this one; NULL: edge_conf's. Without stream management */
 };
 static inline struct slice esession_lang(const struct esession *s)
 {

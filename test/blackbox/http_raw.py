@@ -15,10 +15,11 @@ class Answer:
 
 
 class Http:
-    """One connection to the gateway, in plain text or by TLS."""
+    """One connection to the gateway, in plain text or by TLS. source: the address that it comes from."""
 
-    def __init__(self, server, tls=False):
-        self.sock = socket.create_connection((server.host, server.port("https" if tls else "http")), PATIENCE)
+    def __init__(self, server, tls=False, source=None):
+        self.sock = socket.create_connection((server.host, server.port("https" if tls else "http")), PATIENCE,
+                                             source_address=(source, 0) if source else None)
         self.sock.settimeout(PATIENCE * 2)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -6,7 +6,7 @@ import sys
 
 from sources import ROOT, report
 
-ONLY = {"libunbound": {"bulkhead-s2s"}}  # library -> programs that may load it
+ONLY = {"libunbound": {"bulkhead-s2s"}, "libjansson": {"bulkhead-httpgw", "bulkhead-sessman"}}  # library -> programs that may load it
 
 build = ROOT / os.environ.get("BULKHEAD_BUILD", "build")
 problems = []

@@ -1,0 +1,608 @@
+/* httpgw/rest.c - the API: who is let in, and what is answered (RFC 9110, RFC 9457, RFC 6750)
+ *
+ * A face of the commands' table for programs: JSON in, JSON out. All that decides about a call is here, in
+ * admit(), in this order. */
+#include "httpgw/rest.h"
+
+#include "common/base/mem.h"
+#include "common/base/secret.h"
+#include "common/base/text.h"
+#include "httpgw/restin.h"
+#include <stdlib.h>
+
+enum { ARENA_CHUNK = 4096, BUSY_RETRY_S = 1, DETAIL_MAX = 1024 };
+
+static struct httpgw *httpgw_of(const struct rest_call *c)
+{
+    return c->all->d;
+}
+
+/* --- what is answered --- */
+
+static const char *title_of(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } titles[] = { { 400, "Bad Request" },
+                   { 401, "Unauthorized" },
+                   { 403, "Forbidden" },
+                   { 404, "Not Found" },
+                   { 405, "Method Not Allowed" },
+                   { 409, "Conflict" },
+                   { 410, "Gone" },
+                   { 413, "Content Too Large" },
+                   { 415, "Unsupported Media Type" },
+                   { 422, "Unprocessable Content" },
+                   { 429, "Too Many Requests" },
+                   { 500, "Internal Server Error" },
+                   { 501, "Not Implemented" },
+                   { 502, "Bad Gateway" },
+                   { 503, "Service Unavailable" },
+                   { 504, "Gateway Timeout" } };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        if (titles[i].status == status)
+            return titles[i].title;
+    }
+    return "Error";
+}
+
+/* What a stanza error is in HTTP; RFC 6120 8.3.3. */
+static unsigned status_of(struct slice condition)
+{
+    static const struct {
+        const char *condition;
+        unsigned status;
+    } map[] = {
+        { "bad-request", 400 },
+        { "conflict", 409 },
+        { "feature-not-implemented", 501 },
+        { "forbidden", 403 },
+        { "gone", 410 },
+        { "internal-server-error", 500 },
+        { "item-not-found", 404 },
+        { "jid-malformed", 422 },
+        { "not-acceptable", 422 },
+        { "not-allowed", 403 },
+        { "not-authorized", 403 },
+        { "policy-violation", 403 },
+        { "recipient-unavailable", 404 },
+        { "redirect", 404 },
+        { "registration-required", 403 },
+        { "remote-server-not-found", 502 },
+        { "remote-server-timeout", 504 },
+        { "resource-constraint", 503 },
+        { "service-unavailable", 503 },
+        { "subscription-required", 403 },
+        { "undefined-condition", 500 },
+        { "unexpected-request", 409 },
+    };
+    for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
+        if (slice_is(condition, map[i].condition))
+            return map[i].status;
+    }
+    return 500;
+}
+
+static void log_call(const struct rest_call *c, unsigned status, struct slice detail)
+{
+    const struct httpgw *d = c->all->d;
+    struct log_ctx log = { .log = d->run->log, .sub = LOG_NET, .ip = c->peer.ip, .doing = "api" };
+    uint64_t ms = loop_now_ms(d->run->loop) - c->began_ms;
+    if (status == 429 || status == 403)
+        METRIC_INC(d->run->metrics, M_API_REFUSED);
+    else if (status == 401)
+        METRIC_INC(d->run->metrics, M_API_UNAUTHORIZED);
+    else if (status >= 500)
+        METRIC_INC(d->run->metrics, M_API_FAILED);
+    LOG_INFO(&log, "api_call", F_SLICE("who", c->user.local.len ? jid_bare(&c->user) : SLICE_NONE),
+             F_SLICE("path", slice_to(http_path(c->http), 256)), F_SLICE("node", c->node),
+             F_UINT("method", (unsigned)http_method(c->http)), F_UINT("status", status), F_UINT("ms", ms),
+             F_SLICE("why", slice_to(detail, 200)));
+}
+
+enum { FIELDS_MAX = 8 };
+struct fields {
+    struct http_field list[FIELDS_MAX];
+    size_t n;
+};
+
+static void add(struct fields *f, const char *name, struct slice value)
+{
+    if (f->n < FIELDS_MAX)
+        f->list[f->n++] = (struct http_field){ name, value };
+}
+
+static bool origin_listed(const struct httpgw *d, struct slice origin)
+{
+    for (size_t i = 0; i < d->conf->api_origins.n; i++) {
+        if (slice_is(origin, d->conf->api_origins.items[i]))
+            return true;
+    }
+    return false;
+}
+
+static void answer(struct rest_call *c, unsigned status, const char *type, json_t *body, struct fields *f)
+{
+    struct slice origin = slice_trim(http_header(c->http, "Origin"));
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    size_t len = text ? strlen(text) : 0;
+    add(f, "Cache-Control", SLICE("no-store"));
+    if (origin.len && origin_listed(httpgw_of(c), origin)) {
+        add(f, "Access-Control-Allow-Origin", origin);
+        add(f, "Vary", SLICE("Origin"));
+    }
+    c->answered = true;
+    timer_stop(&c->timer);
+    http_answer(c->http, &(struct http_reply){ .status = status,
+                                               .type = body ? type : NULL,
+                                               .body = slice_of(text, len),
+                                               .fields = f->list,
+                                               .n_fields = f->n });
+    if (text)
+        secret_wipe(text, len); /* there are commands whose result is a secret */
+    free(text);
+    json_decref(body);
+}
+
+void rest_answer(struct rest_call *c, unsigned status, json_t *body)
+{
+    struct fields f = { .n = 0 };
+    if (c->answered) {
+        json_decref(body);
+        return;
+    }
+    log_call(c, status, SLICE_NONE);
+    answer(c, status, "application/json", body, &f);
+    restsession_give(c, true);
+}
+
+/* RFC 7617 2, RFC 6750 3. */
+static void add_challenges(const struct rest_call *c, struct fields *f)
+{
+    bool token =
+        slice_eq_nocase(slice_to(slice_trim(http_header(c->http, "Authorization")), 7), SLICE("Bearer "));
+    add(f, "WWW-Authenticate",
+        token ? SLICE("Bearer realm=\"XMPP\", error=\"invalid_token\"") : SLICE("Bearer realm=\"XMPP\""));
+    add(f, "WWW-Authenticate", SLICE("Basic realm=\"XMPP\", charset=\"UTF-8\""));
+}
+
+/* Also of what the library would not take. */
+static json_t *text_of(struct rest_call *c, struct slice text)
+{
+    text = slice_to(text, DETAIL_MAX);
+    return slice_utf8_ok(text) ? formjson_string(text) : formjson_string(arena_fmt(c->arena, "(no text)"));
+}
+
+void rest_problem(struct rest_call *c, const struct rest_problem *p)
+{
+    struct fields f = { .n = 0 };
+    json_t *body;
+    if (c->answered) {
+        json_decref(p->form);
+        return;
+    }
+    body = json_object();
+    json_object_set_new(body, "type", json_string("about:blank"));
+    json_object_set_new(body, "title", json_string(title_of(p->status)));
+    json_object_set_new(body, "status", json_integer(p->status));
+    if (p->detail.len)
+        json_object_set_new(body, "detail", text_of(c, p->detail));
+    if (p->condition)
+        json_object_set_new(body, "condition", json_string(p->condition));
+    if (p->form)
+        json_object_set_new(body, "form", p->form);
+    if (p->status == 401)
+        add_challenges(c, &f);
+    if (p->retry_s)
+        add(&f, "Retry-After", arena_fmt(c->arena, "%u", p->retry_s));
+    if (p->status == 405)
+        add(&f, "Allow", p->detail);
+    log_call(c, p->status, p->detail);
+    answer(c, p->status, "application/problem+json", body, &f);
+    restsession_give(c, p->status < 500); /* what failed so is better begun anew */
+}
+
+void rest_refuse(struct rest_call *c, unsigned status, const char *detail)
+{
+    rest_problem(c, &(struct rest_problem){ .status = status, .detail = slice_cstr(detail) });
+}
+
+void rest_stanza_error(struct rest_call *c, const struct node *stanza)
+{
+    struct node *error = node_find(stanza, "error", NULL), *cond = node_child(error);
+    struct slice text = node_child_text(c->arena, error, "text", NS_STANZA_ERROR);
+    while (cond && (!slice_is(cond->ns, NS_STANZA_ERROR) || slice_is(cond->name, "text")))
+        cond = node_sibling(cond);
+    struct slice name = cond ? cond->name : SLICE("undefined-condition");
+    struct rest_problem p = { .status = status_of(name),
+                              .condition = arena_cstr(c->arena, name),
+                              .detail = text.len ? arena_copy(c->arena, text) : SLICE_NONE };
+    if (node_find(error, "bad-payload", NS_COMMANDS)) /* XEP-0050 4.4: it is the form that is wrong */
+        p.status = 422;
+    if (slice_is(stanza->name, "message") && slice_is(name, "service-unavailable")) { /* RFC 6121 8.5.1 */
+        p.status = 404;
+        p.detail = p.detail.len ? p.detail : SLICE("nobody takes messages at this address");
+    }
+    if (slice_is(node_attr(error, "type"), "wait") && p.status >= 500)
+        p.retry_s = BUSY_RETRY_S;
+    rest_problem(c, &p);
+}
+
+/* --- the session --- */
+
+struct slice rest_new_id(struct rest_call *c, char letter)
+{
+    return arena_fmt(c->arena, "%c%llu", letter, (unsigned long long)++c->all->last_id);
+}
+
+static void wipe_tree(struct node *n)
+{
+    if (n->text.len)
+        secret_wipe((void *)(uintptr_t)n->text.p, n->text.len);
+    for (struct node *child = n->first; child; child = child->next)
+        wipe_tree(child);
+}
+
+void rest_on_ready(struct rest_call *c)
+{
+    for (size_t i = 0; i < c->n_stanzas; i++) {
+        restsession_send(c->session, c->stanzas[i]);
+        wipe_tree(c->stanzas[i]); /* a form may have had a password */
+    }
+    c->n_stanzas = 0;
+}
+
+void rest_on_stanza(struct rest_call *c, const struct node *n)
+{
+    struct slice id = node_attr(n, "id");
+    bool error = slice_is(node_attr(n, "type"), "error");
+    if (c->answered || !id.len)
+        return;
+    if (slice_is(n->name, "message") && slice_eq(id, c->message_id))
+        rest_stanza_error(c, n);
+    else if (!slice_is(n->name, "iq") || !slice_eq(id, c->iq_id))
+        return;
+    else if (error && !c->message_id.len)
+        rest_stanza_error(c, n);
+    else
+        c->path->answer(c, n);
+}
+
+void rest_on_refused(struct rest_call *c, enum sasl_fail cond, struct slice text)
+{
+    struct rest_problem p = { .status = 401, .condition = sasl_fail_name(cond), .detail = text };
+    if (cond == SASL_TEMPORARY_AUTH_FAILURE) {
+        p.status = 503;
+        p.retry_s = 5;
+    } else if (cond == SASL_ACCOUNT_DISABLED || cond == SASL_ENCRYPTION_REQUIRED) {
+        p.status = 403;
+    }
+    rest_problem(c, &p);
+}
+
+void rest_on_lost(struct rest_call *c, const struct rest_problem *p)
+{
+    rest_problem(c, p);
+}
+
+static void on_timeout(struct timer *t)
+{
+    struct rest_call *c = CONTAINER(t, struct rest_call, timer);
+    rest_refuse(c, 504, "there was no answer in time; what was asked may have been done, or may be done yet");
+}
+
+static void log_in(struct rest_call *c)
+{
+    struct slice header = http_header(c->http, "Authorization");
+    struct restauth who;
+    if (restauth_read(c->arena, header, c->domain, &who) != RC_OK) {
+        rest_refuse(c, 401, NULL);
+        return;
+    }
+    loop_timer(httpgw_of(c)->run->loop, &c->timer, httpgw_of(c)->conf->api_ms, on_timeout);
+    restsession_begin(c, &who, header);
+}
+
+/* --- who is let in: each answers, and says false --- */
+
+static bool check_transport(struct rest_call *c)
+{
+    struct slice origin = slice_trim(http_header(c->http, "Origin"));
+    if (!c->secure && !c->trusted) {
+        rest_refuse(c, 403, "TLS is required");
+        return false;
+    }
+    if (origin.len && !routes_is_own_origin(c->http) && !origin_listed(httpgw_of(c), origin)) {
+        rest_refuse(c, 403, "pages of this origin may not");
+        return false;
+    }
+    return true;
+}
+
+static bool path_fits(const struct rest_path *p, struct slice path)
+{
+    struct slice own = slice_cstr(p->path);
+    return own.p[own.len - 1] == '*' ? slice_starts(path, slice_to(own, own.len - 1)) : slice_eq(path, own);
+}
+
+static unsigned method_bit(const struct http_request *r)
+{
+    return http_method(r) == HTTP_HEAD ? HTTP_GET : http_method(r);
+}
+
+/* The rest of a path: one step, percent-encoded. */
+static bool read_node(struct rest_call *c)
+{
+    struct slice rest = slice_from(http_path(c->http), strlen(c->path->path) - 1);
+    if (!rest.len || slice_find(rest, '/') >= 0) {
+        rest_refuse(c, 404, "a command's node is one step of the path; '/' in it is written as %2F");
+        return false;
+    }
+    if (http_decode(c->arena, rest, &c->node) != RC_OK || !formjson_is_xml(c->node)) {
+        c->node = SLICE_NONE;
+        rest_refuse(c, 400, "the node is not percent-encoded UTF-8");
+        return false;
+    }
+    return true;
+}
+
+static bool find_path(struct rest_call *c)
+{
+    unsigned methods = 0;
+    for (const struct rest_path *p = rest_paths; p->path; p++) {
+        if (!path_fits(p, http_path(c->http)))
+            continue;
+        methods |= p->method;
+        if (p->method & method_bit(c->http)) {
+            c->path = p;
+            return p->path[strlen(p->path) - 1] != '*' || read_node(c);
+        }
+    }
+    if (!methods)
+        rest_refuse(c, 404, "there is nothing here");
+    else
+        rest_refuse(c, 405,
+                    methods == HTTP_POST  ? "POST"
+                    : methods == HTTP_GET ? "GET, HEAD"
+                                          : "GET, HEAD, POST");
+    return false;
+}
+
+static bool check_rate(struct rest_call *c)
+{
+    struct rest_all *all = c->all;
+    const struct httpgw_conf *conf = all->d->conf;
+    uint64_t now = loop_now_ms(all->d->run->loop);
+    struct rest_problem busy = { .status = 429,
+                                 .detail = SLICE("too many calls from your address"),
+                                 .retry_s = BUSY_RETRY_S };
+    c->counted = true;
+    all->n_calls++;
+    unsigned own = addr_enter(all->addresses, c->address);
+    if (!rate_try(addr_rate(all->addresses, c->address, now), &all->rate, now, 1) ||
+        own > conf->api_per_address) {
+        rest_problem(c, &busy);
+        return false;
+    }
+    if (all->n_calls > conf->api_calls || all->stopping || !all->d->clients.accepting) {
+        busy.status = 503;
+        busy.detail = SLICE("not now; try again a little later");
+        rest_problem(c, &busy);
+        return false;
+    }
+    return true;
+}
+
+static bool check_body(struct rest_call *c)
+{
+    struct slice type = http_header(c->http, "Content-Type");
+    ptrdiff_t end = slice_find(type, ';');
+    if (http_method(c->http) != HTTP_POST ||
+        slice_eq_nocase(slice_trim(end < 0 ? type : slice_to(type, (size_t)end)), SLICE("application/json")))
+        return true;
+    rest_refuse(c, 415,
+                "Content-Type: application/json is expected"); /* which no form of a web page can send */
+    return false;
+}
+
+/* "domain=…" of the query, or nothing. */
+static struct slice asked_domain(const struct http_request *r)
+{
+    struct slice rest = http_query(r), each;
+    while (slice_split(&rest, '&', &each)) {
+        if (slice_starts(each, SLICE("domain=")))
+            return slice_from(each, 7);
+    }
+    return SLICE_NONE;
+}
+
+/* Which domain is asked: it is said, or it is that of the Host header; failing both, it is that of the
+ * account, or the only one. */
+static bool find_domain(struct rest_call *c)
+{
+    struct edge *edge = httpgw_of(c)->clients.edge;
+    struct slice asked = asked_domain(c->http), text;
+    size_t at = 0;
+    if (asked.len) {
+        if (http_decode(c->arena, asked, &text) == RC_OK &&
+            jid_prepare_domain(c->arena, text, &c->domain, NULL) == RC_OK && edge_domain(edge, c->domain))
+            return true;
+        c->domain = SLICE_NONE;
+        rest_refuse(c, 404, "this domain is not hosted here");
+        return false;
+    }
+    if (jid_prepare_domain(c->arena, http_host(c->http), &c->domain, NULL) == RC_OK &&
+        edge_domain(edge, c->domain))
+        return true;
+    c->domain = SLICE_NONE;
+    if (edge_domains(edge) == 1) /* with several, a user name without a domain is nobody's */
+        c->domain = arena_copy(c->arena, edge_domain_next(edge, &at)->name);
+    return true;
+}
+
+static bool check_credentials(struct rest_call *c)
+{
+    struct clients *d = &httpgw_of(c)->clients;
+    struct restauth who;
+    uint64_t now = loop_now_ms(d->loop);
+    enum rc rc = restauth_read(c->arena, http_header(c->http, "Authorization"), c->domain, &who);
+    restauth_wipe(&who);
+    if (rc == RC_OK && !edge_domain(d->edge, who.user.domain))
+        rc = RC_NOTFOUND;
+    if (rc != RC_OK) {
+        rest_refuse(c, 401,
+                    rc == RC_NOTFOUND ? "credentials of an account here are expected"
+                                      : "the credentials cannot be read");
+        return false;
+    }
+    c->user = who.user;
+    if (!c->domain.len)
+        c->domain = who.user.domain;
+    uint32_t wait_ms =
+        c->trusted ? 0 : rate_take(addr_rate(d->addresses, c->address, now), &d->auth_limit, now, 0);
+    if (wait_ms) {
+        METRIC_INC(d->metrics, M_LIMIT_AUTH_RATE);
+        rest_problem(c, &(struct rest_problem){ .status = 429,
+                                                .detail = SLICE("too many failed attempts from your address"),
+                                                .retry_s = wait_ms / 1000 + 1 });
+    }
+    return !wait_ms;
+}
+
+static bool admit(struct rest_call *c)
+{
+    return check_transport(c) && find_path(c) && check_rate(c) && check_body(c) && find_domain(c) &&
+           check_credentials(c);
+}
+
+/* --- a call --- */
+
+static void on_gone(void *owner)
+{
+    struct rest_call *c = owner;
+    timer_stop(&c->timer);
+    restsession_give(c, false);
+    list_unlink(&c->link);
+    if (c->counted) {
+        addr_leave(c->all->addresses, c->address);
+        c->all->n_calls--;
+    }
+    arena_free(&c->arena);
+    mem_free(c);
+}
+
+static void on_body(struct http_request *r, struct slice body)
+{
+    struct rest_call *c = http_owner(r);
+    struct why why = { "" };
+    json_t *json = NULL;
+    enum rc rc = formjson_read(body.len ? body : SLICE("{}"), &json, &why);
+    if (body.len)
+        secret_wipe((void *)(uintptr_t)body.p, body.len);
+    if (rc != RC_OK) {
+        rest_refuse(c, rc == RC_LIMIT ? 422 : 400, why.text);
+        return;
+    }
+    bool made = c->path->make(c, json);
+    formjson_forget(json);
+    if (made)
+        log_in(c);
+}
+
+/* What a browser asks before it sends a page's call; only pages of [api] origins are told yes. */
+static void preflight(struct rest_call *c)
+{
+    struct slice origin = slice_trim(http_header(c->http, "Origin"));
+    struct fields f = { .n = 0 };
+    add(&f, "Allow", SLICE("GET, HEAD, POST, OPTIONS"));
+    if (origin.len && origin_listed(httpgw_of(c), origin)) {
+        add(&f, "Access-Control-Allow-Methods", SLICE("GET, HEAD, POST"));
+        add(&f, "Access-Control-Allow-Headers", SLICE("Authorization, Content-Type"));
+        add(&f, "Access-Control-Max-Age", SLICE("7200"));
+    }
+    answer(c, 204, NULL, NULL, &f);
+}
+
+static struct rest_call *call_new(struct rest_all *all, struct http_request *r)
+{
+    const struct httpgw *d = all->d;
+    struct rest_call *c = mem_new(sizeof *c);
+    c->all = all;
+    c->http = r;
+    c->arena = arena_new(ARENA_CHUNK, 0);
+    c->began_ms = loop_now_ms(d->run->loop);
+    http_peer(r, &c->peer);
+    c->address = addr_key_of((const struct sockaddr *)&c->peer.addr);
+    c->secure = http_secure(r);
+    c->trusted = d->conf->policy == TLS_OPTIONAL && http_from_here(r);
+    list_append(&all->calls, &c->link);
+    http_own(r, c, on_gone);
+    return c;
+}
+
+void rest_take(struct http_request *r)
+{
+    struct httpgw *d = routes_httpgw(r);
+    if (!d->conf->api) {
+        http_answer_text(r, 404, "there is nothing here");
+        return;
+    }
+    METRIC_INC(d->run->metrics, M_API_CALLS);
+    struct rest_call *c = call_new(d->rest, r);
+    if (http_method(r) == HTTP_OPTIONS) {
+        preflight(c);
+    } else if (!admit(c)) {
+        return;
+    } else if (http_method(r) == HTTP_POST) {
+        http_collect(r, d->conf->api_body, on_body);
+    } else {
+        http_hold(r);
+        if (c->path->make(c, NULL))
+            log_in(c);
+    }
+}
+
+/* --- all of them --- */
+
+struct rest_all *rest_all_new(struct httpgw *d)
+{
+    struct rest_all *all = mem_new(sizeof *all);
+    all->d = d;
+    all->addresses = addr_table_new();
+    list_init(&all->calls);
+    list_init(&all->sessions);
+    secret_random(all->key, sizeof all->key);
+    json_object_seed((size_t)secret_random_u64() | 1); /* 0 would ask the system again */
+    return all;
+}
+
+void rest_all_take_conf(struct rest_all *all, const struct httpgw_conf *conf)
+{
+    all->rate = (struct rate_limit){ conf->api_rate, conf->api_burst };
+}
+
+void rest_all_tick(struct rest_all *all)
+{
+    addr_sweep(all->addresses, loop_now_ms(all->d->run->loop));
+}
+
+void rest_all_stop(struct rest_all *all)
+{
+    const struct rest_problem stops = { .status = 503, .detail = SLICE("the server stops"), .retry_s = 5 };
+    all->stopping = true;
+    LIST_EACH(&all->calls, it) {
+        rest_problem(CONTAINER(it, struct rest_call, link), &stops);
+    }
+    restsession_stop(all);
+}
+
+void rest_all_free(struct rest_all **all)
+{
+    if (!*all)
+        return;
+    restsession_fini(*all);
+    addr_table_free(&(*all)->addresses);
+    secret_wipe((*all)->key, sizeof(*all)->key);
+    MEM_FREE(all);
+}
