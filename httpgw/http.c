@@ -52,6 +52,19 @@ void http_soon(struct http *h)
     loop_at_turn_end(h->conf.loop, &h->turn);
 }
 
+/* It sets options of TCP for each answer, and says each time that a bridge's pair of sockets has none; what
+ * it knows a socket of another kind by is not the error that these give. */
+static bool is_of_pairs(const char *format)
+{
+    static const char *const told[] = { "Setting %s option to %s state failed",
+                                        "Failed to push the data from buffers to the network" };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        if (strncmp(format, told[i], strlen(told[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void on_library_log(void *ctx, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
 static void on_library_log(void *ctx, const char *format, va_list args)
@@ -59,6 +72,8 @@ static void on_library_log(void *ctx, const char *format, va_list args)
     const struct http *h = ctx;
     struct log_ctx log = { .log = h->conf.log, .sub = LOG_NET, .doing = "http" };
     char text[256];
+    if (!list_empty(&h->bridges) && is_of_pairs(format))
+        return;
     vsnprintf(text, sizeof text, format, args);
     text[strcspn(text, "\n")] = '\0';
     LOG_INFO(&log, "http_library", F_STR("text", text));
@@ -237,6 +252,7 @@ static void close_now(struct http *h)
     h->closed = true;
     bridge_close_all(h);
     loop_turn_drop(h->conf.loop, &h->turn);
+    loop_turn_drop(h->conf.loop, &h->last_turn);
     timer_stop(&h->linger);
     timer_stop(&h->timer);
     watch_free(&h->watch);
@@ -247,10 +263,11 @@ static void close_now(struct http *h)
         loop_release(h->conf.loop);
 }
 
-static void on_linger(struct timer *t)
+static void on_linger(struct timer *t);
+
+static void linger(struct http *h)
 {
     enum { STEP_MS = 20 };
-    struct http *h = CONTAINER(t, struct http, linger);
     LIST_EACH(&h->requests, it) {
         struct http_request *r = CONTAINER(it, struct http_request, link);
         if (r->state == REQUEST_HELD)
@@ -268,7 +285,17 @@ static void on_linger(struct timer *t)
     if (over || loop_now_ms(h->conf.loop) >= h->linger_until_ms)
         close_now(h);
     else
-        loop_timer(h->conf.loop, t, STEP_MS, on_linger);
+        loop_timer(h->conf.loop, &h->linger, STEP_MS, on_linger);
+}
+
+static void on_linger(struct timer *t)
+{
+    linger(CONTAINER(t, struct http, linger));
+}
+
+static void on_closing(struct turn *t)
+{
+    linger(CONTAINER(t, struct http, last_turn));
 }
 
 void http_close(struct http *h, uint32_t linger_ms)
@@ -280,7 +307,8 @@ void http_close(struct http *h, uint32_t linger_ms)
     for (size_t i = 0; i < h->n_listening; i++)
         listen_close(&h->listening[i].listener);
     h->linger_until_ms = loop_now_ms(h->conf.loop) + linger_ms;
-    loop_timer(h->conf.loop, &h->linger, 1, on_linger);
+    h->last_turn.fn = on_closing; /* whoever has asked for a turn before answers first (bosh.c) */
+    loop_at_turn_end(h->conf.loop, &h->last_turn);
 }
 
 void http_free(struct http **hp)

@@ -114,7 +114,8 @@ struct http_conf {
 MUST_USE enum rc http_new(const struct http_conf *conf, struct http **out, struct why *why);
 MUST_USE enum rc http_listen(struct http *h, const char *address, uint16_t port, bool tls, struct why *why);
 void http_limits(struct http *h, uint32_t per_address, uint32_t request_ms); /* on reload */
-/* Listens no more, answers what is held by 503, ends when all is sent or linger_ms have passed. */
+/* Listens no more, ends when all is sent or linger_ms have passed. What is held then is answered by 503, after what has been asked for
+ * before at the end of a turn: there its owners may answer. */
 void http_close(struct http *h, uint32_t linger_ms);
 void http_free(struct http **h); /* after the loop has ended */
 size_t http_connections(const struct http *h);

@@ -27,6 +27,7 @@ struct http {
     size_t n_conns;
     uint64_t last_number;
     struct turn turn;     /* something was resumed */
+    struct turn last_turn; /* it closes */
     struct timer linger;
     uint64_t linger_until_ms;
     struct addr_table *addresses;

@@ -353,6 +353,24 @@ void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos)
     replay_page_less(a, page);
 }
 
+void journal_unread(struct sessman *sm, int64_t account, uint64_t pos)
+{
+    struct account *a = account_by_id(sm, account);
+    struct sent_row *row = a ? row_find(a->cursor, pos) : NULL;
+    uint16_t page = row ? row->page : 0;
+    if (!page)
+        return;
+    row->page = 0;
+    replay_page_less(a, page);
+}
+
+void journal_returned(struct sessman *sm, int64_t account, uint64_t pos)
+{
+    const struct account *a = account_by_id(sm, account);
+    if (a && row_find(a->cursor, pos))
+        journal_unsettled(sm, account, pos);
+}
+
 /* Which of them may yet come back. */
 static void set_adrift(struct cursor *c, const struct session *s)
 {

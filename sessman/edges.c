@@ -256,8 +256,21 @@ static void unread(struct sessman *sm, struct edge *e, struct arena *a, const st
         return;
     }
     for (size_t i = 0; i < count; i++)
-        if (fast_has(sm, marks[i].pos) && transit_has(e, marks[i].session, marks[i].pos))
+        if (transit_unread(e, marks[i].session, marks[i].pos))
             fast_write(sm, marks[i].pos);
+}
+
+static void read_at_last(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
+{
+    const struct control_mark *marks;
+    size_t count;
+    struct why why;
+    if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
+        bad_frame(sm, e->node, why.text);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        transit_read(e, marks[i].session, marks[i].pos);
 }
 
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
@@ -277,6 +290,8 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
         sent_elsewhere(sm, e, a, n);
     } else if (!f->session && control_kind_of(n) == CONTROL_UNREAD) {
         unread(sm, e, a, n);
+    } else if (!f->session && control_kind_of(n) == CONTROL_READ) {
+        read_at_last(sm, e, a, n);
     } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
         struct control_open open;
         if (control_read_open(a, n, &open, &why) == RC_OK && f->session)

@@ -79,6 +79,8 @@ void journal_settled(struct sessman *sm, int64_t account, uint64_t pos);
 /* Whoever had it has lost it, even after it was settled: another available resource of non-negative priority gets it, at the end of this
  * turn, or it waits for one. Of what is not a row of the account nothing happens. */
 void journal_unsettled(struct sessman *sm, int64_t account, uint64_t pos);
+void journal_unread(struct sessman *sm, int64_t account, uint64_t pos);   /* outstanding for long, perhaps: no page waits for it */
+void journal_returned(struct sessman *sm, int64_t account, uint64_t pos); /* one that was unread: unsettled, unless another copy is settled */
 /* s ends. What its edge has not acknowledged may yet come back: until that is known, what is new for the account waits behind it, so that
  * order holds. s->edge and s->id are as they were. */
 void journal_session_gone(struct sessman *sm, const struct session *s);

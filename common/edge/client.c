@@ -333,6 +333,7 @@ const struct edge_ops client_edge_ops = {
     .on_room = on_session_room,
     .on_domains = on_domains,
     .on_flushed = unread_flushed,
+    .each_unread = unread_each,
 };
 
 /* --- ended --- */

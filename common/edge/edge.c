@@ -369,6 +369,13 @@ void edge_unread(struct edge *e, uint64_t node, const struct control_mark *marks
         tell_of(e, to, control_write_unread, marks, n);
 }
 
+void edge_read(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
+{
+    struct rnode *to = node_by_id(e, node);
+    if (to)
+        tell_of(e, to, control_write_read, marks, n);
+}
+
 static void take_stanza(struct edge *e, struct rnode *from, const struct frame *f)
 {
     struct control_mark mark = { f->session, f->mark, f->origin };
@@ -506,21 +513,39 @@ static void tell_sessions(struct edge *e, struct rnode *node, uint64_t upto)
     tell_alive(e, node, &c);
 }
 
+struct telling {
+    struct edge *edge;
+    struct rnode *node;
+    uint64_t upto;
+    size_t n;
+    struct control_mark part[ALIVE_PART];
+};
+
+static void tell_part(struct telling *t, bool end)
+{
+    struct control_alive c = { .marks = t->part, .n_marks = t->n, .upto = t->upto, .end = end };
+    tell_alive(t->edge, t->node, &c);
+    t->n = 0;
+}
+
+static void tell_mark(void *ctx, struct control_mark mark)
+{
+    struct telling *t = ctx;
+    if (mark.pos)
+        t->part[t->n++] = mark;
+    if (t->n == ALIVE_PART)
+        tell_part(t, false);
+}
+
 static void tell_marks(struct edge *e, struct rnode *node, uint64_t upto)
 {
     const struct marks *marks = peer_of(node)->marks;
-    struct control_mark part[ALIVE_PART];
-    struct control_alive c = { .marks = part, .upto = upto };
-    for (size_t i = 0; i < marks_count(marks); i++) {
-        part[c.n_marks] = marks_get(marks, i);
-        c.n_marks += part[c.n_marks].pos != 0;
-        if (c.n_marks < ALIVE_PART)
-            continue;
-        tell_alive(e, node, &c);
-        c.n_marks = 0;
-    }
-    c.end = true;
-    tell_alive(e, node, &c);
+    struct telling t = { .edge = e, .node = node, .upto = upto };
+    for (size_t i = 0; i < marks_count(marks); i++)
+        tell_mark(&t, marks_get(marks, i));
+    if (e->conf.ops->each_unread) /* older than what it has settled */
+        e->conf.ops->each_unread(e->conf.owner, node->id, tell_mark, &t);
+    tell_part(&t, true);
 }
 
 /* It knows nothing of a login that is under way. */

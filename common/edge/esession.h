@@ -91,6 +91,9 @@ struct edge_ops {
     /* The sockets have been offered all that on_stanza brought in this turn; what came is acknowledged after it. Stanzas with a mark that one
      * of them has not taken are told now: edge_unread. NULL: none is known to be taken. */
     void (*on_flushed)(void *owner);
+    /* Calls take for each stanza of this session manager of which edge_unread was told, and neither edge_read nor edge_undelivered yet: it
+     * was restarted, and is not to give them to anybody again. May be NULL. */
+    void (*each_unread)(void *owner, uint64_t node, void (*take)(void *ctx, struct control_mark mark), void *ctx);
 };
 struct edge_conf {
     struct loop *loop;
@@ -155,6 +158,7 @@ void esession_gone(struct edge *e, struct esession *s, bool lost);
 void edge_undelivered(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n);
 /* The same, while the session is there: they may be undelivered in the end. For on_flushed, once of each. */
 void edge_unread(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n);
+void edge_read(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n); /* of those: they have been taken now */
 
 /* The name whose owner is to be asked: the user of the first SASL step, prepared; the domain where none can
  * be told. Pure but for the arena. cert_jid: the client certificate's address for EXTERNAL, or empty. */

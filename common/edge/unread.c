@@ -25,15 +25,30 @@ static void unread_free(struct unread *u)
     mem_free(u);
 }
 
+/* n of them from the i-th on, for <m/>. The caller frees it. */
+static struct control_mark *marks_of(const struct unread *u, uint32_t i, uint32_t n)
+{
+    struct control_mark *marks = mem_array(n + 1, sizeof *marks);
+    for (uint32_t k = 0; k < n; k++)
+        marks[k] = (struct control_mark){ u->session, u->list[u->head + i + k].mark, 0 };
+    return marks;
+}
+
 static void forget_taken(struct unread *u)
 {
-    uint32_t taken = u->client->via->taken(u->client);
-    while (u->n && (int32_t)(u->list[u->head].end - taken) <= 0) {
-        u->head++;
-        u->n--;
+    uint32_t taken = u->client->via->taken(u->client), n = 0, told = u->n - u->n_fresh;
+    while (n < u->n && (int32_t)(u->list[u->head + n].end - taken) <= 0)
+        n++;
+    if (n && told) {
+        uint32_t read = n < told ? n : told;
+        struct control_mark *marks = marks_of(u, 0, read);
+        edge_read(u->client->d->edge, u->node, marks, read);
+        mem_free(marks);
     }
-    if (!u->n)
-        u->head = 0;
+    if (n > told)
+        u->n_fresh -= n - told;
+    u->n -= n;
+    u->head = u->n ? u->head + n : 0;
 }
 
 static struct unread *unread_new(struct client *c)
@@ -67,15 +82,6 @@ void unread_add(struct client *c, uint64_t mark)
         list_append(&c->d->unread_fresh, &u->fresh);
 }
 
-/* The last n of them, for <m/>. The caller frees it. */
-static struct control_mark *last_marks(const struct unread *u, uint32_t n)
-{
-    struct control_mark *marks = mem_array(n + 1, sizeof *marks);
-    for (uint32_t i = 0; i < n; i++)
-        marks[i] = (struct control_mark){ u->session, u->list[u->head + u->n - n + i].mark, 0 };
-    return marks;
-}
-
 void unread_flushed(void *owner)
 {
     struct clients *d = owner;
@@ -83,11 +89,11 @@ void unread_flushed(void *owner)
         struct unread *u = CONTAINER(it, struct unread, fresh);
         list_unlink(it);
         forget_taken(u);
-        uint32_t n = u->n_fresh < u->n ? u->n_fresh : u->n;
+        uint32_t n = u->n_fresh;
         u->n_fresh = 0;
         if (!n)
             continue;
-        struct control_mark *marks = last_marks(u, n);
+        struct control_mark *marks = marks_of(u, u->n - n, n);
         edge_unread(d->edge, u->node, marks, n);
         mem_free(marks);
     }
@@ -99,7 +105,7 @@ void unread_return(struct client *c)
     if (!u)
         return;
     forget_taken(u);
-    struct control_mark *marks = last_marks(u, u->n);
+    struct control_mark *marks = marks_of(u, 0, u->n);
     if (u->n) {
         struct client_log log;
         LOG_INFO(client_log(c, &log, LOG_XMPP, "closed"), "unread_returned", F_UINT("stanzas", u->n));
@@ -116,5 +122,15 @@ void unread_tick(struct clients *d)
         forget_taken(u);
         if (!u->n)
             unread_free(u);
+    }
+}
+
+void unread_each(void *owner, uint64_t node, void (*take)(void *ctx, struct control_mark mark), void *ctx)
+{
+    struct clients *d = owner;
+    LIST_EACH(&d->unread, it) {
+        const struct unread *u = CONTAINER(it, struct unread, link);
+        for (uint32_t i = 0; u->node == node && i < u->n - u->n_fresh; i++)
+            take(ctx, (struct control_mark){ u->session, u->list[u->head + i].mark, 0 });
     }
 }

@@ -390,6 +390,11 @@ void control_write_unread(struct buf *out, const struct control_mark *marks, siz
     marks_element(out, "unread", marks, n);
 }
 
+void control_write_read(struct buf *out, const struct control_mark *marks, size_t n)
+{
+    marks_element(out, "read", marks, n);
+}
+
 void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n)
 {
     marks_element(out, "sent", marks, n);

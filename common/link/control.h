@@ -36,7 +36,9 @@
     /* edge → sessman */                                                                      \
     X(ALIVE, "alive")         /* to one that was restarted, outside the channel: bound sessions, and marked stanzas they have had */ \
     X(UNDELIVERED, "undelivered") /* marked stanzas that their client did not get */          \
-    X(UNREAD, "unread")       /* those that its socket has not taken at once; comes before their frames are acknowledged */ \
+    X(UNREAD, "unread")       /* those that its socket has not taken at once; comes before their frames are acknowledged. Of each \
+                                 follows, while the edge lives, that it is read or undelivered */ \
+    X(READ, "read")           /* of those that were unread: it has taken them now */          \
     /* s2s → sessman */                                                                       \
     X(SENT, "sent")           /* marked stanzas that s2s need not be given again: their server has them, or they were answered */ \
     /* sessman → edge, of a session */                                                        \
@@ -200,6 +202,7 @@ void control_write_alive(struct buf *out, const struct control_alive *c);
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n); /* session: 0 */
 void control_write_unread(struct buf *out, const struct control_mark *marks, size_t n);
+void control_write_read(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_settled(struct buf *out, uint64_t seq);
 void control_write_sm_enable(struct buf *out, const struct control_sm_enable *c);
 void control_write_sm_enabled(struct buf *out, const struct control_sm_enabled *c);
@@ -234,7 +237,7 @@ MUST_USE enum rc control_read_flow(const struct node *n, uint16_t *number, struc
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
-                                          size_t *count, struct why *why); /* `sent` and `unread`, too */
+                                          size_t *count, struct why *why); /* `sent`, `unread` and `read`, too */
 MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);

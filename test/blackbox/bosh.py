@@ -3,6 +3,7 @@
 import random
 import select
 import socket
+import ssl
 import time
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import quoteattr
@@ -33,11 +34,16 @@ class Connection:
                            % (self.path, self.host, headers, len(data))).encode() + data)
 
     def take(self):
-        """Reads once; (status, headers, body) when an answer is whole, None before, and False at the end."""
+        """Reads what is there; (status, headers, body) when an answer is whole, None before, and False at the end."""
+        self.sock.settimeout(0)     # there may be something of TLS's own, and nothing of HTTP (a session ticket)
         try:
             more = self.sock.recv(65536)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
         except OSError:
             more = b""
+        finally:
+            self.sock.settimeout(PATIENCE)
         if not more:
             return False
         self.bytes += more

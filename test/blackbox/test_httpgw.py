@@ -361,11 +361,19 @@ def test_a_stop_tells_the_clients(server, person, connections, raw):
     server.run("restart", "httpgw")
     ws.expect_stream_error("system-shutdown")
     assert ws.code == 1001
-    while not bosh.eof:     # by the request that is held, or where its connection went first by the next one
-        assert bosh.pump(time.monotonic() + PATIENCE)
-    assert bosh.terminated["condition"] in ("remote-stream-error", "item-not-found")
+    while not bosh.eof:     # by the request that is held, and by no other
+        assert bosh.held() and bosh.step(time.monotonic() + PATIENCE)
+    assert bosh.terminated["condition"] == "remote-stream-error"
     servers.poll("the new gateway", lambda: gateways(server) - old and not gateways(server) & old and answers(raw))
     server.pids = server.daemons()
+
+
+def test_the_library_is_silent_of_sockets(server, raw):
+    """Under TLS it sees no TCP socket, and would say so for each answer."""
+    for _ in range(3):
+        assert get(raw, "/health", port="https", tls="a.example")[0] == 200
+    told = (server.dir / "log/httpgw-1.log").read_text()
+    assert "TCP_" not in told and "Failed to push" not in told
 
 
 def test_draining_takes_no_new_sessions(server, raw, connections):

@@ -488,6 +488,9 @@ static void the_living_and_their_marks_come_back(void **state)
     control_write_unread(&f->b, marks, 2);
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_UNREAD), &read, &n, &f->why), RC_OK);
     assert_true(n == 2 && read[0].pos == 77 && read[0].origin == 0);
+    control_write_read(&f->b, marks, 2);
+    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_READ), &read, &n, &f->why), RC_OK);
+    assert_true(n == 2 && read[0].pos == 77);
     control_write_sent(&f->b, marks, 2);
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_SENT), &read, &n, &f->why), RC_OK);
     assert_true(n == 2 && read[0].pos == 77);

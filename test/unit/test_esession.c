@@ -123,7 +123,7 @@ struct bench {
     struct edge *edge;
     struct esession s;
     struct buf seen; /* callbacks, one after the other */
-    uint64_t seq;
+    uint64_t seq, unread;
 };
 
 static struct bench *bench_of(struct esession *s)
@@ -193,6 +193,14 @@ static void on_authenticated(struct esession *s, const struct control_authentica
             SLICE_ARG(esession_jid(s)));
 }
 
+static void each_unread(void *owner, uint64_t node, void (*take)(void *ctx, struct control_mark mark),
+                        void *ctx)
+{
+    struct bench *b = owner;
+    for (uint64_t i = 0; node == 100 && i < b->unread; i++)
+        take(ctx, (struct control_mark){ 1, 1000 + i, 0 });
+}
+
 static const struct edge_ops ops = { .on_challenge = on_challenge,
                                      .on_success = on_success,
                                      .on_authenticated = on_authenticated,
@@ -203,7 +211,8 @@ static const struct edge_ops ops = { .on_challenge = on_challenge,
                                      .on_close = on_close,
                                      .on_flow = on_flow,
                                      .on_room = on_room,
-                                     .on_domains = on_domains };
+                                     .on_domains = on_domains,
+                                     .each_unread = each_unread };
 
 static int setup(void **state)
 {
@@ -575,6 +584,19 @@ static void marks_are_told_until_they_are_settled(void **state)
     sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF(""));
 }
 
+static void what_is_unread_is_told_though_it_is_settled(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    edge_read(b->edge, 100, &(struct control_mark){ 1, 999, 0 }, 1);
+    edge_read(b->edge, 12345, &(struct control_mark){ 1, 999, 0 }, 1); /* nobody */
+    sent("0>100 control <read " X "><m id='1' pos='999'/></read>\n");
+    b->unread = 2;
+    reborn(0);
+    sent("outside>100 <alive " X
+         " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='1000'/><m id='1' pos='1001'/>"));
+}
+
 static void a_mark_for_a_session_that_is_gone_comes_back(void **state)
 {
     struct bench *b = *state;
@@ -663,6 +685,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_session_manager_ends_its_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bound_session_outlives_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_unread_is_told_though_it_is_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(an_origin_is_told_with_its_mark, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_a_restart_is_not_acknowledged_after_it, setup,
