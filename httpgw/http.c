@@ -26,7 +26,10 @@ static void run(struct http *h)
     if (!h->mhd)
         return;
     MHD_run(h->mhd);
-    if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
+    bool waits = MHD_get_timeout(h->mhd, &ms) == MHD_YES;
+    if (waits && ms == 0) /* it has more to do at once, and a timer has its grain */
+        http_soon(h);
+    else if (waits)
         loop_timer(h->conf.loop, &h->timer, ms, on_timer);
     else
         timer_stop(&h->timer);

@@ -239,18 +239,18 @@ void transit_lost(struct edge *e)
     transit_free(e);
 }
 
-/* By position where they are in order, which they are but for what was sent again. */
+/* By position where they are in order; else the newest first, for an edge speaks of what it has just got. */
 static struct passing *find(const struct transit *t, uint64_t session, uint64_t pos)
 {
     size_t lo = 0, hi = t->n;
     while (!t->disorder && lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (slot(t, mid)->pos < pos)
+        if (slot(t, mid)->pos <= pos)
             lo = mid + 1;
         else
             hi = mid;
     }
-    for (size_t i = lo; i < t->n && (t->disorder || slot(t, i)->pos == pos); i++)
+    for (size_t i = t->disorder ? t->n : lo; i-- > 0 && (t->disorder || slot(t, i)->pos == pos);)
         if (slot(t, i)->pos == pos && slot(t, i)->session == session)
             return slot(t, i);
     return NULL;

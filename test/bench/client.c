@@ -13,15 +13,20 @@
 
 #define COMPLAINTS_MAX 10
 
-void client_send(struct client *c, const char *p, size_t n)
+void client_dirty(struct client *c)
 {
-    if (c->state == CLIENT_FREE)
-        return;
-    bytes_add(&c->out, p, n);
     if (!c->dirty) {
         c->dirty = true;
         c->g->dirty[c->g->dirty_count++] = c;
     }
+}
+
+void client_send(struct client *c, const char *p, size_t n)
+{
+    if (c->state == CLIENT_FREE)
+        return;
+    c->g->way->send(c, p, n);
+    client_dirty(c);
 }
 
 void client_printf(struct client *c, const char *format, ...)
@@ -41,12 +46,14 @@ void client_start(struct gen *g, unsigned slot, unsigned account)
 {
     struct client *c = &g->clients[slot];
     bool dirty = c->dirty; /* may still be in the list of this turn */
-    *c = (struct client){ .g = g, .slot = slot, .account = account, .fd = -1, .state = CLIENT_CONNECT };
+    *c = (struct client){ .g = g, .slot = slot, .account = account, .state = CLIENT_CONNECT };
+    for (unsigned k = 0; k < WIRES; k++)
+        c->wires[k].c = c;
     c->dirty = dirty;
     c->began_ns = now_ns();
     g->open++;
     g->busy++;
-    if (conn_open(c) < 0)
+    if (conn_open(&c->wires[0]) < 0)
         client_close(c, "cannot connect");
 }
 
@@ -67,7 +74,12 @@ void client_close(struct client *c, const char *why)
     }
     if (why && g->complaints++ < COMPLAINTS_MAX)
         fprintf(stderr, "loadgen: %s%u (state %d): %s\n", g->opt.prefix, c->account, (int)state, why);
-    conn_free(c);
+    for (unsigned k = 0; k < WIRES; k++)
+        conn_free(&c->wires[k]);
+    free(c->scram);
+    c->scram = NULL;
+    if (g->way->gone)
+        g->way->gone(c);
     gen_moved(g);
     if (g->scene.on_closed)
         g->scene.on_closed(c);
@@ -81,32 +93,17 @@ void client_leave(struct client *c)
         if (c->g->opt.raw)
             client_close(c, NULL);
         else
-            client_printf(c, "%s</stream:stream>", c->authed ? "<presence type='unavailable'/>" : "");
+            c->g->way->leave(c, c->authed);
     }
 }
 
-static void send_header(struct client *c)
+void client_header(struct client *c)
 {
-    c->in_stream = false;
     c->state = CLIENT_FEATURES;
-    client_printf(
-        c,
-        "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' xmlns='jabber:client' "
-        "xmlns:stream='http://etherx.jabber.org/streams'>",
-        gen_domain(c->g, c->account));
+    c->g->way->header(c);
 }
 
-void client_connected(struct client *c)
-{
-    if (c->g->opt.raw) { /* both ends of a pair give its number, the relay answers when it has both */
-        c->state = CLIENT_PAIRING;
-        client_printf(c, "PAIR %u\n", c->account / 2);
-        return;
-    }
-    send_header(c);
-}
-
-static void now_online(struct client *c)
+void client_online(struct client *c)
 {
     struct gen *g = c->g;
     if (g->patience_ns && now_ns() - c->began_ns > g->patience_ns) {
@@ -156,7 +153,7 @@ static void send_register(struct client *c)
 
 static void on_features(struct client *c, const struct element *e)
 {
-    if (c->g->opt.tls == TLS_START && !c->tls) {
+    if (c->g->opt.tls == TLS_START && !c->wires[0].tls) {
         if (!element_find(e, "urn:ietf:params:xml:ns:xmpp-tls")) {
             client_close(c, "STARTTLS is not offered");
             return;
@@ -180,7 +177,7 @@ static void on_features(struct client *c, const struct element *e)
 static void on_proceed(struct client *c, const struct element *e)
 {
     (void)e;
-    if (conn_start_tls(c) < 0)
+    if (conn_start_tls(&c->wires[0]) < 0)
         client_close(c, "TLS cannot be set up");
 }
 
@@ -208,7 +205,7 @@ static void on_success(struct client *c, const struct element *e)
     free(c->scram);
     c->scram = NULL;
     c->authed = true;
-    send_header(c);
+    client_header(c);
 }
 
 static void on_registered(struct client *c, const struct element *e)
@@ -219,7 +216,7 @@ static void on_registered(struct client *c, const struct element *e)
         client_close(c, "registration refused");
         return;
     }
-    now_online(c);
+    client_online(c);
     client_leave(c);
 }
 
@@ -266,7 +263,7 @@ static void on_presence(struct client *c, const struct element *e)
     size_t len;
     const char *from = element_attr(e, "from", &len);
     if (from && is_own(c, from, len) && !element_attr(e, "type", &len))
-        now_online(c);
+        client_online(c);
     else if (c->g->scene.on_stanza)
         c->g->scene.on_stanza(c, e);
 }
@@ -287,14 +284,12 @@ static bool answered(struct client *c, const struct element *e)
     const char *id = element_attr(e, "id", &id_len), *from = element_attr(e, "from", &from_len);
     if (!id)
         return true;
-    client_printf(c, "<iq type='%s' id='%.*s'%s%.*s%s", set ? "result" : "error", (int)id_len, id,
-                  from ? " to='" : "", (int)from_len, from ? from : "", from ? "'" : "");
-    if (set)
-        client_printf(c, "/>");
-    else
-        client_printf(
-            c, "><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-               "</error></iq>");
+    client_printf(
+        c, "<iq type='%s' id='%.*s'%s%.*s%s%s", set ? "result" : "error", (int)id_len, id,
+        from ? " to='" : "", (int)from_len, from ? from : "", from ? "'" : "",
+        set ? "/>"
+            : "><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+              "</error></iq>");
     return set ? false : true; /* scenes want to see pushes */
 }
 
@@ -338,23 +333,10 @@ static void on_element(struct client *c, const struct element *e)
     }
 }
 
-static size_t pairing(struct client *c, const char *p, size_t n)
+void client_elements(struct client *c, const char *p, size_t n, size_t *used)
 {
-    if (n < 3)
-        return 0;
-    if (memcmp(p, "OK\n", 3) != 0) {
-        client_close(c, "not the relay");
-        return 0;
-    }
-    c->in_stream = true;
-    now_online(c);
-    return 3;
-}
-
-void client_input(struct client *c, const char *p, size_t n, size_t *used)
-{
-    size_t i = c->state == CLIENT_PAIRING ? pairing(c, p, n) : 0;
-    while (i < n && c->state != CLIENT_FREE && c->state != CLIENT_HANDSHAKE && c->state != CLIENT_PAIRING) {
+    size_t i = 0;
+    while (i < n && c->state != CLIENT_FREE && c->wires[0].state != WIRE_HANDSHAKE) {
         struct element e;
         enum scan_kind kind = scan_next(p + i, n - i, c->in_stream, &e);
         if (kind == SCAN_MORE)

@@ -34,8 +34,9 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
     g->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (g->epoll < 0)
         return -1;
+    g->way = opt->by == BY_WS ? &way_ws : opt->by == BY_BOSH ? &way_bosh : &way_tcp;
     for (unsigned i = 0; i < slots; i++)
-        g->clients[i] = (struct client){ .g = g, .slot = i, .fd = -1 };
+        g->clients[i] = (struct client){ .g = g, .slot = i };
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
@@ -60,7 +61,8 @@ int gen_init(struct gen *g, const struct options *opt, unsigned slots)
 void gen_fini(struct gen *g)
 {
     for (unsigned i = 0; i < g->slots; i++)
-        conn_free(&g->clients[i]);
+        for (unsigned k = 0; k < WIRES; k++)
+            conn_free(&g->clients[i].wires[k]);
     if (g->failed == 0)
         scram_cache_save(g->scram, g->opt.scram_cache, g->opt.password);
     scram_cache_free(&g->scram);
@@ -88,8 +90,10 @@ static void flush_dirty(struct gen *g)
     for (unsigned i = 0; i < g->dirty_count; i++) { /* a write error may close, not add */
         struct client *c = g->dirty[i];
         c->dirty = false;
-        if (c->state != CLIENT_FREE && c->state != CLIENT_CONNECT && c->state != CLIENT_HANDSHAKE)
-            conn_flush(c);
+        if (c->state != CLIENT_FREE && g->way->flush)
+            g->way->flush(c);
+        for (unsigned k = 0; k < WIRES; k++)
+            conn_flush(&c->wires[k]);
     }
     g->dirty_count = 0;
 }
@@ -106,11 +110,11 @@ void gen_turn(struct gen *g, uint64_t until_ns)
     }
     int n = epoll_pwait2(g->epoll, events, EVENTS, &wait, NULL);
     for (int i = 0; i < n; i++) {
-        struct client *c = events[i].data.ptr;
-        if (!c)
+        struct wire *w = events[i].data.ptr;
+        if (!w)
             read_stdin(g);
-        else if (c->state != CLIENT_FREE)
-            conn_event(c, events[i].events);
+        else if (w->state != WIRE_CLOSED)
+            conn_event(w, events[i].events);
     }
     flush_dirty(g);
 }

@@ -14,6 +14,7 @@
 #include <gnutls/gnutls.h>
 
 enum tls_use { TLS_NONE, TLS_START, TLS_DIRECT };
+enum transport { BY_TCP, BY_WS, BY_BOSH };
 
 struct options {
     const char *host, *domain, *password, *prefix,
@@ -23,6 +24,7 @@ struct options {
     uint16_t port;           /* 0: 5222, or 5223 for direct TLS */
     uint16_t far_port;
     enum tls_use tls;
+    enum transport by;
     enum mech mech;
     bool phases;                 /* print PHASE lines and wait for a line on stdin at each */
     bool full_jid;               /* chat to full JIDs */
@@ -38,8 +40,8 @@ struct options {
 
 enum client_state {
     CLIENT_FREE,
-    CLIENT_CONNECT,
-    CLIENT_HANDSHAKE,
+    CLIENT_CONNECT, /* or in the middle of a TLS handshake */
+    CLIENT_UPGRADE, /* of HTTP to WebSocket */
     CLIENT_FEATURES,
     CLIENT_STARTTLS,
     CLIENT_AUTH,
@@ -57,16 +59,28 @@ struct bytes {
     size_t len, cap;
 };
 
-struct client {
-    struct gen *g;
-    unsigned slot, account;
+struct client;
+enum wire_state { WIRE_CLOSED, WIRE_CONNECT, WIRE_HANDSHAKE, WIRE_OPEN };
+struct wire { /* a socket of a client */
+    struct client *c;
     int fd;
-    enum client_state state;
-    bool in_stream, authed, dirty, wants_out;
+    enum wire_state state;
+    bool wants_out;
+    bool asked; /* BOSH: an answer is due */
     gnutls_session_t tls;
     struct bytes in, out; /* in: the beginning of an element, kept until the rest arrives */
     size_t out_done;
+};
+enum { WIRES = 2 }; /* only BOSH uses both */
+
+struct client {
+    struct gen *g;
+    unsigned slot, account;
+    enum client_state state;
+    bool in_stream, authed, dirty;
+    struct wire wires[WIRES];
     struct scram *scram; /* only while authenticating */
+    struct bosh *bosh;   /* way_bosh.c; NULL: another transport */
     uint64_t began_ns;
     unsigned both; /* contacts with subscription "both" in the roster that was read */
 };
@@ -82,6 +96,7 @@ struct scene {
 struct gen {
     struct options opt;
     struct scene scene;
+    const struct way *way;
     struct client *clients; /* by slot; owns them */
     unsigned slots;
     int epoll;
@@ -139,20 +154,42 @@ int gen_result(const struct gen *g); /* exit code: 0, or 1 if a client failed or
 
 /* client.c: one client's way through the negotiation. */
 void client_start(struct gen *g, unsigned slot, unsigned account);
-void client_input(struct client *c, const char *p, size_t n, size_t *used);
-void client_connected(struct client *c);
+void client_elements(struct client *c, const char *p, size_t n, size_t *used);
+void client_header(struct client *c); /* opens the stream, or opens it anew */
+void client_online(struct client *c);
 void client_leave(struct client *c);
-void client_send(struct client *c, const char *p, size_t n);
+void client_send(struct client *c, const char *p, size_t n); /* whole elements */
 __attribute__((format(printf, 2, 3))) void client_printf(struct client *c, const char *format, ...);
 /* why NULL: as expected. */
 void client_close(struct client *c, const char *why);
+void client_dirty(struct client *c); /* something is to be written at the end of the turn */
+
+/* How a client's elements travel: way_tcp.c (RFC 6120), way_ws.c (RFC 7395), way_bosh.c (XEP-0124, XEP-0206). */
+struct way {
+    void (*ready)(struct wire *w);  /* connected, the TLS handshake is over */
+    void (*header)(struct client *c);
+    void (*send)(struct client *c, const char *p, size_t n);
+    void (*leave)(struct client *c, bool presence);
+    void (*input)(struct wire *w, const char *p, size_t n, size_t *used);
+    void (*flush)(struct client *c); /* at the end of the turn, before its wires are; may be NULL */
+    bool (*lost)(struct wire *w);    /* closed by the server: false if that does not matter; may be NULL */
+    void (*gone)(struct client *c);  /* may be NULL */
+    const char *alpn;
+};
+extern const struct way way_tcp, way_ws, way_bosh;
+#define STANZA_NS " xmlns='jabber:client'"
+/* Where that is put into a stanza: behind its name; 0: it is no stanza. */
+size_t stanza_name(const char *p, size_t n);
+/* The header of an HTTP answer, up to and with its empty line: its length, 0 if it is not there yet. length: of the body. */
+size_t http_head(const char *p, size_t n, unsigned *status, size_t *length);
 
 /* conn.c: sockets and TLS under it. */
-int conn_open(struct client *c);
-void conn_free(struct client *c);
-void conn_event(struct client *c, uint32_t events);
-void conn_flush(struct client *c);
-int conn_start_tls(struct client *c);
+int conn_open(struct wire *w);
+void conn_free(struct wire *w);
+void conn_event(struct wire *w, uint32_t events);
+void conn_flush(struct wire *w);
+int conn_start_tls(struct wire *w);
 void bytes_add(struct bytes *b, const char *p, size_t n);
+void bytes_clear(struct bytes *b); /* what is small stays allocated */
 
 #endif

@@ -31,6 +31,7 @@ static const char usage[] =
     "  --host A (127.0.0.1) --port N (5222; 5223 for direct) --domain D (localhost)\n"
     "  --far-domain F --far-port N: the odd accounts are at another server\n"
     "  --tls none|start|direct (none)   --mech auto|plain|scram1|scram256 (auto)\n"
+    "  --by tcp|ws|bosh (tcp): WebSocket (RFC 7395) at /ws, BOSH (XEP-0124) at /http-bind; give their port\n"
     "  --prefix P (user) --password P (bench-secret) --resource R (bench)\n"
     "  --first N (0) --count N (100) --step N (1): the accounts P<first>, P<first+step>, ...\n"
     "  --concurrency N (64): logins at a time      --addresses N (8): source addresses\n"
@@ -89,7 +90,8 @@ static void parse(int argc, char **argv, struct options *o)
 {
     static const char *const tls[] = { "none", "start", "direct", NULL };
     static const char *const mechs[] = { "auto", "plain", "scram1", "scram256", NULL };
-    const char *tls_name = "none", *mech_name = "auto";
+    static const char *const ways[] = { "tcp", "ws", "bosh", NULL };
+    const char *tls_name = "none", *mech_name = "auto", *by_name = "tcp";
     unsigned port = 0, far_port = 0, rate = 1000;
     const struct row {
         const char *name;
@@ -105,6 +107,7 @@ static void parse(int argc, char **argv, struct options *o)
         { "resource", O_TEXT, &o->resource, 0, 0 },
         { "scram-cache", O_TEXT, &o->scram_cache, 0, 0 },
         { "tls", O_TEXT, &tls_name, 0, 0 },
+        { "by", O_TEXT, &by_name, 0, 0 },
         { "mech", O_TEXT, &mech_name, 0, 0 },
         { "port", O_UINT, &port, 1, 65535 },
         { "far-port", O_UINT, &far_port, 1, 65535 },
@@ -146,6 +149,7 @@ static void parse(int argc, char **argv, struct options *o)
     }
     o->tls = (enum tls_use)word(tls_name, tls);
     o->mech = (enum mech)word(mech_name, mechs);
+    o->by = (enum transport)word(by_name, ways);
     o->port = (uint16_t)(port ? port : o->tls == TLS_DIRECT ? 5223 : 5222);
     o->far_port = (uint16_t)(far_port ? far_port : o->port);
     o->rate = rate;

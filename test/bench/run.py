@@ -11,7 +11,8 @@ Scenes: idle (memory of a session, plain and TLS; all log in, some chat beside t
 come and leave: what memory stays), storm (c2s is killed with -9 and all clients come back at once; sessman is killed and nobody is to notice),
 login (contacts away), chat1, chat16, rate, presence, offline (with archiving off), archived (chat and rate again, archived for
 both sides), burst (10,000 offline messages for one account beside a chat), mam (pages out of an archive of --rows), expiry
-(100,000 rows past their age beside 1,000 messages a second), upload (a file of --mib up and down, plain and TLS), s2s (chat and rate between two installations of ours), domains (1,000 other
+(100,000 rows past their age beside 1,000 messages a second), upload (a file of --mib up and down, plain and TLS), web (WebSockets and BOSH sessions:
+logins, chat, and --web of both at the same time on one gateway), s2s (chat and rate between two installations of ours), domains (1,000 other
 servers at once), relay (the floor: the same traffic through a bare TCP relay). What the server burns is measured, not the load generator, but they share the cores: latencies are those of a
 machine that runs both.
 Exit code: 0; 1 if a scene failed; 3 with --enforce if a budget was missed."""
@@ -34,12 +35,13 @@ from measure import BenchError, Load, Perf, cpu, cpu_between, pss_within
 from servers import SERVERS
 from table import table
 from upload import Peak, Uploader, get, put
+from web import Web
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "upload", "s2s", "domains", "relay")
+SCENES = ("idle", "churn", "storm", "login", "chat1", "chat16", "rate", "presence", "offline", "archived", "burst", "mam", "expiry", "upload", "web", "s2s", "domains", "relay")
 NO_SERVER = {"s2s", "domains", "relay"}  # they start what they need
 ARCHIVE_SCENES = {"archived", "burst", "mam", "expiry"}
-OWN_SCENES = ARCHIVE_SCENES | {"upload"}
+OWN_SCENES = ARCHIVE_SCENES | {"upload", "web"}
 CONTACTS = 25
 BLOCK = CONTACTS + 1
 PER_GENERATOR = 15000 // BLOCK * BLOCK  # a generator has one open file per client, as the server has
@@ -59,7 +61,7 @@ class Bench:
         settings = [s.groups() for s in settings]
         if args.c2s > 1:
             settings.append(("bulkhead.conf", "processes", "c2s", args.c2s))
-        self.settings = settings
+        self.settings, self.block = settings, BLOCK
         self.server = SERVERS[args.server](data, args.domain, args.port_offset, args.build, settings)
 
     def note(self, text):
@@ -170,10 +172,10 @@ class Bench:
         """Memory after all have left: as soon as the budget is met, or what there is after a while."""
         return pss_within(self.server, empty["all"] * 1.1, 8 if self.args.quick else 30)
 
-    def beside(self, kind, suffix):
+    def beside(self, kind, suffix, command=None):
         """Pairs chat for a moment while all others are online."""
-        command = self.command("chat", count=2 * self.args.pairs, resource="beside", full_jid=True, seconds=2, phases=True,
-                               scram_cache=os.path.join(self.folder, "scram0"))
+        command = command or self.command("chat", count=2 * self.args.pairs, resource="beside", full_jid=True, seconds=2, phases=True,
+                                          scram_cache=os.path.join(self.folder, "scram0"))
         key = f"beside_{kind}"
         result, us = self.phased(key + suffix, command, "delivered")
         self.figures[f"{key}_us{suffix}"], self.figures[f"{key}_p99_ms{suffix}"] = us, result["latency_us"]["p99"] / 1e3
@@ -526,7 +528,8 @@ class Bench:
         only = self.args.only or SCENES
         sessions = self.args.sessions
         wanted = sessions if {"idle", "storm"} & set(only) else sessions[:1] if "churn" in only else ()
-        accounts = max([8 * BLOCK, 2 * self.args.pairs, *wanted])
+        accounts = max([40 * BLOCK if "web" in only else 8 * BLOCK, 2 * self.args.pairs, *wanted,
+                        sum(self.args.web) if "web" in only else 0])
         if set(only) - NO_SERVER:
             self.prepare(-(-accounts // BLOCK) * BLOCK)
             self.restart(False)
@@ -538,7 +541,7 @@ class Bench:
         steps += [("churn", lambda: self.churn(accounts)), ("storm", lambda: self.storm(accounts)),
                   ("login", lambda: self.login(accounts)), ("chat1", lambda: self.chat(1)), ("chat16", lambda: self.chat(16)),
                   ("rate", self.rate), ("presence", self.presence), ("offline", self.offline), ("archived", self.archived), ("burst", self.burst),
-                  ("mam", self.mam), ("expiry", self.expiry), ("upload", self.upload), ("s2s", lambda: self.federation("across")),
+                  ("mam", self.mam), ("expiry", self.expiry), ("upload", self.upload), ("web", lambda: Web(self).run()), ("s2s", lambda: self.federation("across")),
                   ("domains", lambda: self.federation("domains")), ("relay", self.relay)]
         archiving = False
         for name, step in steps:
@@ -593,6 +596,7 @@ def arguments():
     p.add_argument("--rows", type=int, help="of the archive that is asked (1,000,000; quick: 100,000)")
     p.add_argument("--remotes", type=int, help="other servers at once (1,000; quick: 200)")
     p.add_argument("--mib", type=int, help="size of the file that is uploaded (1024; quick: 128)")
+    p.add_argument("--web", help="WebSockets, and BOSH sessions beside them (10010,5018; quick: 1040,520)")
     p.add_argument("--c2s", type=int, default=1, help="processes of c2s (ours)")
     p.add_argument("--set", action="append", default=[], metavar="FILE:SECTION.OPTION=VALUE",
                    help="write into a configuration file of ours after init; may be given again")
@@ -607,6 +611,7 @@ def arguments():
     args.seconds = args.seconds or (3 if args.quick else 10)
     args.rows = args.rows or (100000 if args.quick else 1000000)
     args.remotes = args.remotes or (200 if args.quick else 1000)
+    args.web = [int(n) for n in (args.web or ("1040,520" if args.quick else "10010,5018")).split(",")]
     args.mib = args.mib or (128 if args.quick else 1024)
     args.loadgen = os.path.join(args.build, "loadgen")
     args.relay = os.path.join(args.build, "relay")

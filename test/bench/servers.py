@@ -105,7 +105,7 @@ def set_option(path, section, option, value):
 
 
 # What one client may send: shapers are off here as they are for the other servers.
-NO_SHAPERS = (("c2s.conf", "limits", "stanza_rate", 0), ("c2s.conf", "limits", "byte_rate", 0))
+NO_SHAPERS = tuple((file, "limits", option, 0) for file in ("c2s.conf", "httpgw.conf") for option in ("stanza_rate", "byte_rate"))
 # New passwords cost no more than they must: registering is no part of any scene, and a login does not pay for it.
 QUICK_KEYS = (("sessman.conf", "auth", "iterations", 4096),)
 # One sender fills one account's storage.
