@@ -55,6 +55,8 @@ bool ping_take(const struct wire *w, const struct stanza *s)
     MEM_FREE(&asked->ping);
     asked->probing = false;
     asked->last_in_ms = loop_now_ms(w->d->loop);
+    if (!asked->over)
+        wire_arm(asked);
     return true;
 }
 
