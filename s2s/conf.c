@@ -77,6 +77,7 @@ static const struct option options[] = {
 
     OPTION_TIME("keepalive", "interval", ROW, probe_ms, "5m", "0ms", "1d", RELOAD),
     OPTION_TIME("keepalive", "timeout", ROW, probe_wait_ms, "1m", "100ms", "1h", RELOAD),
+    OPTION_BOOL("keepalive", "ping", ROW, ping, "yes", RELOAD),
     OPTION_TIME("keepalive", "max_idle", ROW, idle_ms, "15m", "0ms", "30d", RELOAD),
 };
 /* clang-format on */

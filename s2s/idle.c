@@ -3,6 +3,7 @@
  * The timer is set once and looks at the clock when it fires, so that input costs it nothing. */
 #include "s2s/idle.h"
 
+#include "s2s/ping.h"
 #include "s2s/ssm.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -70,7 +71,7 @@ static void probe(struct wire *w, uint64_t now)
 {
     METRIC_INC(w->d->metrics, M_PROBES);
     w->probe_ms = now;
-    if (ssm_probe(w)) /* anything that comes after it shows that it was answered */
+    if (ssm_probe(w) || ping_send(w)) /* anything that comes after it shows that it was answered */
         w->probing = true;
     else
         wire_write(

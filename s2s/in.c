@@ -28,7 +28,8 @@ static const struct step {
     { IN(IN_PLAIN),                 "auth",     NS_SASL,     on_auth },         /* RFC 6120 6.4.2, XEP-0178 3 */
     { IN(IN_PLAIN),                 "bidi",     NS_BIDI,     bidi_on_request }, /* XEP-0288 2.2 */
     { IN(IN_PLAIN) | IN(IN_PROVEN), "result",   NS_DIALBACK, on_dialback },     /* XEP-0220 2.1.1 */
-    { IN(IN_PLAIN) | IN(IN_PROVEN), "verify",   NS_DIALBACK, on_dialback },     /* XEP-0220 2.1.2 */
+    { IN(IN_PROVING) | IN(IN_PLAIN) | IN(IN_PROVEN),
+                                    "verify",   NS_DIALBACK, on_dialback },     /* XEP-0220 2.1.2 */
     { IN(IN_PROVEN),                "message",  NS_SERVER,   take_stanza },     /* RFC 6120 8 */
     { IN(IN_PROVEN),                "presence", NS_SERVER,   take_stanza },
     { IN(IN_PROVEN),                "iq",       NS_SERVER,   take_stanza },
@@ -236,6 +237,8 @@ static void features(struct in *in)
     BUF_LIT(&out, "</stream:features>");
     in->state = again ? IN_PROVEN : IN_PLAIN;
     wire_write(w, buf_get(&out));
+    wire_write(w, buf_get(&in->later));
+    buf_fini(&in->later);
     buf_fini(&out);
     if (again) /* now, for nothing may stand between <success/> and the new header */
         bidi_proven(in, wire_local(w), wire_remote(w));
@@ -416,9 +419,15 @@ static void on_auth(struct wire *w, struct arena *a, struct node *n)
 
 /* --- dialback (XEP-0220) --- */
 
+/* A question about a key may come right behind their header; nothing is read meanwhile but what came with it. */
 static void say(struct wire *w, const struct dialback *d)
 {
+    struct in *in = in_of(w);
     struct buf out = BUF_INIT(0);
+    if (in->state == IN_PROVING) {
+        dialback_write(&in->later, d);
+        return;
+    }
     dialback_write(&out, d);
     wire_write(w, buf_get(&out));
     buf_fini(&out);
@@ -622,6 +631,7 @@ static void on_gone(struct wire *w, enum conn_cause cause, const struct why *why
     while (!list_empty(&in->pairs))
         drop_pair(in, CONTAINER(in->pairs.next, struct in_pair, link));
     addr_leave(d->addresses, in->address);
+    buf_fini(&in->later);
     wire_fini(w);
     mem_free(in);
     s2s_wire_gone(d);

@@ -28,6 +28,7 @@ struct in {
     struct wire w;
     struct link pairs;    /* struct in_pair, owned */
     struct resolve *resolve; /* for DANE; NULL: not asked */
+    struct buf later;        /* while it is looked at: answers that have to come behind the features */
     struct addr_key address;
     uint16_t n_asked;     /* requests to prove a domain by dialback */
     uint8_t n_pairs;

@@ -23,6 +23,7 @@ static void on_sasl_failure(struct wire *w, struct arena *a, struct node *n);
 static void on_result(struct wire *w, struct arena *a, struct node *n);
 static void on_verify(struct wire *w, struct arena *a, struct node *n);
 static void on_bidi_stanza(struct wire *w, struct arena *a, struct node *n);
+static void ask_all(struct out *o);
 
 /* clang-format off */
 static const struct step {
@@ -113,7 +114,7 @@ static void refuse(struct out *o, enum pair_step step, const char *text)
 {
     out_failed(o, step, COND_REMOTE_SERVER_TIMEOUT, false, text);
     if (step == STEP_EXTERNAL || step == STEP_DIALBACK)
-        o->next = SIZE_MAX; /* other addresses are the same server */
+        reach_no_more(o); /* other addresses are the same server */
     wire_end(&o->w);
 }
 
@@ -127,10 +128,19 @@ static struct policy policy_now(const struct out *o)
     return p;
 }
 
+/* What goes without waiting for their header and features saves a round trip: where nothing is said in plain text the
+ * only thing that may follow is <starttls/>, and a question about a key needs nothing of this stream's. Everything else
+ * has to wait: an answer to what they offer (RFC 6120 4.3.2), a key of ours is made of the stream's id (XEP-0185). */
 void out_begin_stream(struct out *o)
 {
+    struct wire *w = &o->w;
     o->state = OUT_HEADER;
-    wire_open(&o->w, wire_local(&o->w), wire_remote(&o->w), SLICE_NONE);
+    wire_open(w, wire_local(w), wire_remote(w), SLICE_NONE);
+    o->asked_tls = !w->secure && policy_now(o).tls;
+    if (o->asked_tls)
+        wire_write(w, SLICE("<starttls xmlns='" NS_TLS "'/>"));
+    else if (w->secure && !o->accepted)
+        ask_all(o);
 }
 
 static void on_header(struct wire *w, struct arena *a, const struct node *header)
@@ -167,10 +177,7 @@ void out_settle(struct out *o)
     struct pair *p = o->pair;
     if (!p)
         return;
-    LIST_EACH(&p->verifies, it) {
-        struct verify *v = CONTAINER(it, struct verify, link);
-        v->asked = v->asked || out_ask(o, v);
-    }
+    ask_all(o);
     if (o->state == OUT_OPEN && (pair_wants(p) || o->trace))
         out_want(o);
     else
@@ -200,7 +207,8 @@ static void on_features(struct wire *w, struct arena *a, struct node *n)
     read_features(o, a, n);
     if (!secure && o->starttls && !reach_plain(o)) {
         o->state = OUT_PROCEED;
-        wire_write(w, SLICE("<starttls xmlns='" NS_TLS "'/>"));
+        if (!o->asked_tls)
+            wire_write(w, SLICE("<starttls xmlns='" NS_TLS "'/>"));
     } else if (!secure && policy_now(o).tls) { /* whoever took the feature out: nothing goes in plain text */
         refuse(o, STEP_TLS, "the server does not offer TLS");
     } else if (o->accepted) {
@@ -333,7 +341,11 @@ static void on_sasl_failure(struct wire *w, struct arena *a, struct node *n)
     LOG_INFO(wire_log(w, &log, LOG_AUTH, NULL), "certificate_refused", F_STR("local", w->local),
              F_STR("remote", w->remote), F_SLICE("cond", cond ? cond->name : SLICE_NONE));
     out_trace(o, "external: refused");
-    begin_dialback(o); /* as deployed: it is the same stream still */
+    if (w->d->conf->dialback && !o->external_refused) { /* should it end the stream: on a new one */
+        o->external_refused = true;
+        reach_again(o);
+    }
+    begin_dialback(o); /* as deployed: it is the same stream still (RFC 6120 6.4.5) */
 }
 
 static void on_result(struct wire *w, struct arena *a, struct node *n)
@@ -397,9 +409,9 @@ static enum proof may_send(const struct wire *w, struct slice local, struct slic
 
 /* --- asking about keys --- */
 
-bool out_ask(struct out *o, struct verify *v)
+static bool ask(struct out *o, struct verify *v)
 {
-    if (!(IN(o->state) & ANSWERS) || o->w.over)
+    if (o->w.over)
         return false;
     struct buf out = BUF_INIT(0);
     const struct dialback d = { .kind = DIALBACK_VERIFY,
@@ -412,6 +424,20 @@ bool out_ask(struct out *o, struct verify *v)
     buf_fini(&out);
     v->at_ms = loop_now_ms(o->w.d->loop);
     return true;
+}
+
+static void ask_all(struct out *o)
+{
+    for (struct link *it = o->pair ? o->pair->verifies.next : NULL; it && it != &o->pair->verifies;
+         it = it->next) {
+        struct verify *v = CONTAINER(it, struct verify, link);
+        v->asked = v->asked || ask(o, v);
+    }
+}
+
+bool out_ask(struct out *o, struct verify *v)
+{
+    return (IN(o->state) & ANSWERS) && ask(o, v);
 }
 
 static struct verify *asked(const struct pair *p, struct slice id)

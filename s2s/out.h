@@ -31,7 +31,7 @@ struct out_try { /* a connection in the making */
     struct conn *conn;
     size_t attempt;
 };
-enum { OUT_TRIES = 3 };
+enum { OUT_TRIES = 3, OUT_ATTEMPTS = 64 };
 struct out {
     struct wire w;
     struct pair *pair;    /* whose it is; NULL: it has been told, and the rest is silence */
@@ -40,6 +40,7 @@ struct out {
     struct timer timer;   /* head start */
     const struct target_attempt *at; /* the one that is connected */
     size_t next, left;    /* of the attempts; those under way */
+    uint64_t lost;        /* a bit for each attempt that was given up because another was faster, or that has another try */
     uint64_t due_ms;      /* the negotiation's end */
     struct failure failed; /* of the attempts so far: told if there is none left */
     struct buf *trace;    /* of a probe: a line for each step; NULL: none */
@@ -47,7 +48,9 @@ struct out {
     bool told : 1;        /* the pair knows how it went */
     bool external : 1, sm : 1, bidi : 1, dialback : 1; /* the peer's features say so */
     bool starttls : 1;
+    bool asked_tls : 1;   /* <starttls/> went behind our header */
     bool tried_external : 1;
+    bool external_refused : 1; /* they offered EXTERNAL and did not take our certificate: not shown to them again */
     bool accepted : 1;
     bool blamed : 1;      /* it is known what was wrong with this connection */
     uint8_t how;          /* enum proof: how they have accepted us */

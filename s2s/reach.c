@@ -32,6 +32,13 @@ bool reach_plain(const struct out *o)
     return r && r->tls == ROUTE_NONE;
 }
 
+static void put_back(struct out *o, size_t attempt)
+{
+    if (attempt < OUT_ATTEMPTS)
+        o->lost |= (uint64_t)1 << attempt;
+}
+
+/* What was not fast enough was not found to be bad: it has its turn when the one that was fails. */
 static void cancel_tries(struct out *o)
 {
     timer_stop(&o->timer);
@@ -40,6 +47,7 @@ static void cancel_tries(struct out *o)
         if (!t)
             continue;
         o->tries[i] = NULL;
+        put_back(o, t->attempt);
         t->out = NULL;
         conn_close(t->conn, CONN_BY_OWNER);
     }
@@ -80,6 +88,39 @@ static const struct target_attempt *attempts(const struct out *o, size_t *n)
     return answer ? answer->attempts : NULL;
 }
 
+void reach_again(struct out *o)
+{
+    size_t n;
+    const struct target_attempt *list = attempts(o, &n);
+    if (n && o->at)
+        put_back(o, (size_t)(o->at - list));
+}
+
+static bool any_left(const struct out *o)
+{
+    size_t n;
+    (void)attempts(o, &n);
+    return n && (o->lost || o->next < n);
+}
+
+/* The best one that was not tried to its end. */
+static size_t take_next(struct out *o)
+{
+    size_t i = 0;
+    if (!o->lost)
+        return o->next++;
+    while (!(o->lost >> i & 1))
+        i++;
+    o->lost &= ~((uint64_t)1 << i);
+    return i;
+}
+
+void reach_no_more(struct out *o)
+{
+    o->next = SIZE_MAX;
+    o->lost = 0;
+}
+
 static void try_next(struct out *o);
 
 static void on_head_start(struct timer *t)
@@ -95,19 +136,19 @@ static void try_next(struct out *o)
     char text[DNS_ADDR_TEXT];
     while (slot < OUT_TRIES && o->tries[slot])
         slot++;
-    if (o->next >= n || slot == OUT_TRIES)
+    if (!any_left(o) || slot == OUT_TRIES)
         return;
-    const struct target_attempt *at = &list[o->next];
     struct out_try *t = mem_new(sizeof *t);
     t->out = o;
-    t->attempt = o->next++;
+    t->attempt = take_next(o);
+    const struct target_attempt *at = &list[t->attempt];
     o->tries[slot] = t;
     o->left++;
     METRIC_INC(d->metrics, M_DIALLED);
     out_trace(o, "connect: %s (" SLICE_FMT "%s)", dns_addr_text(&at->addr, text), SLICE_ARG(at->host),
               at->direct_tls ? ", direct TLS" : "");
     t->conn = conn_dial_tcp(d->loop, &at->addr.sa, &reach_conn_conf, t);
-    if (o->next < n)
+    if (any_left(o))
         loop_timer(d->loop, &o->timer, d->conf->head_start_ms, on_head_start);
 }
 
@@ -137,7 +178,8 @@ static void on_connected(void *owner)
     out_trace(o, "connected: %s", dns_addr_text(&o->at->addr, text));
     wire_take_conn(&o->w, conn);
     o->blamed = false;
-    o->external = o->sm = o->bidi = o->dialback = o->tried_external = o->accepted = false;
+    o->external = o->sm = o->bidi = o->dialback = o->accepted = false;
+    o->tried_external = o->external_refused;
     o->w.bidi = false;
     o->due_ms = loop_now_ms(o->w.d->loop) + o->w.d->conf->negotiate_ms;
     o->state = OUT_HEADER;
@@ -175,9 +217,7 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
 bool reach_next(struct out *o)
 {
     struct s2s *d = o->w.d;
-    size_t n;
-    (void)attempts(o, &n);
-    if (d->stopping || !o->pair || o->next >= n)
+    if (d->stopping || !o->pair || !any_left(o))
         return false;
     o->state = OUT_DIAL;
     o->due_ms = loop_now_ms(d->loop) + d->conf->dial_ms;

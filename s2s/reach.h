@@ -7,6 +7,8 @@
 
 bool reach_plain(const struct out *o); /* a static route says that there is no TLS */
 bool reach_next(struct out *o);        /* the stream failed: true: another address is being tried */
+void reach_again(struct out *o);       /* this address is tried once more when the stream fails */
+void reach_no_more(struct out *o);     /* no other address will do better */
 void reach_done(struct out *o);        /* the stream works: no other address will be needed, nor what was looked up */
 void reach_give_up(struct out *o);     /* there is no connection: ends what is under way, tells the pair, frees the out */
 extern const struct conn_conf reach_conn_conf;

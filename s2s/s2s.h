@@ -60,6 +60,7 @@
     X(SM_FAILED, "sm_failed", COUNTER, "Requests of stream management that were refused")                              \
     X(SM_TOO_HIGH, "sm_too_high", COUNTER, "Streams closed: the peer acknowledged more than it was sent")              \
     X(PROBES, "probes", COUNTER, "Keep-alive probes sent")                                                             \
+    X(PINGS, "pings", COUNTER, "Of these, pings that any answer does for (XEP-0199)")                                  \
     X(IDLE_CLOSED, "idle_closed", COUNTER, "Connections closed: nothing to do for too long")                           \
     X(DEAD_CLOSED, "dead_closed", COUNTER, "Connections closed: the peer did not answer or read")                      \
     X(LIMIT_PENDING, "limit_pending", COUNTER, "Times that accepting paused for too many unproven connections")        \
@@ -143,6 +144,7 @@ struct s2s_conf {
     char *limits[LIMIT_RULES]; /* as they stand in the file; limit_rules_read */
     /* [keepalive] */
     uint32_t probe_ms, probe_wait_ms, idle_ms;
+    bool ping;
 };
 extern const struct conf_table s2s_conf_table;
 

@@ -261,13 +261,18 @@ static void on_resume(struct wire *w, const struct node *n)
 
 /* --- outgoing streams --- */
 
+/* XEP-0198 4: what follows <enable/> is counted, so nothing waits for the answer; nor is anything asked before it. */
 static void enable(struct out *o)
 {
-    bool resume = o->w.d->conf->sm_keep_ms > 0;
-    o->state = OUT_SM;
-    wire_write(&o->w, resume ? SLICE("<enable xmlns='" NS_SM "' resume='true'/>")
-                             : SLICE("<enable xmlns='" NS_SM "'/>"));
-    wire_arm(&o->w);
+    struct wire *w = &o->w;
+    bool resume = w->d->conf->sm_keep_ms > 0;
+    wire_write(w, resume ? SLICE("<enable xmlns='" NS_SM "' resume='true'/>")
+                         : SLICE("<enable xmlns='" NS_SM "'/>"));
+    w->sm = sm_new();
+    w->sm->in_on = false;
+    w->probing = true; /* an answer is due */
+    w->probe_ms = loop_now_ms(w->d->loop);
+    out_ready(o);
 }
 
 void ssm_begin(struct out *o)
@@ -292,15 +297,31 @@ void ssm_begin(struct out *o)
     }
 }
 
-static void on_enabled(struct out *o, const struct node *n)
+static bool enabling(const struct wire *w)
 {
-    struct wire *w = &o->w;
+    return w->sm && !w->sm->in_on;
+}
+
+static void on_enabled(struct wire *w, const struct node *n)
+{
     struct slice id = node_attr(n, "id"), resume = node_attr(n, "resume");
-    w->sm = sm_new();
+    w->sm->in_on = true;
     if (id.len && id.len <= 4000 && (slice_is(resume, "true") || slice_is(resume, "1")))
         w->sm->id = mem_copy(id);
     METRIC_INC(w->d->metrics, M_SM_ENABLED);
-    out_ready(o);
+    wire_dirty(w); /* now it may be asked */
+}
+
+/* What was sent has left as it does without stream management. */
+static void on_not_enabled(struct wire *w)
+{
+    METRIC_INC(w->d->metrics, M_SM_FAILED);
+    out_of(w)->sm = false;
+    LIST_EACH(&w->sent, it) {
+        CONTAINER(it, struct item, link)->counted = false;
+    }
+    ssm_free(&w->sm);
+    wire_dirty(w);
 }
 
 /* What the other side had had when the stream was cut. */
@@ -352,14 +373,10 @@ static void on_failed(struct out *o, const struct node *n)
     struct ssm_kept *k = o->pair ? o->pair->resume : NULL;
     uint32_t h;
     METRIC_INC(o->w.d->metrics, M_SM_FAILED);
-    if (!k) {
-        o->sm = false;
-        out_ready(o);
-        return;
-    }
-    if (read_h(n, &h))
+    if (k && read_h(n, &h))
         kept_acked(k, h);
-    ssm_kept_drop(&o->pair->resume);
+    if (o->pair)
+        ssm_kept_drop(&o->pair->resume);
     enable(o);
 }
 
@@ -376,8 +393,10 @@ bool ssm_take(struct wire *w, struct arena *a, struct node *n)
         on_enable(w, a, n);
     else if (slice_is(n->name, "resume") && !o)
         on_resume(w, n);
-    else if (slice_is(n->name, "enabled") && o && o->state == OUT_SM && !o->pair->resume)
-        on_enabled(o, n);
+    else if (slice_is(n->name, "enabled") && o && enabling(w))
+        on_enabled(w, n);
+    else if (slice_is(n->name, "failed") && o && enabling(w))
+        on_not_enabled(w);
     else if (slice_is(n->name, "resumed") && o && o->state == OUT_SM)
         on_resumed(o, n);
     else if (slice_is(n->name, "failed") && o && o->state == OUT_SM)
@@ -405,7 +424,7 @@ void ssm_wrote(struct wire *w)
 void ssm_turn(struct wire *w)
 {
     struct ssm *sm = w->sm;
-    if (!sm || !sm->out_on || sm->out == sm->acked || sm->acked < sm->asked)
+    if (!sm || !sm->out_on || enabling(w) || sm->out == sm->acked || sm->acked < sm->asked)
         return;
     sm->asked = sm->out;
     wire_write(w, SLICE("<r xmlns='" NS_SM "'/>"));

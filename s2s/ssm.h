@@ -30,7 +30,7 @@ struct ssm {
     uint64_t answer_at;         /* an <r/> waits until done has reached this; 0: none */
     uint64_t answer_ms;
     char *id;                   /* resumption id; NULL: not resumable */
-    bool in_on, out_on;         /* counting */
+    bool in_on, out_on;         /* counting; out alone: <enable/> is not answered yet */
 };
 struct ssm_kept { /* of a stream that was cut */
     char *id;
@@ -47,7 +47,7 @@ void ssm_feature_write(struct buf *out);
 bool ssm_may_enable(const struct s2s *d);
 /* Elements; true: it was one. */
 bool ssm_take(struct wire *w, struct arena *a, struct node *n);
-void ssm_begin(struct out *o);                   /* accepted: resumes, enables, or goes on without */
+void ssm_begin(struct out *o);                   /* accepted: resumes; or enables, or does not, and is ready */
 void ssm_stanza(struct wire *w, const struct link_sent *sent); /* a stanza of theirs was dealt with */
 void ssm_wrote(struct wire *w);
 void ssm_turn(struct wire *w);                   /* end of the turn: asks */

@@ -3,6 +3,7 @@
 #include "s2s/idle.h"
 #include "s2s/link.h"
 #include "s2s/pair.h"
+#include "s2s/ping.h"
 #include "s2s/ssm.h"
 #include "s2s/wire.h"
 
@@ -140,7 +141,12 @@ void take_stanza(struct wire *w, struct arena *a, struct node *n)
     enum rc rc = stanza_read(a, n, &s, &cond);
     if (addresses_are_bad(w, n, &s))
         return;
-    w->busy_ms = w->last_in_ms;
+    if (rc == RC_OK && ping_take(w, &s)) {
+        dealt_with(w);
+        return;
+    }
+    if (rc != RC_OK || !ping_is(&s))
+        w->busy_ms = w->last_in_ms;
     w->stanzas_in++;
     if (rc == RC_OK) {
         node_set(a, n, "to", s.to.full);

@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "s2s/idle.h"
 #include "s2s/pair.h"
+#include "s2s/ping.h"
 #include "s2s/ssm.h"
 
 enum { LINGER_MS = 3000, LINGER_STOP_MS = 1000, SENT_MAX = 4096 };
@@ -62,6 +63,8 @@ void wire_take_conn(struct wire *w, struct conn *conn)
     w->secure = w->handshaking = w->has_header = w->over = w->ended = w->said_end = false;
     w->proof = PROOF_NONE;
     w->stuck_ms = 0;
+    w->probing = false;
+    MEM_FREE(&w->ping);
     xmlin_reset(&w->xml);
     w->xml.limits = &w->d->pre_auth;
     conn_peer(conn, &peer);
@@ -85,6 +88,7 @@ void wire_fini(struct wire *w)
     mem_free(w->local);
     mem_free(w->remote);
     mem_free(w->id);
+    mem_free(w->ping);
     count(w->d, w->incoming, -1);
 }
 
@@ -285,7 +289,8 @@ void wire_send(struct wire *w, struct item *it)
     w->n_sent++;
     w->sent_bytes += it->len;
     w->stanzas_out++;
-    w->busy_ms = loop_now_ms(w->d->loop);
+    if (!ping_is_answer(item_bytes(it)))
+        w->busy_ms = loop_now_ms(w->d->loop);
     METRIC_INC(w->d->metrics, M_STANZAS_OUT);
     if (it->counted)
         ssm_wrote(w);

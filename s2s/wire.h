@@ -51,6 +51,7 @@ struct wire {
     uint64_t since_ms, last_in_ms, busy_ms; /* connected; last input; last stanza either way */
     uint64_t stuck_ms;         /* since when the socket has not taken what was written; 0: it takes it */
     uint64_t probe_ms;         /* of the last probe */
+    char *ping;                /* id of a ping of ours that was not answered (ping.h); NULL: none */
     uint64_t pause_until_ms;   /* a limit says so; 0: not */
     uint64_t stanzas_in, stanzas_out, bytes_in, bytes_out;
     char ip[46];               /* of the peer, as text, also when it has gone */

@@ -8,6 +8,8 @@
 #include "common/net/tlsctx.h"
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 enum { RECORD_MAX = 16384, SEND_STEP = 4 * RECORD_MAX, WARNINGS_MAX = 4 };
 
@@ -107,14 +109,34 @@ static int on_client_hello(gnutls_session_t s)
     return gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, cert->cred);
 }
 
+/* What the socket is given waits until it is let go: the last flight of a client's handshake and what its owner says
+ * first then leave together, not in two segments. Where it cannot be done they are two. */
+static void cork(struct conn *c, int on)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&c->u.handle, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
+static void secured(struct conn *c)
+{
+    if (c->out)
+        loop_dirty(c->loop, c);
+    if (c->conf->ops->on_secure)
+        c->conf->ops->on_secure(c->owner);
+}
+
 static void handshake(struct conn *c)
 {
     struct tls_session *t = session_of(c);
-    bool again;
+    bool again, corked = false;
     int err;
     do {
         err = gnutls_handshake(t->s);
         again = err < 0 && goes_on(t, err);
+        corked = err == 0 && t->role == TLS_CLIENT;
+        if (corked)
+            cork(c, 1);
         send_pushed(c);
         if (c->closing)
             return;
@@ -123,10 +145,11 @@ static void handshake(struct conn *c)
         fail(c, err);
     } else if (err == 0) {
         t->layer.handshaking = false;
-        if (c->out)
-            loop_dirty(c->loop, c);
-        if (c->conf->ops->on_secure)
-            c->conf->ops->on_secure(c->owner);
+        secured(c);
+        if (corked && !c->closing) {
+            conn_flush(c);
+            cork(c, 0);
+        }
     }
 }
 

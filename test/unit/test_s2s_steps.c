@@ -67,6 +67,11 @@ static void play(struct bench *b, const struct step *steps, size_t n)
                      steps[i].sees ? steps[i].sees : "nothing");
     }
 }
+
+static void turn(struct bench *b) /* what is done at its end */
+{
+    wire_flush_turn(&b->w.d.flush_turn);
+}
 #define PLAY(b, ...)                                                                                         \
     do {                                                                                                     \
         const struct step steps_[] = { __VA_ARGS__ };                                                        \
@@ -286,11 +291,41 @@ static void unacknowledged_stanzas_stay(void **state)
     (void)state;
     PLAY(b, { ANSWER, NULL }, { FEATURES(DIALBACK "<sm xmlns='" NS_SM "'/>"), "<db:result" },
          { "<db:result from='far.example' to='im.example' type='valid'/>",
-           "<enable xmlns='" NS_SM "' resume='true'/>" },
-         { "<enabled xmlns='" NS_SM "' id='x' resume='true'/>", "<message" });
+           "<enable xmlns='" NS_SM "' resume='true'/><message" });
+    assert_null(strstr(b->seen, "<r ")); /* nothing is asked before it is enabled */
+    turn(b);
+    PLAY(b, { " ", NULL }, { "<enabled xmlns='" NS_SM "' id='x' resume='true'/>", NULL });
+    turn(b);
+    assert_non_null(strstr(seen(b), "<r xmlns='" NS_SM "'/>"));
     assert_true(b->wire->n_sent == 1 && p->held == 1);
     PLAY(b, { "<a xmlns='" NS_SM "' h='1'/>", NULL });
     assert_true(b->wire->n_sent == 0 && p->held == 0);
+    bench_free(b);
+}
+
+static void stanzas_behind_a_refused_enable_have_left(void **state)
+{
+    struct bench *b = outgoing(PLAIN);
+    const struct pair *p = pair_find(&b->w.d, SLICE("im.example"), SLICE("far.example"));
+    (void)state;
+    PLAY(b, { ANSWER, NULL }, { FEATURES(DIALBACK "<sm xmlns='" NS_SM "'/>"), "<db:result" },
+         { "<db:result from='far.example' to='im.example' type='valid'/>", "<message" });
+    turn(b);
+    assert_true(b->wire->n_sent == 1 && p->held == 1);
+    PLAY(b, { "<failed xmlns='" NS_SM "'/>", NULL });
+    turn(b);
+    assert_true(b->wire->n_sent == 0 && p->held == 0 && !b->wire->over);
+    bench_free(b);
+}
+
+/* The one thing that is said without waiting for the features, and only where nothing else could be said. */
+static void starttls_goes_behind_the_header(void **state)
+{
+    struct bench *b = outgoing("");
+    (void)state;
+    assert_non_null(strstr(b->seen, "version='1.0'><starttls xmlns='" NS_TLS "'/>"));
+    PLAY(b, { ANSWER, NULL }, { FEATURES("<starttls xmlns='" NS_TLS "'/>" DIALBACK), NULL });
+    assert_int_equal(out_of(b->wire)->state, OUT_PROCEED);
     bench_free(b);
 }
 
@@ -310,6 +345,8 @@ int main(void)
         cmocka_unit_test(answers_that_belong_to_nothing),
         cmocka_unit_test(a_header_of_somebody_else),
         cmocka_unit_test(unacknowledged_stanzas_stay),
+        cmocka_unit_test(stanzas_behind_a_refused_enable_have_left),
+        cmocka_unit_test(starttls_goes_behind_the_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
