@@ -197,7 +197,7 @@ static void json_member(struct buf *out, const char *name, struct slice value)
 {
     buf_fmt(out, "%s\"%s\":", out->len ? "," : "{", name);
     if (value.len)
-        json_string(out, value);
+        text_json(out, value);
     else
         BUF_LIT(out, "null");
 }
