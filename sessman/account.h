@@ -23,6 +23,7 @@ struct account {
     uint64_t delivered;            /* journal: its cursor, as the store has it or soon will */
     uint64_t unsent;               /* journal: nothing before it is undelivered and with nobody; 0: nothing at all is */
     struct cursor *cursor;         /* journal: what is outstanding; NULL: nothing */
+    uint16_t n_api;                /* of n_sessions: of the HTTP API (apisession.h) */
     uint16_t flexible;             /* sessions that retrieve by themselves what waits */
     struct replay *replay;         /* journal: what is unsent, on its way to somebody; NULL: nothing */
     int64_t offline_limit;         /* of messages kept from one sender, as the user set it: offline.h */

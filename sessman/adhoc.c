@@ -4,7 +4,9 @@
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "sessman/account.h"
+#include "sessman/apisession.h"
 #include "sessman/dispatch.h"
+#include "sessman/scopes.h"
 #include "sessman/session.h"
 
 enum { SESSION_ID_BYTES = 15 };
@@ -249,14 +251,30 @@ const struct node *adhoc_form(const struct adhoc *c)
 
 /* --- a step --- */
 
+static bool is_admin(const struct incoming *in)
+{
+    const struct account *account = in->session ? in->session->account : NULL;
+    return in->admin || (account && account->admin);
+}
+
+bool adhoc_by_admin(const struct adhoc *c)
+{
+    return is_admin(c->in);
+}
+
 bool adhoc_may(const struct incoming *in, const struct command *cmd)
 {
     const struct account *account = in->session ? in->session->account : NULL;
+    const struct apisession *api = in->session ? in->session->api : NULL;
+    if (api && !scopes_run(api->grant.scopes, slice_cstr(cmd->node), cmd->effect == ADHOC_CHANGES))
+        return false;
     switch (cmd->scope) {
     case ADHOC_ADMIN:
-        return in->admin || (account && account->admin);
+        return is_admin(in);
     case ADHOC_USER:
         return account != NULL;
+    case ADHOC_PERSON:
+        return account && !(api && api->grant.token);
     case ADHOC_ANYONE:
         return true;
     }

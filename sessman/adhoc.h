@@ -13,7 +13,8 @@
 
 struct sessman;
 struct incoming;
-enum adhoc_scope { ADHOC_ADMIN, ADHOC_USER, ADHOC_ANYONE }; /* administrators; local accounts; everybody */
+/* Administrators; local accounts; those that have not come by a token; everybody. */
+enum adhoc_scope { ADHOC_ADMIN, ADHOC_USER, ADHOC_PERSON, ADHOC_ANYONE };
 /* Whether anything is different after it. ADHOC_SHOWS: it reads, and its form is for who wants less: without one it runs at once. */
 enum adhoc_effect { ADHOC_CHANGES, ADHOC_READS, ADHOC_SHOWS };
 struct adhoc;                            /* one running step */
@@ -29,6 +30,7 @@ const struct command *adhoc_command(const struct adhoc *c);
 struct sessman *adhoc_sessman(const struct adhoc *c);
 struct arena *adhoc_arena(const struct adhoc *c);       /* lives until ask/done/fail */
 const struct jid *adhoc_from(const struct adhoc *c);
+bool adhoc_by_admin(const struct adhoc *c);             /* who runs it is an administrator */
 const struct jid *adhoc_to(const struct adhoc *c);      /* the hosted domain that was asked */
 const struct node *adhoc_form(const struct adhoc *c);   /* submitted <x/>, good; NULL where none came and none is needed */
 struct slice adhoc_value(const struct adhoc *c, const char *var); /* of the submitted form, the first one, or empty */

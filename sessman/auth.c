@@ -4,6 +4,8 @@
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
+#include "common/xmpp/bearer.h"
+#include "sessman/scopes.h"
 #include "sessman/users.h"
 #include <gnutls/crypto.h>
 #include <netinet/in.h>
@@ -125,6 +127,14 @@ void auth_answer_fail(struct auth *a, enum sasl_fail cond, const char *text)
     answer(a, AUTH_FAILURE);
 }
 
+void auth_answer_refused(struct auth *a, struct slice challenge)
+{
+    a->at->refused = true;
+    a->at->cond = SASL_NOT_AUTHORIZED;
+    a->at->data = challenge;
+    answer(a, AUTH_CHALLENGE);
+}
+
 static void answer_challenge(struct auth *a, struct slice data)
 {
     a->at->data = data;
@@ -150,6 +160,14 @@ static void attempt_free(struct attempt **at)
     MEM_FREE(at);
 }
 
+/* Noted once: who is told why it failed need not come back for the failure. */
+static void note_failure(struct auth *a)
+{
+    if (a->at->cond == SASL_NOT_AUTHORIZED || a->at->cond == SASL_INVALID_AUTHZID)
+        count_failure(a);
+    log_failure(a);
+}
+
 /* The owner may free the auth inside, so that is the last thing done with it. */
 static void answer_now(struct turn *t)
 {
@@ -157,15 +175,15 @@ static void answer_now(struct turn *t)
     struct attempt *at = a->at;
     if (at->answer == AUTH_CHALLENGE) {
         struct slice data = at->data;
-        a->state = at->scram.server_first.len ? AUTH_FINAL : AUTH_INITIAL;
+        a->state = at->refused ? AUTH_REFUSED : at->scram.server_first.len ? AUTH_FINAL : AUTH_INITIAL;
         at->answer = AUTH_NOT_YET;
+        if (at->refused)
+            note_failure(a);
         a->ops->on_challenge(a->owner, data);
         return;
     }
-    if (at->answer == AUTH_FAILURE && (at->cond == SASL_NOT_AUTHORIZED || at->cond == SASL_INVALID_AUTHZID))
-        count_failure(a);
-    if (at->answer == AUTH_FAILURE)
-        log_failure(a);
+    if (at->answer == AUTH_FAILURE && !at->refused)
+        note_failure(a);
     a->at = NULL;
     a->state = AUTH_IDLE;
     if (at->answer == AUTH_SUCCESS)
@@ -358,7 +376,7 @@ static void scram_end(struct auth *a, struct slice message)
         auth_answer_fail(a, fail, NULL);
 }
 
-/* --- EXTERNAL (XEP-0178 3) --- */
+/* --- who is in a row, or in a certificate --- */
 
 static void on_exists(void *ctx, enum rc rc)
 {
@@ -372,6 +390,16 @@ static void on_exists(void *ctx, enum rc rc)
             a, rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE,
             NULL);
 }
+
+void auth_succeed_by_row(struct auth *a)
+{
+    if (a->sm->auth_backend == &auth_store)
+        auth_succeed(a);
+    else
+        a->sm->auth_backend->exists(a->sm->auth_state, &a->at->user, on_exists, auth_ask(a));
+}
+
+/* --- EXTERNAL (XEP-0178 3) --- */
 
 /* An address of the certificate that is an account of this domain. */
 static bool cert_jid(struct auth *a, struct slice text, struct jid *out)
@@ -419,11 +447,26 @@ static bool offered(const struct auth *a, struct slice mechanism)
     return n == 0; /* the edge did not say */
 }
 
+/* A session of the HTTP API: what needs one step, and what only it may use. Nothing that it could gain a
+ * client's session by. */
+static enum sasl_fail choose_api(struct auth *a, struct slice mechanism)
+{
+    if (slice_is(mechanism, "PLAIN"))
+        a->at->first = plain_first;
+    else if (slice_is(mechanism, BEARER) && a->sm->conf->api_tokens)
+        a->at->first = auth_bearer_first;
+    else
+        return SASL_INVALID_MECHANISM;
+    return a->open.secure || a->open.trusted_plain ? SASL_OK : SASL_ENCRYPTION_REQUIRED;
+}
+
 /* SASL_OK and at->first, or why not. */
 static enum sasl_fail choose(struct auth *a, struct slice mechanism)
 {
     struct attempt *at = a->at;
     enum ht_binding token;
+    if (a->open.api)
+        return choose_api(a, mechanism);
     if (ht_parse_name(mechanism, &token))
         return auth_fast_choose(a, token);
     if (slice_is(mechanism, "PLAIN")) {
@@ -488,6 +531,7 @@ static void start(struct auth *a, const struct control_auth *step, const struct 
     a->at->request = c ? &c->request : NULL;
     a->at->from = c ? c->from : SLICE_NONE;
     a->token_due = false;
+    a->grant = (struct auth_grant){ .scopes = SLICE(SCOPES_ALL), .epoch = a->sm->api_epoch };
     snprintf(a->at->mechanism, sizeof a->at->mechanism, SLICE_FMT, SLICE_ARG(slice_to(step->mechanism, 31)));
     enum sasl_fail fail = choose(a, step->mechanism);
     if (fail != SASL_OK)
@@ -515,6 +559,11 @@ bool auth_token_due(const struct auth *a, enum ht_binding *binding)
     return a->token_due;
 }
 
+const struct auth_grant *auth_grant(const struct auth *a)
+{
+    return &a->grant;
+}
+
 bool auth_token_fits(const struct auth *a, enum ht_binding binding)
 {
     bool has =
@@ -535,6 +584,9 @@ void auth_response(struct auth *a, struct slice data)
         a->at = mem_new(sizeof *a->at);
         a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
         auth_answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        break;
+    case AUTH_REFUSED:
+        auth_answer_fail(a, SASL_NOT_AUTHORIZED, NULL);
         break;
     case AUTH_WORKING:
         break;

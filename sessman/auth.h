@@ -11,6 +11,7 @@
 #define SESSMAN_AUTH_H
 
 #include "common/link/control.h"
+#include "sessman/apisession.h"
 
 struct sessman;
 struct auth;
@@ -34,6 +35,9 @@ struct slice auth_mechanisms(const struct sessman *sm);
 bool auth_token_due(const struct auth *a, enum ht_binding *binding);
 /* Whether the stream can use tokens for this: it has what they are bound to, and tokens are given. */
 bool auth_token_fits(const struct auth *a, enum ht_binding binding);
+
+/* In on_success, of a session of the API: with what it came. */
+const struct auth_grant *auth_grant(const struct auth *a);
 
 /* Frees sm->auth_rates. */
 void auth_fini(struct sessman *sm);

@@ -17,21 +17,6 @@ enum sasl_fail auth_fast_choose(struct auth *a, enum ht_binding b)
     return SASL_OK;
 }
 
-/* --- the account is still one --- */
-
-static void on_exists(void *ctx, enum rc rc)
-{
-    struct auth *a = auth_asker(ctx);
-    if (!a)
-        return;
-    if (rc == RC_OK)
-        auth_succeed(a);
-    else
-        auth_answer_fail(
-            a, rc == RC_NOTFOUND || rc == RC_DENIED ? SASL_NOT_AUTHORIZED : SASL_TEMPORARY_AUTH_FAILURE,
-            NULL);
-}
-
 static void on_used(void *ctx, enum rc rc)
 {
     struct auth *a = auth_asker(ctx);
@@ -41,10 +26,8 @@ static void on_used(void *ctx, enum rc rc)
         auth_answer_fail(a, SASL_NOT_AUTHORIZED, NULL);
     else if (rc != RC_OK)
         auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
-    else if (a->sm->auth_backend == &auth_store)
-        auth_succeed(a); /* a token is a row of an account */
-    else                 /* what else knows the accounts may have closed this one since */
-        a->sm->auth_backend->exists(a->sm->auth_state, &a->at->user, on_exists, auth_ask(a));
+    else
+        auth_succeed_by_row(a);
 }
 
 /* --- the token --- */

@@ -12,6 +12,7 @@ enum auth_state {
     AUTH_INITIAL, /* an empty challenge was sent: the initial response is awaited (RFC 6120 6.4.2) */
     AUTH_WORKING, /* the backend is asked, or the answer waits for the end of the turn */
     AUTH_FINAL,   /* SCRAM: client-final is awaited */
+    AUTH_REFUSED, /* OAUTHBEARER: it has been told why it failed, and has one more word (RFC 7628 3.2.3) */
 };
 enum auth_answer { AUTH_NOT_YET, AUTH_CHALLENGE, AUTH_SUCCESS, AUTH_FAILURE };
 
@@ -23,6 +24,7 @@ struct attempt {
     struct scram_server scram;
     struct scram_keys keys;
     bool plus, unknown;
+    bool refused; /* the challenge says so; the failure has been counted */
     const struct sasl2_request *request; /* SASL2: what else is asked for; the owner's. NULL: SASL */
     struct slice from;                   /* SASL2: bare JID of the stream header; the owner's; empty: none */
     enum ht_binding ht;                  /* HT: which */
@@ -54,12 +56,17 @@ struct auth {
     struct asked *asked;
     enum ht_binding token;  /* of the token that was used: auth_token_due */
     bool token_due;
+    struct auth_grant grant; /* of a session of the API; what it points to lives as long as the attempt */
 };
 
 /* The outcome of a step; it leaves at the end of the turn. text: static storage. */
 void auth_answer_fail(struct auth *a, enum sasl_fail cond, const char *text);
+/* The same, told in a challenge first. */
+void auth_answer_refused(struct auth *a, struct slice challenge);
 /* at->user is who he says he is, at->data (with at->has_data) goes with it. */
 void auth_succeed(struct auth *a);
+/* The same by a row of the account's in the store: whatever else knows the accounts may have closed this one since. */
+void auth_succeed_by_row(struct auth *a);
 /* The context for a question whose answer comes later, and the auth that asked, or NULL if it no longer wants to know. */
 struct asked *auth_ask(struct auth *a);
 struct auth *auth_asker(void *ctx);
@@ -68,5 +75,7 @@ bool auth_take_user(struct auth *a, struct slice name, struct slice authzid);
 /* auth_fast.c: SASL_OK when this token mechanism may be used on this stream by this request. */
 enum sasl_fail auth_fast_choose(struct auth *a, enum ht_binding b);
 void auth_fast_first(struct auth *a, struct slice message);
+/* auth_bearer.c */
+void auth_bearer_first(struct auth *a, struct slice message);
 
 #endif

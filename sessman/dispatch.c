@@ -3,6 +3,7 @@
 #include <assert.h>
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/apisession.h"
 #include "sessman/carbons.h"
 #include "sessman/deliver.h"
 #include "sessman/edges.h"
@@ -282,7 +283,9 @@ static void from_session(struct incoming *in, struct node *n)
     metric_add(sm->metrics, M_STANZAS_IN, 1);
     if (!in->session->account) {
         in->to = TO_BEFORE_LOGIN;
-        if (rc == RC_OK && in->st.kind == STANZA_IQ)
+        if (session_is_api(in->session))
+            metric_add(sm->metrics, M_BAD_FRAMES, 1); /* nothing is registered there */
+        else if (rc == RC_OK && in->st.kind == STANZA_IQ)
             arrive(in);
         return;
     }
@@ -291,6 +294,11 @@ static void from_session(struct incoming *in, struct node *n)
         if (rc != RC_UNSUPPORTED)
             in_error(in, cond, NULL);
         return;
+    }
+    if (in->session->api) {
+        in->to = addressee_of(in);
+        if (!apisession_admits(in))
+            return;
     }
     if (in->st.kind != STANZA_MESSAGE)
         in_wrote(in, fast_write_of(

@@ -11,6 +11,7 @@ struct login {
     struct sessman *sm;
     struct auth *auth;
     char *domain, *ip;
+    bool api;                 /* control_open.api */
     char *user;               /* bare JID, once authenticated */
     struct binding *binding;  /* the account is being loaded */
     struct authinline *asked; /* SASL2: what goes with the attempt that is under way; NULL: SASL, or answered */

@@ -76,6 +76,7 @@ static const struct metric_def metrics[] = {
     [M_LIMIT_PUSH] = { "bulkhead_sessman_limit_push", METRIC_COUNTER, "Push services refused: limit services" },
     [M_UPLOADS] = { "bulkhead_sessman_uploads", METRIC_COUNTER, "Slots for uploads granted" },
     [M_UPLOADS_REFUSED] = { "bulkhead_sessman_uploads_refused", METRIC_COUNTER, "Slots for uploads refused: limits of [upload], or a request that makes no sense" },
+    [M_API_REFUSED] = { "bulkhead_sessman_api_refused", METRIC_COUNTER, "Stanzas of the HTTP API refused: not within its scopes, or its token has ended" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */

@@ -84,6 +84,10 @@ static void on_success(void *owner, const struct jid *user, bool has_data, struc
         return;
     }
     login_succeeded(l, user);
+    if (l->api) {
+        apisession_free(&l->s->api);
+        l->s->api = apisession_new(auth_grant(l->auth), l->ip);
+    }
     control_write_success(&b, &c);
     out_control(l->sm, 0, l->s, buf_get(&b));
     buf_fini(&b);
@@ -120,6 +124,7 @@ struct session *session_open(struct edge *e, uint64_t id, const struct control_o
     list_init(&s->fast);
     l->s = s;
     l->sm = e->sm;
+    l->api = open->api;
     l->domain = mem_copy(open->domain);
     l->ip = mem_copy(open->ip);
     l->auth = auth_new(e->sm, open, &auth_ops, l);
@@ -170,7 +175,7 @@ static bool resource_free(struct sessman *sm, struct session *s, struct account 
         session_close(sm, old, STREAM_CONFLICT, "replaced by a new connection");
     if (!resource->len || (old && sm->conf->conflict == CONFLICT_RENAME))
         *resource = secret_token(arena, 9);
-    if (a->n_sessions >= sm->conf->sessions_per_account) {
+    if (s->api ? a->n_api >= APISESSIONS_MAX : a->n_sessions - a->n_api >= sm->conf->sessions_per_account) {
         metric_add(sm->metrics, M_LIMIT_SESSIONS, 1);
         refuse(sm, s, COND_RESOURCE_CONSTRAINT, "too many sessions of this account");
         return false;
@@ -192,6 +197,7 @@ static void attach(struct sessman *sm, struct session *s, struct account *a, str
     account_hold(sm, a);
     list_append(&a->sessions, &s->in_account);
     a->n_sessions++;
+    a->n_api = (uint16_t)(a->n_api + (s->api != NULL));
     metric_set(sm->metrics, M_SESSIONS, (int64_t)++sm->sessions_bound);
 }
 
@@ -215,7 +221,8 @@ static void bind_now(struct sessman *sm, struct session *s, struct account *a, s
     struct log_ctx log = session_log(sm, s, LOG_XMPP);
     struct buf b = BUF_INIT(0);
     attach(sm, s, a, resource);
-    restore_bound(sm, s);
+    if (!s->api) /* after a restart nobody would know what it may */
+        restore_bound(sm, s);
     LOG_INFO(&log, "bound", F_STR("jid", s->jid));
     if (s->login->asked) {
         authinline_bound(s->login->asked);
@@ -282,7 +289,7 @@ static void bind_start(struct sessman *sm, struct session *s, struct arena *a, s
         return;
     }
     if (jid_parse(a, slice_cstr(s->login->user), &user, &why) != RC_OK ||
-        (asked.len && jid_prepare_resource(a, asked, &resource, &why) != RC_OK)) {
+        (asked.len && !s->api && jid_prepare_resource(a, asked, &resource, &why) != RC_OK)) {
         refuse(sm, s, COND_BAD_REQUEST, why.text);
         return;
     }
@@ -297,7 +304,7 @@ static void authenticate(struct login *l, const struct node *n)
         metric_add(l->sm->metrics, M_BAD_FRAMES, 1); /* one at a time */
         return;
     }
-    l->asked = authinline_new(l, n);
+    l->asked = l->api ? NULL : authinline_new(l, n); /* what may be asked for with it is not for the API */
     if (l->asked)
         auth_authenticate(l->auth, authinline_request(l->asked));
     else
@@ -361,12 +368,28 @@ static bool on_sm(struct sessman *sm, struct session *s, enum control_kind kind,
     return true;
 }
 
+bool session_is_api(const struct session *s)
+{
+    return s->api || (s->login && s->login->api);
+}
+
+/* Of a session of the API: it logs in, is bound, and goes. */
+static bool is_for_api(enum control_kind kind)
+{
+    return kind == CONTROL_AUTH || kind == CONTROL_AUTHENTICATE || kind == CONTROL_RESPONSE ||
+           kind == CONTROL_ABORT || kind == CONTROL_BIND || kind == CONTROL_GONE;
+}
+
 uint64_t session_control(struct sessman *sm, struct session *s, enum control_kind kind, uint64_t mark,
                          struct arena *a, struct node *n)
 {
     struct slice resource;
     uint16_t number;
     bool active;
+    if (session_is_api(s) && !is_for_api(kind)) {
+        metric_add(sm->metrics, M_BAD_FRAMES, 1);
+        return 0;
+    }
     switch (kind) {
     case CONTROL_AUTH:
     case CONTROL_AUTHENTICATE:
@@ -519,6 +542,7 @@ static void session_free(struct sessman *sm, struct session *s)
     backlog_drop(s);
     login_free(&s->login);
     smqueue_free(s);
+    apisession_free(&s->api);
     if (s->account)
         account_release(sm, s->account);
     csi_free(&s->csi);
@@ -532,6 +556,7 @@ static void leave_account(struct sessman *sm, struct session *s)
 {
     list_unlink(&s->in_account);
     s->account->n_sessions--;
+    s->account->n_api = (uint16_t)(s->account->n_api - (s->api != NULL));
     metric_set(sm->metrics, M_SESSIONS, (int64_t)--sm->sessions_bound);
 }
 

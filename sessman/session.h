@@ -15,6 +15,7 @@ struct account;
 struct directed;          /* whom a directed presence went to: mod/presence.c */
 struct smqueue;           /* smqueue.h */
 struct csi;               /* csi.h */
+struct apisession;        /* apisession.h */
 struct login;             /* what only a session that is not bound needs */
 
 struct session {
@@ -45,6 +46,7 @@ struct session {
     uint64_t held_ticket;          /* of the writing of its row, and of what out.c holds for it: nothing overtakes that */
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
+    struct apisession *api;        /* it is one of the HTTP API, and authenticated; NULL: a client's */
     bool carbons;                  /* XEP-0280 */
     bool retrieving;               /* XEP-0013: a request for messages is being answered */
     bool flexible;                 /* XEP-0013: it retrieves by itself what waits: waiting.h */
@@ -91,6 +93,7 @@ void session_replace(struct sessman *sm, struct session *old, struct session *s)
 void session_leave(struct sessman *sm, struct session *s);
 struct slice session_user(const struct session *s); /* bare JID that is authenticated and not bound, or empty */
 bool session_may_bind(const struct session *s);     /* and nothing is being done about that */
+bool session_is_api(const struct session *s);       /* authenticated or not */
 /* The session's JID with all its parts. */
 struct jid session_full_jid(const struct session *s);
 /* The client's address as the edge told, while it is not bound (registration rates); "" after. */

@@ -51,6 +51,9 @@ struct sessman_conf {
     /* [tokens] */
     bool tokens;
     uint32_t token_life_ms, token_rotate_ms, tokens_per_account;
+    /* [api] */
+    bool api_tokens;
+    uint32_t api_token_days, api_tokens_per_account;
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */
@@ -116,6 +119,7 @@ struct sessman {
     const struct auth_backend *auth_backend;
     void *auth_state;
     struct auth_rates *auth_rates;   /* auth.c */
+    uint64_t api_epoch;              /* how often a token or a password has ended: apisession.h */
     struct addr_table *register_rates; /* mod/register.c; by client address */
     struct map *domains;             /* by name; owns struct domain */
     struct map *accounts;            /* by bare JID; owns struct account */
@@ -176,6 +180,7 @@ enum sessman_metric {
     M_EXPIRED, M_OUTBOX, M_OUTBOX_EXPIRED, M_LIMIT_OUTBOX,
     M_PUSHES, M_PUSH_FAILED, M_PUSH_DISABLED, M_LIMIT_PUSH,
     M_UPLOADS, M_UPLOADS_REFUSED,
+    M_API_REFUSED,
     SESSMAN_METRICS
 };
 

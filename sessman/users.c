@@ -107,18 +107,23 @@ void users_ensure(struct sessman *sm, const struct jid *bare, users_done done, v
 
 static void on_tokens_gone(void *ctx, const struct store_result *r)
 {
-    op_done(ctx, r->rc);
+    struct op *o = ctx;
+    o->sm->api_epoch++;
+    op_done(o, r->rc);
 }
 
 /* The store has revoked the account's tokens with the password; for other backends that is done here. */
 static void on_password(void *ctx, enum rc rc)
 {
     struct op *o = ctx;
-    if (rc == RC_OK && o->sm->auth_backend != &auth_store)
-        store_run(o->sm->store, STMT_TOKEN_REVOKE,
-                  STORE_VALUES(STORE_T(o->bare.domain), STORE_T(o->bare.local)), on_tokens_gone, o);
-    else
-        op_done(o, rc);
+    if (rc == RC_OK && o->sm->auth_backend != &auth_store) {
+        const struct store_value who[] = { STORE_T(o->bare.domain), STORE_T(o->bare.local) };
+        store_run(o->sm->store, STMT_TOKEN_REVOKE, who, 2, NULL, NULL);
+        store_run(o->sm->store, STMT_API_TOKEN_REVOKE, who, 2, on_tokens_gone, o);
+        return;
+    }
+    o->sm->api_epoch++;
+    op_done(o, rc);
 }
 
 void users_password(struct sessman *sm, const struct jid *bare, struct slice password, users_done done,

@@ -37,6 +37,7 @@ uint64_t users_store_keys(struct store *store, struct slice domain, struct slice
     uint64_t ticket = 0;
     /* Who knew the old password must not get in by what he got with it. */
     store_run(store, STMT_TOKEN_REVOKE, STORE_VALUES(STORE_T(domain), STORE_T(local)), NULL, NULL);
+    store_run(store, STMT_API_TOKEN_REVOKE, STORE_VALUES(STORE_T(domain), STORE_T(local)), NULL, NULL);
     for (int h = 0; h < SCRAM_HASHES; h++) {
         const struct scram_keys *k = &keys[h];
         size_t len = scram_key_len((enum scram_hash)h);

@@ -12,25 +12,44 @@ static bool is_ascii(struct slice s)
     return all < 0x80;
 }
 
-enum rc base64_decode(struct arena *a, struct slice text, struct slice *out)
+static enum rc decode(struct arena *a, struct slice text, int variant, struct slice *out)
 {
     size_t room = text.len / 4 * 3 + 3, len = 0;
-    if (text.len % 4 != 0 || !is_ascii(text))
+    if (!is_ascii(text))
         return RC_SYNTAX;
     unsigned char *bytes = arena_alloc(a, room);
-    if (sodium_base642bin(bytes, room, text.len ? text.p : "", text.len, NULL, &len, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (sodium_base642bin(bytes, room, text.len ? text.p : "", text.len, NULL, &len, NULL, variant) != 0)
         return RC_SYNTAX;
     *out = slice_of((char *)bytes, len);
     return RC_OK;
 }
 
+static struct slice encode(struct arena *a, struct slice bytes, int variant)
+{
+    size_t size = sodium_base64_encoded_len(bytes.len, variant); /* with NUL */
+    char *text = arena_alloc(a, size);
+    sodium_bin2base64(text, size, (const unsigned char *)bytes.p, bytes.len, variant);
+    return slice_of(text, size - 1);
+}
+
+enum rc base64_decode(struct arena *a, struct slice text, struct slice *out)
+{
+    return text.len % 4 ? RC_SYNTAX : decode(a, text, sodium_base64_VARIANT_ORIGINAL, out);
+}
+
 struct slice base64_encode(struct arena *a, struct slice bytes)
 {
-    size_t size = sodium_base64_encoded_len(bytes.len, sodium_base64_VARIANT_ORIGINAL); /* with NUL */
-    char *text = arena_alloc(a, size);
-    sodium_bin2base64(text, size, (const unsigned char *)bytes.p, bytes.len, sodium_base64_VARIANT_ORIGINAL);
-    return slice_of(text, size - 1);
+    return encode(a, bytes, sodium_base64_VARIANT_ORIGINAL);
+}
+
+enum rc base64url_decode(struct arena *a, struct slice text, struct slice *out)
+{
+    return decode(a, text, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
+}
+
+struct slice base64url_encode(struct arena *a, struct slice bytes)
+{
+    return encode(a, bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 struct slice hex_encode(struct arena *a, struct slice bytes)

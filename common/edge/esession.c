@@ -3,7 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/edge/inside.h"
-#include "common/xmpp/sasl.h"
+#include "common/xmpp/bearer.h"
 
 enum { LANG_MAX = 255 };
 
@@ -238,6 +238,12 @@ struct slice esession_key(struct arena *a, struct slice mechanism, struct slice 
         struct ht_first first;
         if (ht_first_read(initial, &first) == SASL_OK)
             user = first.user;
+    } else if (slice_is(mechanism, BEARER)) {
+        struct bearer_first first;
+        struct bearer_token token;
+        if (bearer_first_read(a, initial, &first) == SASL_OK &&
+            bearer_token_read(a, first.token, &token) == RC_OK)
+            user = token.user.local;
     }
     return esession_key_of_user(a, user, domain);
 }

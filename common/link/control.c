@@ -170,6 +170,7 @@ void control_write_open(struct buf *out, const struct control_open *c)
     xmlout_attr(out, "ip", c->ip);
     put_flag(out, "secure", c->secure);
     put_flag(out, "trusted", c->trusted_plain);
+    put_flag(out, "api", c->api);
     put_flag(out, "plus", c->offered_plus);
     if (c->mechanisms.len)
         xmlout_attr(out, "mechanisms", c->mechanisms);
@@ -619,6 +620,8 @@ enum rc control_read_open(struct arena *a, const struct node *n, struct control_
         rc = get_flag(n, "secure", &c.secure, why);
     if (rc == RC_OK)
         rc = get_flag(n, "trusted", &c.trusted_plain, why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "api", &c.api, why);
     if (rc == RC_OK)
         rc = get_flag(n, "plus", &c.offered_plus, why);
     if (rc == RC_OK)

@@ -81,6 +81,7 @@ struct control_open {
     struct slice ip;               /* the client's address as text, for logs and rates */
     bool secure;                   /* TLS */
     bool trusted_plain;            /* a test installation's loopback client: rates do not bind, PLAIN without TLS */
+    bool api;                      /* a request to the HTTP API: sessman/apisession.h says what that session is */
     bool offered_plus;             /* -PLUS mechanisms were offered on this stream */
     struct slice mechanisms;       /* offered on this stream, space-separated (XEP-0474) */
     struct slice bindings;         /* channel-binding types advertised, space-separated (XEP-0440) */

@@ -249,7 +249,7 @@ static void online_num(struct adhoc *c)
     size_t at = 0;
     unsigned long n = 0;
     for (struct account *account; (account = map_next(sm->accounts, &at)) != NULL;)
-        n += account->n_sessions && slice_eq(account_domain(account), adhoc_to(c)->domain);
+        n += account->n_sessions > account->n_api && slice_eq(account_domain(account), adhoc_to(c)->domain);
     struct node *form = adhoc_result(c);
     form_field(adhoc_arena(c), form, "onlineusersnum", "text-single", "Accounts that are online",
                arena_fmt(adhoc_arena(c), "%lu", n));
@@ -321,7 +321,7 @@ static void online_list(struct adhoc *c)
     qsort(list, n, sizeof *list, by_jid);
     for (; i < n && shown < max_items(c) && bytes < LIST_BYTES_MOST; i++) {
         struct slice bare = session_bare(list[i]);
-        if (slice_eq(bare, last) || (after.len && slice_cmp(bare, after) <= 0))
+        if (list[i]->api || slice_eq(bare, last) || (after.len && slice_cmp(bare, after) <= 0))
             continue;
         last = arena_copy(a, bare);
         form_value(a, f, last);

@@ -144,13 +144,34 @@ static const char version_3[] =
     " path TEXT NOT NULL);"      /* of the URL */
     "CREATE INDEX upload_account ON upload(account, at_ms);"
     "CREATE INDEX upload_keep ON upload(keep_ms);";
+
+static const char version_4[] =
+    /* Tokens of the HTTP API (sessman/apitokens.h): the token itself is with its owner alone. */
+    "CREATE TABLE api_token("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    " hash BLOB NOT NULL UNIQUE,"  /* SHA-256 of its secret part */
+    " label TEXT NOT NULL,"
+    " scopes TEXT NOT NULL,"       /* sessman/scopes.h */
+    " created_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL,"
+    " used_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX api_token_account ON api_token(account);"
+    /* What was done by command and over the API (sessman/audit.h). */
+    "CREATE TABLE audit("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* in order of time */
+    " at_ms INTEGER NOT NULL,"
+    " who TEXT NOT NULL,"
+    " means TEXT NOT NULL,"
+    " address TEXT NOT NULL,"      /* of the client, where it is known */
+    " what TEXT NOT NULL,"
+    " whom TEXT NOT NULL,"
+    " outcome TEXT NOT NULL);"
+    "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"; /* nobody logs in to it */
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {
-    { 1, version_1 },
-    { 2, version_2 },
-    { 3, version_3 },
-    { 0, NULL },
+    { 1, version_1 }, { 2, version_2 }, { 3, version_3 }, { 4, version_4 }, { 0, NULL },
 };
 
 int store_schema_version(void)

@@ -56,6 +56,22 @@
     X(TOKEN_DROP, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"      \
                   " AND agent = ?3")                                                                                 \
     X(TOKEN_REVOKE, "DELETE FROM token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)")   \
+    /* tokens of the API: ?1 domain ?2 local */                                                                      \
+    X(API_TOKEN_GET, "SELECT t.id, t.label, t.scopes, t.created_ms, t.expires_ms, t.used_ms FROM api_token t"        \
+                     " JOIN account a ON a.id = t.account WHERE a.domain = ?1 AND a.local = ?2 AND t.hash = ?3")     \
+    X(API_TOKEN_LIST, "SELECT t.id, t.label, t.scopes, t.created_ms, t.expires_ms, t.used_ms FROM api_token t"       \
+                      " JOIN account a ON a.id = t.account WHERE a.domain = ?1 AND a.local = ?2 AND t.expires_ms > ?3"\
+                      " ORDER BY t.id")                                                                              \
+    X(API_TOKEN_ADD, "INSERT INTO api_token(account, hash, label, scopes, created_ms, expires_ms)"                   \
+                     " SELECT id, ?3, ?4, ?5, ?6, ?7 FROM account WHERE domain = ?1 AND local = ?2"                  \
+                     " AND (SELECT count(*) FROM api_token WHERE api_token.account = account.id) < ?8")              \
+    X(API_TOKEN_EXPIRE, "DELETE FROM api_token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"\
+                        " AND expires_ms <= ?3")                                                                     \
+    X(API_TOKEN_DEL, "DELETE FROM api_token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)"\
+                     " AND id = ?3")                                                                                 \
+    X(API_TOKEN_REVOKE, "DELETE FROM api_token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)")\
+    /* ?1 id ?2 now ?3 a minute ago */                                                                               \
+    X(API_TOKEN_USED, "UPDATE api_token SET used_ms = ?2 WHERE id = ?1 AND used_ms < ?3")                            \
     /* rosters: ?1 account id */                                                                                     \
     X(ROSTER_ALL, "SELECT jid, name, state, groups, request FROM roster WHERE account = ?1")                         \
     X(ROSTER_SET, "INSERT INTO roster(account, jid, name, state, groups, request) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"    \

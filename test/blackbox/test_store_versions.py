@@ -110,7 +110,7 @@ def test_version_1_is_migrated(server, old):
     assert got == list(range(250))
     hers.settle()
     hers.expect_nothing("message")
-    assert version_of(server) == 3
+    assert version_of(server) == 4
     server.restart()
     again = old.login("chamber")
     again.send("<presence/>")
@@ -133,7 +133,7 @@ def test_migration_that_fails_changes_nothing(server, old):
     db.commit()
     db.close()
     starts(server)
-    assert version_of(server) == 3
+    assert version_of(server) == 4
 
 
 @pytest.mark.parametrize("what", ["newer", "another program's", "damaged", "not a database"])

@@ -233,9 +233,12 @@ def test_description_has_the_form_that_the_command_asks_for(boss):
     commands = described(boss)
     for node, el in commands.items():
         form = el.find(q(NS_DATA, "x"))
-        if node == OURS + "sessions" or form is None:
+        if form is None:
             continue
         asked = Command(boss, node)
+        if asked.status == "completed":
+            assert el.get("changes") == "0", "what runs without its form only shows"
+            continue
         assert asked.status == "executing", node
         assert asked.send("", "cancel").status == "canceled"
         fields = [(f.get("var"), f.get("type"), f.get("label")) for f in form.iter(q(NS_DATA, "field"))]

@@ -3,6 +3,7 @@
  *
  * No message that was made without the password passes, whatever it says. */
 #include "common/base/secret.h"
+#include "common/xmpp/bearer.h"
 #include "common/xmpp/sasl.h"
 #include <stdlib.h>
 
@@ -61,6 +62,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ht_first_read(one, &token) == SASL_OK &&
         secret_eq(token.hash, slice_of((const char *)want, sizeof want)))
         abort();
+    struct bearer_first bearer;
+    struct bearer_token owner;
+    if (bearer_first_read(a, one, &bearer) == SASL_OK &&
+        bearer_token_read(a, bearer.token, &owner) == RC_OK &&
+        !slice_eq(bearer_token_write(a, &owner), bearer.token))
+        abort(); /* a token is written in one way */
     (void)scram_parse_name(one, &h, &plus);
     (void)!sasl_fail_parse(one, &f);
     arena_free(&a);

@@ -104,7 +104,11 @@ static void an_opening_comes_back(void **state)
                 slice_eq(out.mechanisms, in.mechanisms) && slice_eq(out.bindings, in.bindings) &&
                 slice_eq(out.cb.exporter, in.cb.exporter) && slice_eq(out.cb.end_point, in.cb.end_point) &&
                 slice_eq(out.cert_jids[0], jids[0]));
-    assert_true(out.secure && out.offered_plus && !out.trusted_plain && out.n_cert_jids == 1);
+    assert_true(out.secure && out.offered_plus && !out.trusted_plain && !out.api && out.n_cert_jids == 1);
+    in.api = true;
+    control_write_open(&f->b, &in);
+    assert_int_equal(control_read_open(f->a, written(f, CONTROL_OPEN), &out, &f->why), RC_OK);
+    assert_true(out.api && !out.trusted_plain);
 }
 
 static void empty_and_absent_data_are_two_things(void **state) /* RFC 6120 6.4.2 */

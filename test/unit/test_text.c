@@ -35,6 +35,22 @@ static void base64_goes_both_ways(void **state) /* RFC 4648 10 */
     assert_true(slice_eq(out, slice_of("\0a\0b", 4)));
 }
 
+static void base64url_has_one_form(void **state) /* RFC 4648 5 */
+{
+    struct arena *a = arena_new(256, 0);
+    struct slice out;
+    (void)state;
+    assert_true(slice_is(base64url_encode(a, SLICE("\xfb\xff\x01\x02")), "-_8BAg"));
+    assert_int_equal(base64url_decode(a, SLICE("-_8BAg"), &out), RC_OK);
+    assert_true(slice_eq(out, SLICE("\xfb\xff\x01\x02")));
+    assert_int_equal(base64url_decode(a, SLICE(""), &out), RC_OK);
+    assert_int_equal(out.len, 0);
+    static const char *const bad[] = { "-_8BAg==", "+/8BAg", "-_8BAh", "-_8BA", "-_8B Ag", "-_8B\xc3\xa4" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(base64url_decode(a, slice_cstr(bad[i]), &out), RC_SYNTAX);
+    arena_free(&a);
+}
+
 static void base64_is_strict(void **state) /* RFC 6120 6.4.2, RFC 4648 3 */
 {
     static const char *const wrong[] = {
@@ -104,6 +120,7 @@ static void json_strings_are_escaped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64url_has_one_form),
         cmocka_unit_test_setup_teardown(base64_goes_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(base64_is_strict, setup, teardown),
         cmocka_unit_test_setup_teardown(base64_takes_its_64_characters_only, setup, teardown),
