@@ -1,6 +1,6 @@
 /* httpgw/restin.h - what the files of the API share; nobody else includes it
  *
- * rest.c lets a call in and answers it; restpaths.c is the table of what may be called, and what it means in XMPP; restsession.c logs in,
+ * rest.c lets a call in, restreply.c answers it; restpaths.c is the table of what may be called, and what it means in XMPP; restsession.c logs in,
  * and carries stanzas; restdoc.c describes all of it. A call is one request, from its header to on_gone of the request. */
 #ifndef HTTPGW_RESTIN_H
 #define HTTPGW_RESTIN_H
@@ -56,7 +56,7 @@ struct rest_call {
     bool secure, trusted, counted, answered;
 };
 
-/* --- rest.c: answers; each ends the call --- */
+/* --- restreply.c: answers; each ends the call --- */
 
 void rest_answer(struct rest_call *c, unsigned status, json_t *body); /* takes body */
 /* RFC 9457. detail may be empty; condition NULL: no stanza error is behind it; retry_s 0: not told. */
@@ -70,6 +70,18 @@ struct rest_problem {
 void rest_problem(struct rest_call *c, const struct rest_problem *p);
 void rest_refuse(struct rest_call *c, unsigned status, const char *detail); /* the same, without more */
 void rest_stanza_error(struct rest_call *c, const struct node *stanza);
+/* With header fields, of which there is room for these; nothing is logged. */
+enum { REST_FIELDS_MAX = 8 };
+struct rest_fields {
+    struct http_field list[REST_FIELDS_MAX];
+    size_t n;
+};
+void rest_field(struct rest_fields *f, const char *name, struct slice value);
+void rest_reply(struct rest_call *c, unsigned status, const char *type, json_t *body, struct rest_fields *f); /* takes body */
+bool rest_origin_listed(const struct httpgw *d, struct slice origin); /* [api] origins */
+
+/* --- rest.c --- */
+
 struct slice rest_new_id(struct rest_call *c, char letter); /* of a stanza, in the call's arena */
 /* From restsession.c: it is logged in; a stanza has come; the session is not to be had, or no more. */
 void rest_on_ready(struct rest_call *c);
