@@ -51,6 +51,7 @@ void admit_fini(struct c2s *d);
 void admit_on_accepting(struct clients *clients); /* pauses or resumes accepting */
 
 /* status.c: what is told to bulkheadctl */
+void status_measure(struct daemon_run *run);
 void status_json(struct daemon_run *run, struct buf *json);
 extern const struct ctl_command c2s_commands[];
 extern const struct metric_def c2s_metrics[];

@@ -12,6 +12,12 @@ const struct metric_def c2s_metrics[] = {
 };
 /* clang-format on */
 
+void status_measure(struct daemon_run *run)
+{
+    struct c2s *d = run->ctx;
+    clients_measure(&d->clients);
+}
+
 void status_json(struct daemon_run *run, struct buf *json)
 {
     const struct c2s *d = run->ctx;

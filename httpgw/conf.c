@@ -49,6 +49,8 @@ static const struct option options[] = {
     OPTION_BOOL("web", "chat", ROW, web_chat, "yes", RELOAD),
     OPTION_STRING("web", "path", ROW, web_path, "", RELOAD),
 
+    OPTION_LIST("metrics", "allow", ROW, metrics_allow, "127.0.0.0/8, ::1", RELOAD),
+
     OPTION_STRING("public", "host", ROW, host, "", RELOAD),
     OPTION_UINT("public", "port", ROW, public_port, "0", "0", "65535", RELOAD),
     OPTION_STRING("public", "websocket_url", ROW, ws_url, "", RELOAD),
@@ -95,6 +97,12 @@ static const struct conf_named named[] = {
 static enum rc check(const struct option *o, const void *of, struct why *why)
 {
     const struct httpgw_conf *conf = of;
+    if (o->offset == offsetof(struct httpgw_conf, metrics_allow)) {
+        struct net_list *list = NULL;
+        enum rc rc = conf_networks(&conf->metrics_allow, &list, why);
+        net_list_free(&list);
+        return rc;
+    }
     if (o->offset != offsetof(struct httpgw_conf, upload_secret) || !conf->upload_secret ||
         strlen(conf->upload_secret) >= SLOT_KEY_MIN)
         return RC_OK;

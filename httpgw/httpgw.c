@@ -14,6 +14,7 @@ void httpgw_take_conf(struct httpgw *d, const struct httpgw_conf *conf)
     d->conf = conf;
     clients_take_conf(&d->clients, &conf->clients);
     rest_all_take_conf(d->rest, conf);
+    metrics_page_take_conf(d->metrics_page);
     if (d->http)
         http_limits(d->http, conf->connections_per_address, conf->request_ms);
 }
@@ -49,6 +50,7 @@ struct httpgw *httpgw_new(struct daemon_run *run)
     d->uploads = upload_all_new(d);
     d->web = web_new(d);
     d->rest = rest_all_new(d);
+    d->metrics_page = metrics_page_new(d);
     httpgw_take_conf(d, conf);
     return d;
 }
@@ -118,6 +120,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
 void httpgw_stop(struct httpgw *d)
 {
     rest_all_stop(d->rest);
+    metrics_page_stop(d->metrics_page);
     clients_stop(&d->clients);
     upload_all_stop(d->uploads);
     http_close(d->http, LINGER_MS);
@@ -134,6 +137,7 @@ void httpgw_free(struct httpgw **dp)
     rest_all_free(&d->rest);
     upload_all_free(&d->uploads);
     web_free(&d->web);
+    metrics_page_free(&d->metrics_page);
     xmlin_pool_free(&d->bare);
     clients_fini(&d->clients);
     certs_free(&d->certs);

@@ -39,7 +39,9 @@
     X(API_FAILED, "api_failed", COUNTER, "Of these, not possible, or not answered in time")                            \
     X(API_LOGINS, "api_logins", COUNTER, "Logins for calls of the API")                                                \
     X(API_REUSED, "api_reused", COUNTER, "Calls that a session was there for")                                         \
-    X(API_SESSIONS, "api_sessions", GAUGE, "Sessions of the API")
+    X(API_SESSIONS, "api_sessions", GAUGE, "Sessions of the API")                                                      \
+    X(METRICS_REFUSED, "metrics_refused", COUNTER, "Requests for /metrics from elsewhere than [metrics] allow")         \
+    X(METRICS_BAD, "metrics_bad", COUNTER, "Lines that a daemon has said and that are not its metrics")
 
 enum httpgw_metric {
     M_BEFORE = M_CLIENTS_COUNT - 1,
@@ -77,6 +79,8 @@ struct httpgw_conf {
     /* [web] */
     bool web_admin, web_chat;
     char *web_path; /* NULL: beside the programs */
+    /* [metrics] */
+    struct conf_list metrics_allow;
     /* [public] */
     char *host, *ws_url, *bosh_url;
     struct conf_list ips;
@@ -91,6 +95,7 @@ extern const struct conf_table httpgw_conf_table;
 
 struct bosh_all;
 struct rest_all;
+struct metrics_page;
 struct upload_all;
 struct web;
 struct ws_all;
@@ -106,6 +111,7 @@ struct httpgw {
     struct upload_all *uploads;        /* upload.h */
     struct web *web;                   /* web.c */
     struct rest_all *rest;             /* rest.h */
+    struct metrics_page *metrics_page; /* metrics.c */
     struct xmlin_pool *bare;           /* for elements around which nothing is declared */
     struct http_totals counted;        /* what the metrics have of them */
     struct timer second;               /* house-keeping, once a second */
@@ -120,6 +126,7 @@ void httpgw_stop(struct httpgw *d);
 void httpgw_free(struct httpgw **d);
 
 /* status.c: what is told to bulkheadctl */
+void httpgw_measure(struct daemon_run *run);
 void httpgw_status(struct daemon_run *run, struct buf *json);
 void httpgw_tick(struct httpgw *d); /* once a second */
 extern const struct ctl_command httpgw_commands[];
@@ -134,5 +141,11 @@ void bosh_all_free(struct bosh_all **all);
 struct web *web_new(struct httpgw *d);
 void web_open(struct web *web);
 void web_free(struct web **web);
+
+/* metrics.c: its configuration is read on each reload, and it asks no more once stopped */
+struct metrics_page *metrics_page_new(struct httpgw *d);
+void metrics_page_take_conf(struct metrics_page *page);
+void metrics_page_stop(struct metrics_page *page);
+void metrics_page_free(struct metrics_page **page);
 
 #endif

@@ -18,7 +18,11 @@ static void on_second(struct timer *t)
 static enum rc start(struct daemon_run *run, struct why *why)
 {
     const char *routers[LINKCONF_ROUTERS_MAX + 1];
-    struct rlink_conf link = { .dir = run->dir, .instance = run->instance, .role = ROLE_EDGE };
+    struct rlink_conf link = { .dir = run->dir,
+                               .instance = run->instance,
+                               .role = ROLE_EDGE,
+                               .answer = run->answer,
+                               .answer_ctx = run };
     enum rc rc = secret_init(why);
     if (rc != RC_OK)
         return rc;
@@ -75,6 +79,7 @@ static const struct daemon httpgw_daemon = {
     .stop = stop,
     .fini = fini,
     .reload = reload,
+    .measure = httpgw_measure,
     .status = httpgw_status,
     .commands = httpgw_commands,
 };

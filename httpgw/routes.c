@@ -16,6 +16,7 @@ static const struct route routes[] = { /* the first that fits */
     { HTTP_POST | HTTP_GET, "/http-bind",                  bosh_take,          true },  /* XEP-0124 */
     { HTTP_GET | HTTP_HEAD, "/health",                     health_take,        false },
     { HTTP_GET | HTTP_HEAD, "/ready",                      ready_take,         false },
+    { HTTP_GET | HTTP_HEAD, "/metrics",                    metrics_take,       false },
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta",      hostmeta_xml_take,  true },  /* XEP-0156 3 */
     { HTTP_GET | HTTP_HEAD, "/.well-known/host-meta.json", hostmeta_json_take, true },  /* XEP-0487 2 */
     { HTTP_GET | HTTP_HEAD, "/admin",                      web_take,          false },

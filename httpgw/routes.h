@@ -19,6 +19,7 @@ void routes_answer_cors(struct http_request *r, const struct http_reply *reply);
 /* Handlers. */
 void health_take(struct http_request *r);   /* health.c */
 void ready_take(struct http_request *r);
+void metrics_take(struct http_request *r);  /* metrics.c */
 void hostmeta_xml_take(struct http_request *r);  /* hostmeta.c */
 void hostmeta_json_take(struct http_request *r);
 void ws_take(struct http_request *r);       /* ws.c */

@@ -40,6 +40,12 @@ void httpgw_tick(struct httpgw *d)
         xmlin_pool_drop(d->bare);
 }
 
+void httpgw_measure(struct daemon_run *run)
+{
+    struct httpgw *d = run->ctx;
+    clients_measure(&d->clients);
+}
+
 void httpgw_status(struct daemon_run *run, struct buf *json)
 {
     const struct httpgw *d = run->ctx;

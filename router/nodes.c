@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/link/control.h"
+#include "router/asks.h"
 #include "router/switch.h"
 
 static const struct xmlin_limits limits = {
@@ -123,6 +124,7 @@ void nodes_leave(struct peer *p)
     if (idmap_get(p->r->nodes, p->id) != p)
         return;
     idmap_remove(p->r->nodes, p->id);
+    asks_forget(p);
     names_unbind(p->r->names, SLICE("*"), p);
     control_write_node_down(&out, p->id);
     tell_all(p, buf_get(&out));
@@ -151,21 +153,36 @@ static enum rc rebind(struct peer *p, const struct slice *names, size_t n, struc
     return RC_OK;
 }
 
+static enum rc element(struct peer *p, struct arena *a, const struct node *n, struct why *why)
+{
+    struct control_ask ask;
+    struct control_told told;
+    struct slice *names;
+    size_t count;
+    enum rc rc;
+    switch (control_kind_of(n)) {
+    case CONTROL_NAMES:
+        rc = control_read_names(a, n, &names, &count, why);
+        return rc == RC_OK ? rebind(p, names, count, why) : rc;
+    case CONTROL_ASK:
+        rc = control_read_ask(n, &ask, why);
+        return rc == RC_OK ? asks_take(p, &ask, why) : rc;
+    case CONTROL_TOLD:
+        rc = control_read_told(a, n, &told, why);
+        return rc == RC_OK ? asks_told(p, &told, why) : rc;
+    default:
+        why_set(why, "a control element that is not for routers");
+        return RC_SYNTAX;
+    }
+}
+
 enum rc nodes_control(struct peer *p, struct slice payload, struct why *why)
 {
     struct arena *a = arena_take(p->r->arenas);
     struct node *n = NULL;
-    struct slice *names;
-    size_t count;
     enum rc rc = xmlin_parse(p->r->xml, a, payload, &limits, &n, why);
-    if (rc == RC_OK && control_kind_of(n) != CONTROL_NAMES) {
-        why_set(why, "a control element that is not for routers");
-        rc = RC_SYNTAX;
-    }
     if (rc == RC_OK)
-        rc = control_read_names(a, n, &names, &count, why);
-    if (rc == RC_OK)
-        rc = rebind(p, names, count, why);
+        rc = element(p, a, n, why);
     arena_give(p->r->arenas, &a);
     return rc;
 }

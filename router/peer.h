@@ -4,6 +4,7 @@
 #ifndef ROUTER_PEER_H
 #define ROUTER_PEER_H
 
+#include "common/base/rate.h"
 #include "common/link/framein.h"
 #include "common/xmpp/stream.h"
 #include "router/router.h"
@@ -55,6 +56,7 @@ struct peer {
     struct slice out[PEER_PIECES]; /* of the reader's buffer, to be written at the end of its turn */
     unsigned n_out;
     struct unsent unsent; /* level 1 and 2 */
+    struct rate asks; /* asks.c */
     uint64_t in_count, out_count, in_bytes, out_bytes; /* frames or stanzas */
 };
 

@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/xmpp/ns.h"
+#include "router/asks.h"
 #include "router/auth.h"
 #include "router/peer.h"
 #include <unistd.h>
@@ -100,6 +101,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     while (!r->node);
     list_init(&r->peers);
     list_init(&r->touched);
+    list_init(&r->asks);
     r->nodes = idmap_new();
     r->names = names_new();
     r->arenas = arena_pool_new(ARENA_CHUNK, ARENA_MAX, ARENAS_KEEP);
@@ -127,6 +129,7 @@ static void stop(struct daemon_run *run)
     for (size_t i = 0; i < r->n_listeners; i++)
         listen_close(&r->listeners[i]);
     r->n_listeners = 0;
+    asks_stop(r);
     LIST_EACH(&r->peers, at)
         peer_stop(CONTAINER(at, struct peer, all));
 }
@@ -192,17 +195,26 @@ static void peers_json(const struct router *r, struct buf *json)
     buf_byte(json, ']');
 }
 
-static void totals_tell(struct router *r)
+static void measure(struct daemon_run *run)
 {
-    struct metrics *m = r->run->metrics;
+    const struct router *r = run->ctx;
+    struct metrics *m = run->metrics;
+    size_t all = 0, most = 0;
+    LIST_EACH(&r->peers, at) {
+        const struct peer *p = CONTAINER(at, struct peer, all);
+        size_t n = p->conn ? conn_waiting(p->conn) : 0;
+        all += n;
+        most = n > most ? n : most;
+    }
+    metric_set(m, METRIC_WAITING, (int64_t)all);
+    metric_set(m, METRIC_WAITING_MOST, (int64_t)most);
     metric_add(m, METRIC_BYTES_IN, r->totals.in_bytes - (uint64_t)metric_value(m, METRIC_BYTES_IN));
     metric_add(m, METRIC_BYTES_OUT, r->totals.out_bytes - (uint64_t)metric_value(m, METRIC_BYTES_OUT));
 }
 
 static void status(struct daemon_run *run, struct buf *json)
 {
-    struct router *r = run->ctx;
-    totals_tell(r);
+    const struct router *r = run->ctx;
     buf_fmt(json, "\"node\":\"%016llx\",\"peers\":", (unsigned long long)r->node);
     peers_json(r, json);
 }
@@ -231,6 +243,7 @@ const struct daemon router_daemon = {
     .stop = stop,
     .fini = fini,
     .reload = reload,
+    .measure = measure,
     .status = status,
     .commands = commands,
 };

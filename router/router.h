@@ -25,7 +25,11 @@
     X(REFUSED, COUNTER, "refused", "frames that their sender may not send; its link is closed")              \
     X(PAUSES, COUNTER, "pauses", "times that reading stopped because a destination was full")                \
     X(FULL_CLOSED, COUNTER, "full_closed", "peers closed because they did not read for too long")            \
+    X(ASKS, COUNTER, "asks", "times that a daemon asked all daemons for a report")                           \
+    X(ASKS_REFUSED, COUNTER, "asks_refused", "of these, the ones not passed on: too many at once")           \
     X(STREAM_ERRORS, COUNTER, "stream_errors", "streams ended with an error of ours")                        \
+    X(WAITING, GAUGE, "waiting_bytes", "bytes that wait for the sockets of all peers")                       \
+    X(WAITING_MOST, GAUGE, "waiting_bytes_most", "bytes that wait for the peer for which most waits")        \
     X(BYTES_IN, COUNTER, "in_bytes", "bytes read")                                                           \
     X(BYTES_OUT, COUNTER, "out_bytes", "bytes written")
 enum router_metric {
@@ -46,6 +50,8 @@ struct router {
     struct names *names; /* bound names → struct peer */
     unsigned n_admins;   /* peers of role admin: replies to them are found by their whole bare JID */
     struct link touched; /* struct peer.touched: pieces wait for the end of this read */
+    struct link asks; /* of asks.c; owns them */
+    unsigned n_asks;
     struct turn components; /* what components have bound has changed: nodes.c tells it */
     struct arena_pool *arenas;
     struct xmlin_pool *xml;

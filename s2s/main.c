@@ -37,7 +37,9 @@ static void on_second(struct timer *t)
 static enum rc start(struct daemon_run *run, struct why *why)
 {
     const char *routers[LINKCONF_ROUTERS_MAX + 1];
-    struct rlink_conf link = { .dir = run->dir, .instance = run->instance, .role = ROLE_S2S };
+    struct rlink_conf link = {
+        .dir = run->dir, .instance = run->instance, .role = ROLE_S2S, .answer = run->answer, .answer_ctx = run
+    };
     struct s2s *d = NULL;
     enum rc rc = secret_init(why);
     if (rc != RC_OK)
@@ -103,6 +105,7 @@ static const struct daemon s2s_daemon = {
     .stop = stop,
     .fini = fini,
     .reload = reload,
+    .measure = status_measure,
     .status = status_json,
     .commands = s2s_commands,
 };

@@ -26,6 +26,8 @@
     X(PAIRS, "pairs", GAUGE, "Pairs of one of our domains with one of theirs that are known")                          \
     X(QUEUED, "queued", GAUGE, "Stanzas that wait for a connection or for its acknowledgement")                        \
     X(QUEUED_BYTES, "queued_bytes", GAUGE, "Bytes of these")                                                           \
+    X(LINK_UNACKED, "link_unacked_bytes", GAUGE, "Bytes that session managers have not acknowledged")                  \
+    X(LINK_WAITING, "link_waiting_bytes", GAUGE, "Bytes that wait for the routers' sockets")                           \
     X(KEPT, "sm_kept", GAUGE, "Streams that were cut and may be resumed")                                              \
     X(ACCEPTED, "accepted", COUNTER, "Connections taken up")                                                           \
     X(DIALLED, "dialled", COUNTER, "Addresses that were tried")                                                        \
@@ -224,6 +226,7 @@ struct policy policy_of(const struct s2s_conf *conf, struct slice local, struct 
 bool policy_matches(const char *pattern, struct slice domain); /* "*.example.net": below it; "*": all */
 
 /* status.c: what is told to bulkheadctl */
+void status_measure(struct daemon_run *run);
 void status_json(struct daemon_run *run, struct buf *json);
 void status_tick(struct s2s *d); /* once a second */
 extern const struct ctl_command s2s_commands[];

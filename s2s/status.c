@@ -250,6 +250,14 @@ static enum rc cmd_probe(void *ctx, struct slice args, struct buf *out, struct w
     return probe_command(run->ctx, args, out, why);
 }
 
+void status_measure(struct daemon_run *run)
+{
+    const struct s2s *d = run->ctx;
+    struct rlink_queues q = rlink_queues(d->link);
+    metric_set(d->metrics, M_LINK_UNACKED, (int64_t)q.unacked);
+    metric_set(d->metrics, M_LINK_WAITING, (int64_t)q.waiting);
+}
+
 void status_json(struct daemon_run *run, struct buf *json)
 {
     const struct s2s *d = run->ctx;

@@ -77,6 +77,10 @@ static const struct metric_def metrics[] = {
     [M_UPLOADS] = { "bulkhead_sessman_uploads", METRIC_COUNTER, "Slots for uploads granted" },
     [M_UPLOADS_REFUSED] = { "bulkhead_sessman_uploads_refused", METRIC_COUNTER, "Slots for uploads refused: limits of [upload], or a request that makes no sense" },
     [M_API_REFUSED] = { "bulkhead_sessman_api_refused", METRIC_COUNTER, "Stanzas of the HTTP API refused: not within its scopes, or its token has ended" },
+    [M_STORE_WAITING] = { "bulkhead_sessman_store_waiting", METRIC_GAUGE, "Statements that wait for the store" },
+    [M_HELD] = { "bulkhead_sessman_held", METRIC_GAUGE, "Stanzas that wait for the store or a worker before they go on" },
+    [M_LINK_UNACKED] = { "bulkhead_sessman_link_unacked_bytes", METRIC_GAUGE, "Bytes that edges have not acknowledged" },
+    [M_LINK_WAITING] = { "bulkhead_sessman_link_waiting_bytes", METRIC_GAUGE, "Bytes that wait for the routers' sockets" },
     [M_COMMIT_TIME] = { "bulkhead_sessman_commit_seconds", METRIC_HISTOGRAM, "Time of a group commit" },
 };
 /* clang-format on */
@@ -158,6 +162,8 @@ static void on_restored(struct sessman *sm)
     conf.instance = sm->run->instance;
     conf.role = ROLE_SESSMAN;
     conf.node = restore_node(sm);
+    conf.answer = sm->run->answer;
+    conf.answer_ctx = sm->run;
     sm->rlink = rlink_new(sm->loop, sm->log, &conf, &edges_rlink_ops, sm);
     restore_expect(sm);
     sessman_domains_announce(sm);
@@ -272,6 +278,18 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     return RC_OK;
 }
 
+static void measure(struct daemon_run *run)
+{
+    const struct sessman *sm = run->ctx;
+    struct rlink_queues q = { 0, 0 };
+    if (sm->rlink)
+        q = rlink_queues(sm->rlink);
+    metric_set(sm->metrics, M_STORE_WAITING, (int64_t)store_stats(sm->store).waiting);
+    metric_set(sm->metrics, M_HELD, (int64_t)sm->held);
+    metric_set(sm->metrics, M_LINK_UNACKED, (int64_t)q.unacked);
+    metric_set(sm->metrics, M_LINK_WAITING, (int64_t)q.waiting);
+}
+
 static void status(struct daemon_run *run, struct buf *json)
 {
     const struct sessman *sm = run->ctx;
@@ -302,6 +320,7 @@ int main(int argc, char **argv)
         .stop = stop,
         .fini = fini,
         .reload = reload,
+        .measure = measure,
         .status = status,
     };
     return daemon_run(argc, argv, &sessman);

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 
 #include "common/base/clock.h"
+#include "common/base/logring.h"
 #include "common/base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ struct log {
     char stamp[24];            /* 2026-11-20T15:20:23 */
     uint64_t lost;             /* lines that the sink did not take */
     struct sockaddr_un socket; /* LOG_SYSLOG, LOG_JOURNAL */
+    struct logring ring;
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -277,8 +279,10 @@ static void tell_lost(struct log *log)
 }
 
 /* cap of l leaves room for the line feed. */
-static void line_end(struct log *log, enum log_level level, struct line *l)
+static void line_end(struct log *log, enum log_sub sub, enum log_level level, struct line *l)
 {
+    if (sub != LOG_WIRE)
+        logring_put(&log->ring, level, slice_of(l->p, l->len));
     l->p[l->len++] = '\n';
     if (log->lost)
         tell_lost(log);
@@ -318,7 +322,7 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *even
     line_begin(ctx, level, event, &l);
     for (const struct log_field *f = fields; f && f->key; f++)
         put_field(&l, f);
-    line_end(ctx->log, level, &l);
+    line_end(ctx->log, ctx->sub, level, &l);
 }
 
 static enum rc sink_open(struct log *log, struct why *why)
@@ -427,5 +431,24 @@ enum rc log_levels_parse(struct log *log, struct slice text, struct why *why)
             levels[i] = (enum log_level)level;
     }
     memcpy(log->levels, levels, sizeof levels);
+    return RC_OK;
+}
+
+enum rc log_last(struct log *log, struct slice args, struct buf *out, struct why *why)
+{
+    size_t level = LOG_LEVEL_DEBUG;
+    uint64_t most = LOGRING_BYTES;
+    struct slice rest = args, word;
+    while (slice_split(&rest, ' ', &word)) {
+        if (!word.len || find_name(level_names, 4, word, &level) ||
+            slice_u64(word, LOGRING_BYTES, &most) == RC_OK)
+            continue;
+        why_set(why, "\"" SLICE_FMT "\" is neither a level (error, warn, info, debug) nor a number of lines",
+                SLICE_ARG(slice_to(word, 64)));
+        return RC_SYNTAX;
+    }
+    pthread_mutex_lock(&log->lock);
+    logring_get(&log->ring, (unsigned)level, most, out);
+    pthread_mutex_unlock(&log->lock);
     return RC_OK;
 }

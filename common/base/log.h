@@ -10,7 +10,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include "common/base/slice.h"
+#include "common/base/buf.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_sub { LOG_DAEMON, LOG_NET, LOG_TLS, LOG_XMPP, LOG_LINK, LOG_AUTH, LOG_STORE, LOG_MODULE, LOG_WIRE, LOG_SUBS };
@@ -29,6 +29,9 @@ MUST_USE enum rc log_open(const char *daemon, const struct log_conf *conf, struc
 void log_close(struct log **log);
 void log_reopen(struct log *log); /* after an external rotation (SIGHUP) */
 void log_level_set(struct log *log, enum log_sub sub, enum log_level level);
+/* The newest lines of this level or worse, the oldest first, of those that were written and are remembered (logring.h): not those of the
+ * wire. RC_SYNTAX: args is not "[LEVEL] [HOW MANY]". */
+MUST_USE enum rc log_last(struct log *log, struct slice args, struct buf *out, struct why *why);
 /* "info" or "info,wire=debug,tls=warn". RC_SYNTAX names the word. */
 MUST_USE enum rc log_levels_parse(struct log *log, struct slice text, struct why *why);
 

@@ -167,26 +167,59 @@ static uint64_t quantile_us(const struct histogram *h, unsigned percent)
     return (uint64_t)FIRST_US << BUCKETS;
 }
 
-void metrics_json(const struct metrics *m, struct buf *out)
+/* How one number is written. */
+struct numbers {
+    struct buf *out;
+    const char *before, *middle, *after; /* around name and number */
+    bool some;                           /* one was written */
+};
+
+static void number(struct numbers *w, const char *name, const char *suffix, int64_t value)
 {
-    buf_byte(out, '{');
+    if (w->some)
+        buf_cstr(w->out, w->after);
+    w->some = true;
+    buf_cstr(w->out, w->before);
+    buf_cstr(w->out, name);
+    buf_cstr(w->out, suffix);
+    buf_cstr(w->out, w->middle);
+    buf_i64(w->out, value);
+}
+
+static void numbers(const struct metrics *m, struct numbers *w)
+{
     for (size_t i = 0; i < m->n; i++) {
-        const char *name = m->defs[i].name, *comma = i ? "," : "";
+        const char *name = m->defs[i].name;
         const struct histogram *h = m->values[i].histogram;
         switch (m->defs[i].kind) {
         case METRIC_COUNTER:
-            buf_fmt(out, "%s\"%s_total\":%llu", comma, name, (unsigned long long)m->values[i].counter);
+            number(w, name, "_total", (int64_t)m->values[i].counter);
             break;
         case METRIC_GAUGE:
-            buf_fmt(out, "%s\"%s\":%lld", comma, name, (long long)m->values[i].gauge);
+            number(w, name, "", m->values[i].gauge);
             break;
         case METRIC_HISTOGRAM:
-            buf_fmt(out, "%s\"%s_count\":%llu,\"%s_sum_us\":%llu", comma, name, (unsigned long long)h->count,
-                    name, (unsigned long long)h->sum_us);
-            buf_fmt(out, ",\"%s_p50_us\":%llu,\"%s_p99_us\":%llu", name,
-                    (unsigned long long)quantile_us(h, 50), name, (unsigned long long)quantile_us(h, 99));
+            number(w, name, "_count", (int64_t)h->count);
+            number(w, name, "_sum_us", (int64_t)h->sum_us);
+            number(w, name, "_p50_us", (int64_t)quantile_us(h, 50));
+            number(w, name, "_p99_us", (int64_t)quantile_us(h, 99));
             break;
         }
     }
+}
+
+void metrics_json(const struct metrics *m, struct buf *out)
+{
+    struct numbers w = { out, "\"", "\":", ",", false };
+    buf_byte(out, '{');
+    numbers(m, &w);
     buf_byte(out, '}');
+}
+
+void metrics_lines(const struct metrics *m, struct buf *out)
+{
+    struct numbers w = { out, "", " ", "\n", false };
+    numbers(m, &w);
+    if (w.some)
+        buf_byte(out, '\n');
 }

@@ -26,5 +26,6 @@ int64_t metric_value(const struct metrics *m, unsigned id); /* histogram: how ma
 void metrics_text(const struct metrics *m, struct slice labels, struct buf *out); /* labels: `daemon="c2s-1"` */
 /* A counter is NAME_total; a histogram NAME_count, NAME_sum_us, NAME_p50_us and NAME_p99_us (upper bounds). */
 void metrics_json(const struct metrics *m, struct buf *out); /* one object: name → number */
+void metrics_lines(const struct metrics *m, struct buf *out); /* the same: "NAME NUMBER", a line each */
 
 #endif

@@ -23,6 +23,8 @@ struct app {
 };
 
 void app_commands(struct app *app);  /* makes the table for the control socket */
+/* daemon_run.answer */
+MUST_USE enum rc app_answer(void *app, struct slice what, struct slice args, struct buf *out, struct why *why);
 void app_stop(struct app *app);      /* at the end of this turn */
 /* Reads the configuration again; report says, a line each, which options changed or need a restart. */
 MUST_USE enum rc app_reload(struct app *app, struct buf *report, struct why *why);

@@ -394,6 +394,7 @@ static int serve(struct app *app)
     app->run.loop = loop_new();
     app->run.metrics = metrics_new(app->d->metrics, app->d->n_metrics);
     app->run.ready = on_ready;
+    app->run.answer = app_answer;
     enum rc rc = start(app, &why);
     if (rc == RC_OK) {
         app->watchdog_ms = notify_watchdog_ms();

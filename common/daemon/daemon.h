@@ -36,6 +36,9 @@ struct daemon_run {            /* what the daemon's functions get; owned by daem
     const void *conf;          /* the daemon's struct, current */
     void *ctx;                 /* set by start */
     void (*ready)(struct daemon_run *run); /* the daemon calls it when it can serve: sd_notify READY=1 (once) */
+    /* For struct rlink_conf: what is said to other daemons, which ask over the router. run is ours. RC_OK: out; else why is set. Only
+     * what tells and changes nothing is answered: an allow-list of control commands (report.c). */
+    enum rc (*answer)(void *run, struct slice what, struct slice args, struct buf *out, struct why *why);
 };
 struct daemon {
     const char *name;          /* "c2s" */
@@ -49,6 +52,8 @@ struct daemon {
     /* A new configuration was read: take what can change. run->conf is still the old one; both valid during the call.
      * An error: something of it was not to be had (why; the daemon has logged it and goes on with the old), the rest was taken. */
     enum rc (*reload)(struct daemon_run *run, const void *new_conf, struct why *why);
+    void (*measure)(struct daemon_run *run);                    /* before somebody looks at the metrics: sets those that change all
+                                                                   the time, such as lengths of queues; NULL: nothing to do */
     void (*status)(struct daemon_run *run, struct buf *json);   /* members of one JSON object, no braces */
     const struct ctl_command *commands;                         /* more than the common ones; NULL: none. ctx: run */
 };

@@ -38,6 +38,19 @@ static uint64_t open_files(void)
     return n > 3 ? n - 3 : 0; /* ".", "..", and the one we read */
 }
 
+/* Resident memory, without the walk through all pages that PSS costs. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%llu %llu", &size, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void member_text(struct buf *out, const char *name, const char *value)
 {
     buf_fmt(out, "\"%s\":", name);
@@ -50,6 +63,12 @@ static void member(struct buf *out, const char *name, uint64_t value)
     buf_fmt(out, "\"%s\":%llu,", name, (unsigned long long)value);
 }
 
+static void measure(struct app *app)
+{
+    if (app->d->measure)
+        app->d->measure(&app->run);
+}
+
 static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct why *why)
 {
     struct app *app = ctx;
@@ -57,6 +76,7 @@ static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct w
     uint64_t rss_kib, pss_kib;
     (void)args;
     (void)why;
+    measure(app);
     memory(&rss_kib, &pss_kib);
     buf_byte(out, '{');
     member_text(out, "name", app->d->name);
@@ -83,12 +103,76 @@ static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct w
     return RC_OK;
 }
 
+static void figure(struct buf *out, const char *name, uint64_t value)
+{
+    buf_fmt(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* What status and metrics-json tell, for who has no parser of JSON. */
+static enum rc on_figures(void *ctx, struct slice args, struct buf *out, struct why *why)
+{
+    struct app *app = ctx;
+    struct loop_stats loop = loop_stats(app->run.loop);
+    uint64_t rss_kib, pss_kib;
+    (void)args;
+    (void)why;
+    measure(app);
+    memory(&rss_kib, &pss_kib);
+    buf_fmt(out, "name %s\ninstance %s\nversion " BULKHEAD_VERSION "\n", app->d->name, app->run.instance);
+    figure(out, "ready", app->ready);
+    figure(out, "pid", (uint64_t)getpid());
+    figure(out, "uptime_s", (clock_mono_ms() - app->started_ms) / 1000);
+    figure(out, "cpu_us", clock_cpu_us());
+    figure(out, "rss_kib", rss_kib);
+    figure(out, "pss_kib", pss_kib);
+    figure(out, "fds", open_files());
+    figure(out, "loop.turns", loop.turns);
+    figure(out, "loop.busy_us", loop.busy_us);
+    figure(out, "loop.longest_turn_us", loop.longest_turn_us);
+    metrics_lines(app->run.metrics, out);
+    return RC_OK;
+}
+
+/* What every daemon has beside its own metrics. Times in microseconds, as in a struct histogram. */
+static void common_metrics(struct app *app, struct buf *out)
+{
+    struct loop_stats loop = loop_stats(app->run.loop);
+    const struct {
+        const char *name, *suffix, *kind, *help;
+        uint64_t value;
+        bool time;
+    } all[] = {
+        { "cpu_seconds", "_total", "counter", "Time of a processor that it used", clock_cpu_us(), true },
+        { "uptime_seconds", "", "gauge", "Time since it was started",
+          (clock_mono_ms() - app->started_ms) * 1000, true },
+        { "resident_bytes", "", "gauge", "Memory that is resident", resident_bytes(), false },
+        { "open_files", "", "gauge", "Descriptors that are open", open_files(), false },
+        { "ready", "", "gauge", "Whether it can serve", app->ready, false },
+        { "loop_turns", "_total", "counter", "Turns of its event loop", loop.turns, false },
+        { "loop_busy_seconds", "_total", "counter", "Time of these in which it did something", loop.busy_us,
+          true },
+        { "loop_longest_turn_seconds", "", "gauge", "The longest turn since it was started",
+          loop.longest_turn_us, true },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        unsigned long long whole = all[i].time ? all[i].value / 1000000 : all[i].value;
+        buf_fmt(out, "# TYPE bulkhead_%s %s\n# HELP bulkhead_%s %s\nbulkhead_%s%s{daemon=\"%s\"} %llu",
+                all[i].name, all[i].kind, all[i].name, all[i].help, all[i].name, all[i].suffix,
+                app->run.instance, whole);
+        if (all[i].time)
+            buf_fmt(out, ".%06llu", (unsigned long long)(all[i].value % 1000000));
+        buf_byte(out, '\n');
+    }
+}
+
 static enum rc on_metrics(void *ctx, struct slice args, struct buf *out, struct why *why)
 {
     struct app *app = ctx;
     char labels[96];
     (void)args;
     (void)why;
+    measure(app);
+    common_metrics(app, out);
     snprintf(labels, sizeof labels, "daemon=\"%s\"", app->run.instance);
     metrics_text(app->run.metrics, slice_cstr(labels), out);
     return RC_OK;
@@ -99,9 +183,16 @@ static enum rc on_metrics_json(void *ctx, struct slice args, struct buf *out, st
     struct app *app = ctx;
     (void)args;
     (void)why;
+    measure(app);
     metrics_json(app->run.metrics, out);
     buf_byte(out, '\n');
     return RC_OK;
+}
+
+static enum rc on_log(void *ctx, struct slice args, struct buf *out, struct why *why)
+{
+    struct app *app = ctx;
+    return log_last(app->run.log, args, out, why);
 }
 
 static enum rc on_loglevel(void *ctx, struct slice args, struct buf *out, struct why *why)
@@ -147,6 +238,8 @@ static const struct ctl_command common[] = {
     { "status", "status: one JSON object", on_status },
     { "metrics", "metrics: OpenMetrics text", on_metrics },
     { "metrics-json", "metrics-json: one JSON object, name to number", on_metrics_json },
+    { "figures", "figures: the numbers of status and of metrics-json, NAME VALUE, a line each", on_figures },
+    { "log", "log [LEVEL] [HOW MANY]: the last lines of the log, of this level or worse", on_log },
     { "loglevel", "loglevel LEVEL[,SUB=LEVEL ...]: until the next reload or restart", on_loglevel },
     { "reload", "reload: reads the configuration again; says what changed and what needs a restart",
       on_reload },
@@ -164,4 +257,28 @@ void app_commands(struct app *app)
     memcpy(app->commands, common, sizeof common);
     if (n_own)
         memcpy(app->commands + n_common, own, n_own * sizeof *own);
+}
+
+/* What other daemons may ask for: it tells, and changes nothing. Which of them may ask for what, the router
+ * knows. */
+static const char *const told[] = { "status", "metrics", "metrics-json", "figures", "certs", "log" };
+
+enum rc app_answer(void *ctx, struct slice what, struct slice args, struct buf *out, struct why *why)
+{
+    const struct app *app = ctx;
+    bool allowed = false;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        allowed = allowed || slice_is(what, told[i]);
+    const struct ctl_command *c = app->commands;
+    while (c->name && !slice_is(what, c->name))
+        c++;
+    if (!allowed || !c->name) {
+        why_set(why, "no such report");
+        return RC_NOTFOUND;
+    }
+    enum rc rc = c->run(ctx, args, out, why);
+    if (rc != RC_OK || !out->over)
+        return rc;
+    why_set(why, "the answer is too large");
+    return RC_LIMIT;
 }

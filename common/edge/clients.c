@@ -52,6 +52,17 @@ void clients_edge(struct clients *d, const struct rlink_conf *link)
     d->edge = edge_new(&edge);
 }
 
+void clients_measure(struct clients *d)
+{
+    struct rlink_queues q = rlink_queues(edge_rlink(d->edge));
+    int64_t unread = 0;
+    LIST_EACH(&d->unread, it)
+        unread++;
+    metric_set(d->metrics, M_UNREAD, unread);
+    metric_set(d->metrics, M_LINK_UNACKED, (int64_t)q.unacked);
+    metric_set(d->metrics, M_LINK_WAITING, (int64_t)q.waiting);
+}
+
 void clients_stop(struct clients *d)
 {
     d->stopping = true;

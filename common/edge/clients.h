@@ -57,6 +57,9 @@
     X(SM_FAILED, "sm_failed", COUNTER, "Requests of stream management that were refused")                              \
     X(SM_TOO_HIGH, "sm_too_high", COUNTER, "Streams closed: the client acknowledged more than it was sent")            \
     X(PROBES, "probes", COUNTER, "Keep-alive probes sent")                                                             \
+    X(UNREAD, "unread", GAUGE, "Clients that have not taken all that was written to them")                                 \
+    X(LINK_UNACKED, "link_unacked_bytes", GAUGE, "Bytes that session managers have not acknowledged")                      \
+    X(LINK_WAITING, "link_waiting_bytes", GAUGE, "Bytes that wait for the routers' sockets")                               \
     X(TEMPORARY, "auth_unavailable", COUNTER, "Attempts refused: no session manager for the domain")
 
 enum clients_metric {
@@ -163,6 +166,7 @@ void clients_tick(struct clients *d); /* once a second */
 void clients_rearm(struct clients *d); /* after clients_take_conf: the times that the options give */
 
 /* For bulkheadctl. */
+void clients_measure(struct clients *d); /* daemon.measure */
 void clients_json(const struct clients *d, struct buf *json); /* members, without a comma before or behind */
 void clients_drain(struct clients *d, struct slice args, struct buf *out); /* the command drain [off] */
 #define CLIENTS_DRAIN_HELP                                                                                   \

@@ -75,6 +75,11 @@ static void put_count(struct buf *out, const char *name, uint32_t n)
     buf_fmt(out, " %s='%lu'", name, (unsigned long)n);
 }
 
+static void put_u64(struct buf *out, const char *name, uint64_t n)
+{
+    buf_fmt(out, " %s='%llu'", name, (unsigned long long)n);
+}
+
 static void put_node(struct buf *out, uint64_t node)
 {
     buf_fmt(out, " node='%016llx'", (unsigned long long)node);
@@ -150,6 +155,61 @@ void control_write_names(struct buf *out, const struct slice *names, size_t n)
 void control_write_components(struct buf *out, const struct slice *names, size_t n)
 {
     names_element(out, "components", names, n);
+}
+
+void control_write_ask(struct buf *out, const struct control_ask *c)
+{
+    start(out, "ask");
+    put_u64(out, "id", c->id);
+    xmlout_attr(out, "what", c->what);
+    if (c->args.len)
+        xmlout_attr(out, "args", c->args);
+    BUF_LIT(out, "/>");
+}
+
+/* Length of the character of XML (1.0, 2.2) at the start of s; 0: there is none. */
+static size_t xml_char(struct slice s)
+{
+    unsigned char c = (unsigned char)s.p[0];
+    if (c < 0x80)
+        return c >= ' ' || c == '\t' || c == '\n';
+    for (size_t n = 2; n <= 4 && n <= s.len; n++) {
+        if (slice_utf8_ok(slice_to(s, n))) /* U+FFFE and U+FFFF are none */
+            return n == 3 && c == 0xEF && (unsigned char)s.p[1] == 0xBF && (unsigned char)s.p[2] >= 0xBE ? 0
+                                                                                                         : n;
+    }
+    return 0;
+}
+
+static void put_clean(struct buf *out, struct slice text)
+{
+    while (text.len) {
+        size_t run = 0, n = 0;
+        while (run < text.len && (n = xml_char(slice_from(text, run))) > 0)
+            run += n;
+        xmlout_text(out, slice_to(text, run));
+        text = slice_from(text, run);
+        if (!text.len)
+            return;
+        buf_byte(out, '?');
+        text = slice_from(text, 1);
+    }
+}
+
+void control_write_told(struct buf *out, const struct control_told *c)
+{
+    start(out, "told");
+    put_u64(out, "id", c->id);
+    put_flag(out, "failed", c->failed);
+    if (c->node) {
+        put_node(out, c->node);
+        xmlout_attr(out, "role", c->role);
+        xmlout_attr(out, "instance", c->instance);
+        put_count(out, "more", c->more);
+    }
+    buf_byte(out, '>');
+    put_clean(out, c->text);
+    end(out, "told");
 }
 
 static void put_binding(struct buf *out, const char *name, struct slice data)
@@ -336,11 +396,6 @@ void control_write_domains(struct buf *out, const struct control_domain *d, size
     end(out, "domains");
 }
 
-static void put_u64(struct buf *out, const char *name, uint64_t n)
-{
-    buf_fmt(out, " %s='%llu'", name, (unsigned long long)n);
-}
-
 static void put_marks(struct buf *out, const struct control_mark *marks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -512,6 +567,11 @@ static enum rc get_count(const struct node *n, const char *name, uint32_t *out, 
     return RC_OK;
 }
 
+static enum rc get_u64(const struct node *n, const char *name, uint64_t most, uint64_t *out, struct why *why)
+{
+    return slice_u64(node_attr(n, name), most, out) == RC_OK ? RC_OK : bad(n, name, why);
+}
+
 /* A domain as our own side writes it: prepared already. */
 static enum rc check_domain(struct arena *a, const struct node *n, struct slice domain, const char *what,
                             struct why *why)
@@ -596,6 +656,45 @@ enum rc control_read_names(struct arena *a, const struct node *n, struct slice *
         copy[i] = texts[i];
     *names = copy;
     *count = total;
+    return RC_OK;
+}
+
+enum rc control_read_ask(const struct node *n, struct control_ask *out, struct why *why)
+{
+    struct control_ask c = { .what = node_attr(n, "what"), .args = node_attr(n, "args") };
+    enum rc rc = get_u64(n, "id", UINT64_MAX, &c.id, why);
+    if (rc == RC_OK && !c.what.len)
+        rc = bad(n, "what", why);
+    if (rc == RC_OK && c.what.len + c.args.len > CONTROL_ARGS_MAX) {
+        rc = RC_LIMIT;
+        why_set(why, "<ask/>: too long");
+    }
+    if (rc == RC_OK)
+        *out = c;
+    return rc;
+}
+
+enum rc control_read_told(struct arena *a, const struct node *n, struct control_told *out, struct why *why)
+{
+    struct control_told c = { .role = node_attr(n, "role"), .instance = node_attr(n, "instance") };
+    enum rc rc = get_u64(n, "id", UINT64_MAX, &c.id, why);
+    if (rc == RC_OK)
+        rc = get_flag(n, "failed", &c.failed, why);
+    if (rc == RC_OK && node_has(n, "node")) {
+        rc = get_node(n, &c.node, why);
+        if (rc == RC_OK)
+            rc = get_count(n, "more", &c.more, why);
+        if (rc == RC_OK && (!c.role.len || !c.instance.len))
+            rc = bad(n, "role, instance", why);
+    }
+    if (rc != RC_OK)
+        return rc;
+    c.text = node_text(a, n);
+    if (c.text.len > CONTROL_TOLD_MAX) {
+        why_set(why, "<told/>: %zu bytes", c.text.len);
+        return RC_LIMIT;
+    }
+    *out = c;
     return RC_OK;
 }
 
@@ -829,11 +928,6 @@ enum rc control_read_domains(struct arena *a, const struct node *n, struct contr
     *out = domains;
     *count = total;
     return RC_OK;
-}
-
-static enum rc get_u64(const struct node *n, const char *name, uint64_t most, uint64_t *out, struct why *why)
-{
-    return slice_u64(node_attr(n, name), most, out) == RC_OK ? RC_OK : bad(n, name, why);
 }
 
 static enum rc count_of(const struct node *n, const char *name, size_t *out, struct why *why)

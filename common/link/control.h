@@ -19,6 +19,9 @@
     X(COMPONENTS, "components") /* names that components have bound at this router: all of them. To sessman and s2s */ \
     /* node → router */                                                                       \
     X(NAMES, "names")         /* the names this node has bound from now on: all of them */     \
+    /* node → router → all nodes, and back */                                                  \
+    X(ASK, "ask")             /* what do all of you say to this control command? Who may ask what: router/asks.c */ \
+    X(TOLD, "told")           /* the answer of one, to the router; from it, to who has asked */ \
     /* edge → sessman, of a session */                                                        \
     X(OPEN, "open")           /* first frame of a session id */                               \
     X(AUTH, "auth")           /* SASL: mechanism and initial response */                      \
@@ -178,10 +181,27 @@ struct control_resume_failed {
     uint32_t h;                    /* has_h: stanzas of the client that were dealt with */
     uint32_t sent;                 /* too_high: it acknowledged more than these */
 };
+#define CONTROL_TOLD_MAX (192 * 1024) /* bytes of an answer: a frame has room for it, escaped */
+#define CONTROL_ARGS_MAX 1024
+struct control_ask {
+    uint64_t id;                   /* of the asker's; to a node, of the router's */
+    struct slice what, args;       /* of a control command (daemon/ctl.h): "log", "warn 100" */
+};
+struct control_told {
+    uint64_t id;                   /* of the ask */
+    bool failed;                   /* text says why */
+    struct slice text;             /* written as XML can have it: '?' for what is no character of it, or no UTF-8 */
+    /* Written by the router: from a node they are absent, and not looked at. */
+    uint64_t node;                 /* who says it; 0: absent */
+    struct slice role, instance;   /* "router", or a node_role_name */
+    uint32_t more;                 /* so many are still expected from this router; 0: this was the last */
+};
 void control_write_node_up(struct buf *out, const struct control_node_up *c);
 void control_write_node_down(struct buf *out, uint64_t node);
 void control_write_names(struct buf *out, const struct slice *names, size_t n);
 void control_write_components(struct buf *out, const struct slice *names, size_t n);
+void control_write_ask(struct buf *out, const struct control_ask *c);
+void control_write_told(struct buf *out, const struct control_told *c);
 void control_write_open(struct buf *out, const struct control_open *c);
 void control_write_auth(struct buf *out, const struct control_auth *c);
 void control_write_authenticate(struct buf *out, struct slice from, const struct node *authenticate); /* the client's */
@@ -217,6 +237,8 @@ MUST_USE enum rc control_read_node_up(struct arena *a, const struct node *n, str
 MUST_USE enum rc control_read_node_down(const struct node *n, uint64_t *node, struct why *why);
 MUST_USE enum rc control_read_names(struct arena *a, const struct node *n, struct slice **names, size_t *count,
                                     struct why *why); /* prepared domains; of `components`, too */
+MUST_USE enum rc control_read_ask(const struct node *n, struct control_ask *out, struct why *why);
+MUST_USE enum rc control_read_told(struct arena *a, const struct node *n, struct control_told *out, struct why *why);
 MUST_USE enum rc control_read_open(struct arena *a, const struct node *n, struct control_open *out, struct why *why);
 MUST_USE enum rc control_read_auth(struct arena *a, const struct node *n, struct control_auth *out, struct why *why);
 MUST_USE enum rc control_read_data(struct arena *a, const struct node *n, struct slice *out, struct why *why);

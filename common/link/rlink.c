@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/link/channel.h"
 #include "common/link/pick.h"
+#include "common/link/rask.h"
 #include "common/link/rconn.h"
 #include "common/link/rlinkconf.h"
 #include "common/xmpp/ns.h"
@@ -62,6 +63,7 @@ struct rlink {
     char **names;        /* ours */
     size_t n_names;
     struct arena_pool *arenas;
+    struct rasks asks;
     bool closed;
 };
 
@@ -290,6 +292,77 @@ bool rlink_component(const struct rlink *rl, struct slice domain)
     return false;
 }
 
+struct slice rlink_next_component(const struct rlink *rl, unsigned *router, size_t *at)
+{
+    for (; *router < rl->n_routers; ++*router, *at = 0) {
+        if (*at < rl->components[*router].n)
+            return slice_cstr(rl->components[*router].names[(*at)++]);
+    }
+    return SLICE_NONE;
+}
+
+/* --- reports --- */
+
+static void send_element(struct rconn *rc, const struct buf *element)
+{
+    struct slice payload = buf_get(element);
+    struct frame f = { .kind = FRAME_CONTROL };
+    rconn_send_pieces(rc, &f, &payload, 1);
+}
+
+/* Not while much waits for the router already; it says then that we did not answer. */
+static void answer(struct rlink *rl, struct rconn *rc, const struct control_ask *ask)
+{
+    struct buf text = BUF_INIT(CONTROL_TOLD_MAX), out = BUF_INIT(0);
+    struct why why = { "it tells nothing" };
+    struct control_told told = { .id = ask->id };
+    if (rconn_waiting(rc) > rl->conf.window_bytes)
+        return;
+    told.failed =
+        !rl->conf.answer || rl->conf.answer(rl->conf.answer_ctx, ask->what, ask->args, &text, &why) != RC_OK;
+    told.text = told.failed ? slice_cstr(why.text) : buf_get(&text);
+    control_write_told(&out, &told);
+    send_element(rc, &out);
+    buf_fini(&out);
+    buf_fini(&text);
+}
+
+static void say_own(struct rlink *rl, struct rask *k, struct slice what, struct slice args)
+{
+    struct buf text = BUF_INIT(CONTROL_TOLD_MAX);
+    struct why why = { "" };
+    struct rlink_told told = { .node = rl->shared.node,
+                               .role = slice_cstr(node_role_name(rl->conf.role)),
+                               .instance = slice_cstr(rl->conf.instance) };
+    if (!rl->conf.answer)
+        return;
+    told.failed = rl->conf.answer(rl->conf.answer_ctx, what, args, &text, &why) != RC_OK;
+    told.text = told.failed ? slice_cstr(why.text) : buf_get(&text);
+    rask_say(k, &told);
+    buf_fini(&text);
+}
+
+void rlink_ask(struct rlink *rl, struct slice what, struct slice args, rlink_on_told on_told, void *ctx)
+{
+    struct rask *k = rask_new(&rl->asks, on_told, ctx);
+    struct buf out = BUF_INIT(0);
+    control_write_ask(&out, &(struct control_ask){ .id = rask_id(k), .what = what, .args = args });
+    for (unsigned i = 0; i < rl->n_routers && !rl->closed; i++) {
+        if (!rconn_up(rl->routers[i]))
+            continue;
+        rask_sent(k, i);
+        send_element(rl->routers[i], &out);
+    }
+    buf_fini(&out);
+    say_own(rl, k, what, args);
+    rask_begun(k);
+}
+
+void rlink_ask_drop(struct rlink *rl, const void *ctx)
+{
+    rasks_drop(&rl->asks, ctx);
+}
+
 /* --- frames from the router --- */
 
 static void router_control(struct rlink *rl, struct rconn *rc, const struct frame *f)
@@ -297,6 +370,8 @@ static void router_control(struct rlink *rl, struct rconn *rc, const struct fram
     struct arena *a = arena_take(rl->arenas);
     struct log_ctx log = log_of(rl);
     struct control_node_up up;
+    struct control_ask ask;
+    struct control_told told;
     struct why why;
     struct node *n = NULL;
     struct slice *names;
@@ -313,6 +388,10 @@ static void router_control(struct rlink *rl, struct rconn *rc, const struct fram
     } else if (kind == CONTROL_COMPONENTS &&
                (got = control_read_names(a, n, &names, &count, &why)) == RC_OK) {
         components_take(&rl->components[rconn_index(rc)], names, count);
+    } else if (kind == CONTROL_ASK && (got = control_read_ask(n, &ask, &why)) == RC_OK) {
+        answer(rl, rc, &ask);
+    } else if (kind == CONTROL_TOLD && (got = control_read_told(a, n, &told, &why)) == RC_OK) {
+        rasks_told(&rl->asks, rconn_index(rc), &told);
     }
     if (got != RC_OK)
         LOG_WARN(&log, "router_control", F_STR("router", rconn_address(rc)), F_WHY(&why));
@@ -470,9 +549,7 @@ static void names_tell(struct rlink *rl, struct rconn *rc)
     for (size_t i = 0; i < rl->n_names; i++)
         names[i] = slice_cstr(rl->names[i]);
     control_write_names(&out, names, rl->n_names);
-    struct slice payload = buf_get(&out);
-    struct frame f = { .kind = FRAME_CONTROL };
-    rconn_send_pieces(rc, &f, &payload, 1);
+    send_element(rc, &out);
     mem_free(names);
     buf_fini(&out);
 }
@@ -506,6 +583,7 @@ static void on_down(void *owner, struct rconn *rc)
     struct rlink *rl = owner;
     struct rnode_link *l;
     bool last = routers_up(rl) == 0;
+    rasks_down(&rl->asks, rconn_index(rc));
     for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
         rnode_off(l, rc);
         if (last)
@@ -546,6 +624,7 @@ struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_c
     rl->owner = owner;
     rlinkconf_copy(&rl->conf, conf);
     rl->nodes = idmap_new();
+    rasks_init(&rl->asks, loop);
     rl->arenas = arena_pool_new(CONTROL_ARENA, CONTROL_ARENA_MAX, 2);
     rl->shared =
         (struct rconn_shared){ .loop = loop, .log = log, .conf = &rl->conf, .ops = &rconn_ops, .owner = rl };
@@ -569,6 +648,7 @@ void rlink_close(struct rlink *rl)
 {
     struct rnode_link *l;
     rl->closed = true;
+    rasks_fini(&rl->asks);
     for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
         if (channel_ack_due(l->ch))
             send_ack(l);
@@ -797,6 +877,22 @@ uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
 }
 
 /* --- status --- */
+
+struct rlink_queues rlink_queues(const struct rlink *rl)
+{
+    struct rlink_queues q = { 0, 0 };
+    const struct rnode_link *l;
+    for (size_t at = 0; (l = idmap_next(rl->nodes, &at));)
+        q.unacked += channel_unacked(l->ch);
+    for (unsigned i = 0; i < rl->n_routers; i++)
+        q.waiting += rconn_waiting(rl->routers[i]);
+    return q;
+}
+
+const char *rlink_router(const struct rlink *rl, unsigned router)
+{
+    return rconn_address(rl->routers[router]);
+}
 
 static void status_node(const struct rnode_link *l, struct buf *json)
 {

@@ -55,6 +55,9 @@ struct rlink_conf {
     size_t window_bytes;          /* channel window, default 4 MiB where 0 */
     uint32_t node_grace_ms;       /* default 60 s where 0 */
     uint32_t ack_ms;              /* how long an acknowledgement may wait for a frame to ride on; default 20 ms where 0 */
+    /* What we say to other daemons that ask (rlink_ask): RC_OK: out; else why is set. NULL: nothing. */
+    enum rc (*answer)(void *ctx, struct slice what, struct slice args, struct buf *out, struct why *why);
+    void *answer_ctx;
 };
 struct rlink *rlink_new(struct loop *loop, struct log *log, const struct rlink_conf *conf, const struct rlink_ops *ops,
                         void *owner); /* dials at once; conf is copied */
@@ -105,6 +108,28 @@ MUST_USE enum rc rlink_send_name(struct rlink *rl, struct slice name, const stru
 uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node);
 uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node);
 
+/* What every daemon says to a control command such as "metrics", ourselves too, over all routers that are up. Who may ask what is the
+ * routers' to say (router/asks.c): who asks for more loses its links. on_told comes once for each daemon, for some perhaps before this
+ * returns, failed where it has no answer (text: why); told NULL: those were all, after RASK_MS at the latest. It does not come after
+ * rlink_close. */
+struct rlink_told {
+    uint64_t node;
+    struct slice role, instance;  /* "router", or a node_role_name */
+    bool failed;
+    struct slice text;            /* borrowed until the return */
+};
+typedef void (*rlink_on_told)(void *ctx, const struct rlink_told *told);
+void rlink_ask(struct rlink *rl, struct slice what, struct slice args, rlink_on_told on_told, void *ctx);
+void rlink_ask_drop(struct rlink *rl, const void *ctx); /* nobody with this ctx is called any more */
+
+struct rlink_queues {
+    size_t unacked;               /* bytes that nodes have not acknowledged */
+    size_t waiting;               /* bytes that wait for the routers' sockets */
+};
+struct rlink_queues rlink_queues(const struct rlink *rl);
+/* A name that components have bound at a router: iterate; *router = *at = 0 first. Empty at the end. */
+struct slice rlink_next_component(const struct rlink *rl, unsigned *router, size_t *at);
+const char *rlink_router(const struct rlink *rl, unsigned router); /* its address */
 void rlink_status(const struct rlink *rl, struct buf *json); /* one JSON array: routers, states, nodes, unacked bytes */
 
 #endif

@@ -35,7 +35,7 @@ static const struct subcommand subcommands[] = {
       false, ctl_restart },
     { "stop", "", "stop the server in order and wait for its end", false, ctl_stop },
     { "tell", "INSTANCE COMMAND [ARGUMENTS]",
-      "one line to a daemon's control socket: loglevel wire=debug, metrics, certs, peers, drain ... (help "
+      "one line to a daemon's control socket: loglevel wire=debug, log warn, metrics, certs, peers ... (help "
       "lists them)",
       false, ctl_tell },
     { "adduser", "JID PASSWORD", "make an account; PASSWORD - reads it from standard input", false,

@@ -19,6 +19,8 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         struct control_close close;
         struct control_bind_refused refused;
         struct control_alive alive;
+        struct control_ask ask;
+        struct control_told told;
         struct jid jid;
         struct slice s;
         struct control_sm_enable enable;
@@ -44,6 +46,10 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     case CONTROL_NAMES:
     case CONTROL_COMPONENTS:
         return control_read_names(a, n, &names, &count, why);
+    case CONTROL_ASK:
+        return control_read_ask(n, &out.ask, why);
+    case CONTROL_TOLD:
+        return control_read_told(a, n, &out.told, why);
     case CONTROL_OPEN:
         return control_read_open(a, n, &out.open, why);
     case CONTROL_AUTH:

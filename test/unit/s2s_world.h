@@ -103,6 +103,12 @@ void rlink_free(struct rlink **rl)
     *rl = NULL;
 }
 
+struct rlink_queues rlink_queues(const struct rlink *rl)
+{
+    (void)rl;
+    return (struct rlink_queues){ 0, 0 };
+}
+
 void rlink_status(const struct rlink *rl, struct buf *json)
 {
     (void)rl, (void)json;

@@ -556,6 +556,91 @@ static void stream_management_comes_back(void **state) /* XEP-0198 */
     assert_null(stanza);
 }
 
+static void asks_and_answers_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct control_ask in = { UINT64_MAX, SLICE("log"), SLICE("warn <1>") }, out;
+    struct control_told say = { .id = 7, .text = SLICE("a\n\tb & <c>") }, told;
+    control_write_ask(&f->b, &in);
+    assert_int_equal(control_read_ask(written(f, CONTROL_ASK), &out, &f->why), RC_OK);
+    assert_true(out.id == in.id && slice_eq(out.what, in.what) && slice_eq(out.args, in.args));
+    in.args = SLICE_NONE;
+    control_write_ask(&f->b, &in);
+    assert_int_equal(control_read_ask(written(f, CONTROL_ASK), &out, &f->why), RC_OK);
+    assert_int_equal(out.args.len, 0);
+    control_write_told(&f->b, &say);
+    assert_int_equal(control_read_told(f->a, written(f, CONTROL_TOLD), &told, &f->why), RC_OK);
+    assert_true(told.id == 7 && !told.failed && !told.node && slice_eq(told.text, say.text));
+    say.node = 0xab, say.role = SLICE("s2s"), say.instance = SLICE("s2s-1"), say.more = 2, say.failed = true;
+    control_write_told(&f->b, &say);
+    assert_int_equal(control_read_told(f->a, written(f, CONTROL_TOLD), &told, &f->why), RC_OK);
+    assert_true(told.failed && told.node == 0xab && told.more == 2 && slice_is(told.role, "s2s") &&
+                slice_is(told.instance, "s2s-1"));
+}
+
+/* What a log holds may have come from anybody: the element is XML whatever it is, or its link would be
+ * closed. */
+static void an_answer_is_xml_whatever_it_says(void **state)
+{
+    const struct {
+        struct slice said, read;
+    } rows[] = {
+        { SLICE("a\0b\x01\x1f\rc"), SLICE("a?b???c") },
+        { SLICE("\xff\xc3 \xc3\xa4\xe2\x82"), SLICE("?? \xc3\xa4??") },
+        { SLICE("\xef\xbf\xbe\xef\xbf\xbf\xef\xbf\xbd"), SLICE("??????\xef\xbf\xbd") },
+        { SLICE("\xed\xa0\x80\xf0\x9f\x98\x80\x7f"), SLICE("???\xf0\x9f\x98\x80\x7f") },
+        { SLICE(""), SLICE("") },
+        { SLICE("]]>"), SLICE("]]>") },
+    };
+    struct fixture *f = *state;
+    struct control_told told;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        control_write_told(&f->b, &(struct control_told){ .id = 1, .text = rows[i].said });
+        assert_int_equal(control_read_told(f->a, written(f, CONTROL_TOLD), &told, &f->why), RC_OK);
+        assert_true(slice_eq(told.text, rows[i].read));
+    }
+}
+
+static void the_largest_answer_fits_a_frame(void **state)
+{
+    struct fixture *f = *state;
+    struct control_told told;
+    char *text = arena_zero(f->a, CONTROL_TOLD_MAX + 1);
+    memset(text, '&', CONTROL_TOLD_MAX + 1);
+    control_write_told(&f->b, &(struct control_told){ .id = 1, .text = slice_of(text, CONTROL_TOLD_MAX) });
+    assert_true(f->b.len + 1024 < 1 << 20); /* FRAME_MAX */
+    assert_int_equal(control_read_told(f->a, written(f, CONTROL_TOLD), &told, &f->why), RC_OK);
+    assert_int_equal(told.text.len, CONTROL_TOLD_MAX);
+    memset(text, 'x', CONTROL_TOLD_MAX + 1);
+    control_write_told(&f->b,
+                       &(struct control_told){ .id = 1, .text = slice_of(text, CONTROL_TOLD_MAX + 1) });
+    assert_int_equal(control_read_told(f->a, written(f, CONTROL_TOLD), &told, &f->why), RC_LIMIT);
+}
+
+static void asks_that_are_none_are_refused(void **state)
+{
+    static const char *const asks[] = { "<ask xmlns='" NS_CONTROL "' what='x'/>",
+                                        "<ask xmlns='" NS_CONTROL "' id='x' what='x'/>",
+                                        "<ask xmlns='" NS_CONTROL "' id='1'/>" };
+    static const char *const tolds[] = { "<told xmlns='" NS_CONTROL "'/>",
+                                         "<told xmlns='" NS_CONTROL "' id='1' failed='x'/>",
+                                         "<told xmlns='" NS_CONTROL "' id='1' node='1'/>",
+                                         "<told xmlns='" NS_CONTROL "' id='1' node='00000000000000ab'/>",
+                                         "<told xmlns='" NS_CONTROL
+                                         "' id='1' node='00000000000000ab' more='1' role='edge'/>" };
+    struct fixture *f = *state;
+    struct control_ask ask;
+    struct control_told told;
+    char long_args[CONTROL_ARGS_MAX];
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
+        assert_int_equal(control_read_ask(parse(f, slice_cstr(asks[i])), &ask, &f->why), RC_SYNTAX);
+    for (size_t i = 0; i < sizeof tolds / sizeof *tolds; i++)
+        assert_int_equal(control_read_told(f->a, parse(f, slice_cstr(tolds[i])), &told, &f->why), RC_SYNTAX);
+    memset(long_args, 'x', sizeof long_args);
+    control_write_ask(&f->b, &(struct control_ask){ 1, SLICE("log"), slice_of(long_args, sizeof long_args) });
+    assert_int_equal(control_read_ask(written(f, CONTROL_ASK), &ask, &f->why), RC_LIMIT);
+}
+
 static void other_elements_are_none_of_ours(void **state)
 {
     struct fixture *f = *state;
@@ -603,6 +688,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_done_with_a_login_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(stream_management_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(lies_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(asks_and_answers_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_is_xml_whatever_it_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_largest_answer_fits_a_frame, setup, teardown),
+        cmocka_unit_test_setup_teardown(asks_that_are_none_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(other_elements_are_none_of_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_names_are_refused, setup, teardown),
         cmocka_unit_test(roles_have_names),

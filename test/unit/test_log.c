@@ -217,6 +217,43 @@ static void long_wire_text_is_written_in_pieces(void **state)
     assert_int_equal(lines, 3);
 }
 
+static char *last(struct place *p, const char *args)
+{
+    struct buf out = BUF_INIT(0);
+    assert_int_equal(log_last(p->log, slice_cstr(args), &out, NULL), RC_OK);
+    snprintf(p->text, sizeof p->text, SLICE_FMT, SLICE_ARG(buf_get(&out)));
+    buf_fini(&out);
+    return p->text;
+}
+
+static void last_lines_are_remembered(void **state)
+{
+    struct place *p = *state;
+    struct log_ctx ctx = { .log = p->log, .sub = LOG_AUTH }, wire = { .log = p->log, .sub = LOG_WIRE };
+    struct buf out = BUF_INIT(0);
+    struct why why;
+    assert_string_equal(last(p, ""), "");
+    LOG_INFO(&ctx, "one", F_UINT("n", 1));
+    LOG_ERROR(&ctx, "two", F_UINT("n", 2));
+    LOG_INFO(&ctx, "three", F_UINT("n", 3));
+    LOG_DEBUG(&ctx, "four", F_UINT("n", 4));
+    log_level_set(p->log, LOG_WIRE, LOG_LEVEL_DEBUG);
+    log_wire(&wire, true, SLICE("a body"));
+    const char *text = last(p, "");
+    assert_non_null(strstr(text, "ev=one n=1\n"));
+    assert_non_null(strstr(text, "ev=three n=3\n"));
+    assert_true(strstr(text, "ev=one") < strstr(text, "ev=two"));
+    assert_null(strstr(text, "four"));
+    assert_null(strstr(text, "body"));
+    text = last(p, "warn");
+    assert_true(strstr(text, "ev=two") && !strstr(text, "ev=one") && !strstr(text, "ev=three"));
+    text = last(p, "info 2");
+    assert_true(!strstr(text, "ev=one") && strstr(text, "ev=two") && strstr(text, "ev=three"));
+    assert_string_equal(last(p, "0"), "");
+    assert_int_equal(log_last(p->log, SLICE("warn x"), &out, &why), RC_SYNTAX);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +264,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(file_is_rotated_by_size, setup, teardown),
         cmocka_unit_test_setup_teardown(reopen_follows_an_external_rotation, setup, teardown),
         cmocka_unit_test(file_that_cannot_be_opened_is_named),
+        cmocka_unit_test_setup_teardown(last_lines_are_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(wire_shows_the_characters_without_the_secrets, setup, teardown),
         cmocka_unit_test_setup_teardown(long_wire_text_is_written_in_pieces, setup, teardown),
     };

@@ -88,12 +88,27 @@ static void json_is_one_object(void **state)
     buf_fini(&out);
 }
 
+static void lines_are_the_same_numbers(void **state)
+{
+    struct metrics *m = *state;
+    struct buf out = BUF_INIT(0);
+    metric_add(m, M_LOGINS, 3);
+    metric_set(m, M_SESSIONS, -1);
+    metrics_lines(m, &out);
+    assert_true(slice_is(buf_get(&out),
+                         "bulkhead_logins_total 3\nbulkhead_sessions -1\n"
+                         "bulkhead_commit_seconds_count 0\nbulkhead_commit_seconds_sum_us 0\n"
+                         "bulkhead_commit_seconds_p50_us 0\nbulkhead_commit_seconds_p99_us 0\n"));
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(values_add_up, setup, teardown),
         cmocka_unit_test_setup_teardown(text_is_openmetrics, setup, teardown),
         cmocka_unit_test_setup_teardown(json_is_one_object, setup, teardown),
+        cmocka_unit_test_setup_teardown(lines_are_the_same_numbers, setup, teardown),
     };
     return cmocka_run_group_tests_name("metric", tests, NULL, NULL);
 }

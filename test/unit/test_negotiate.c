@@ -241,6 +241,12 @@ void rlink_done(struct rlink *rl, struct rnode *from, uint64_t seq)
     (void)rl, (void)from, (void)seq;
 }
 
+struct rlink_queues rlink_queues(const struct rlink *rl)
+{
+    (void)rl;
+    return (struct rlink_queues){ 0, 0 };
+}
+
 void rlink_status(const struct rlink *rl, struct buf *json)
 {
     (void)rl;

@@ -40,6 +40,8 @@ struct side {
     uint64_t sent, got; /* numbered payloads */
     uint8_t bounce_flags, name_flags;
     char by_name[256];
+    char heard[512]; /* "role instance: text", a line each, of what it has asked */
+    bool heard_all;
 };
 struct certs { /* files: the router's certificate and the edge's */
     char router[96], router_key[96], edge[96], edge_key[96], address[64];
@@ -72,6 +74,14 @@ static void on_ready(struct daemon_run *run)
     (void)run;
 }
 
+static enum rc router_answers(void *run, struct slice what, struct slice args, struct buf *out,
+                              struct why *why)
+{
+    (void)run, (void)why;
+    buf_fmt(out, SLICE_FMT " of router " SLICE_FMT, SLICE_ARG(what), SLICE_ARG(args));
+    return RC_OK;
+}
+
 static void router_start(struct world *w)
 {
     struct why why = { "" };
@@ -82,6 +92,7 @@ static void router_start(struct world *w)
         .metrics = metrics_new(router_daemon.metrics, router_daemon.n_metrics),
         .conf = &w->conf,
         .ready = on_ready,
+        .answer = router_answers,
     };
     if (router_daemon.start(&w->run, &why) != RC_OK)
         fail_msg("%s", why.text);
@@ -170,6 +181,30 @@ static const struct rlink_ops ops = { .on_node = on_node,
                                       .on_link = on_link,
                                       .on_reborn = on_reborn };
 
+/* An edge tells; a session manager has nothing to say. */
+static enum rc answers(void *ctx, struct slice what, struct slice args, struct buf *out, struct why *why)
+{
+    const struct side *s = ctx;
+    if (s == &s->w->sess) {
+        why_set(why, "no such report");
+        return RC_NOTFOUND;
+    }
+    buf_fmt(out, SLICE_FMT " of edge " SLICE_FMT, SLICE_ARG(what), SLICE_ARG(args));
+    return RC_OK;
+}
+
+static void on_told(void *ctx, const struct rlink_told *told)
+{
+    struct side *s = ctx;
+    size_t n = strlen(s->heard);
+    assert_false(s->heard_all);
+    s->heard_all = !told;
+    if (told)
+        snprintf(s->heard + n, sizeof s->heard - n, SLICE_FMT " " SLICE_FMT "%s: " SLICE_FMT "\n",
+                 SLICE_ARG(told->role), SLICE_ARG(told->instance), told->failed ? " failed" : "",
+                 SLICE_ARG(told->text));
+}
+
 static void link_open(struct side *s, const char *address, struct rlink_conf conf)
 {
     const char *routers[] = { address, NULL };
@@ -178,6 +213,8 @@ static void link_open(struct side *s, const char *address, struct rlink_conf con
     conf.node_grace_ms = s->w->grace_ms;
     conf.ack_ms = 1;
     conf.node = s->node;
+    conf.answer = answers;
+    conf.answer_ctx = s;
     s->rl = rlink_new(s->w->loop, NULL, &conf, &ops, s);
 }
 
@@ -623,7 +660,9 @@ static void run_gone(struct daemon_run *run)
 static void two_routers(struct world *w)
 {
     const char *const routers[] = { "unix:r.sock", "unix:second.sock", NULL };
-    struct rlink_conf conf = { .routers = routers, .dir = w->dir, .node_grace_ms = 60000, .ack_ms = 1 };
+    struct rlink_conf conf = {
+        .routers = routers, .dir = w->dir, .node_grace_ms = 60000, .ack_ms = 1, .answer = answers
+    };
     struct slice name = SLICE("im.example");
     struct why why = { "" };
     static const char text[] =
@@ -632,8 +671,10 @@ static void two_routers(struct world *w)
     assert_int_equal(conf_read_text(&router_conf_table, slice_cstr(text), &w->second_conf, &why), RC_OK);
     run_open(w, &w->second, &w->second_conf);
     conf.name = "sessman", conf.secret = "s1", conf.instance = "sessman-1", conf.role = ROLE_SESSMAN;
+    conf.answer_ctx = &w->sess;
     w->sess.rl = rlink_new(w->loop, NULL, &conf, &ops, &w->sess);
     rlink_names(w->sess.rl, &name, 1);
+    conf.answer_ctx = &w->edge;
     conf.name = "c2s", conf.secret = "s2", conf.instance = "c2s-1", conf.role = ROLE_EDGE;
     w->edge.rl = rlink_new(w->loop, NULL, &conf, &ops, &w->edge);
 }
@@ -708,6 +749,128 @@ static void one_router_of_two_is_enough(void **state) /* DESIGN 6 */
     assert_int_equal(w->sess.got, 5 * BATCH);
     assert_int_equal(w->edge.downs + w->sess.downs, 0);
     assert_int_equal(w->edge.links, 1); /* the link as a whole never went down */
+}
+
+/* --- reports --- */
+
+static void edge_asks(struct world *w)
+{
+    rlink_ask(w->edge.rl, SLICE("metrics"), SLICE("a"), on_told, &w->edge);
+}
+
+static void sess_asks(struct world *w)
+{
+    rlink_ask(w->sess.rl, SLICE("log"), SLICE("warn"), on_told, &w->sess);
+}
+
+static bool edge_has_heard(struct world *w)
+{
+    return w->edge.heard_all;
+}
+
+static bool sess_has_heard(struct world *w)
+{
+    return w->sess.heard_all;
+}
+
+static void every_daemon_is_heard(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, edge_asks },
+        { edge_has_heard, sess_asks },
+        { sess_has_heard, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_string_equal(w->edge.heard, "edge c2s-1: metrics of edge a\nrouter router-1: metrics of router a\n"
+                                       "sessman sessman-1 failed: no such report\n");
+    assert_string_equal(w->sess.heard, "router router-1: log of router warn\nedge c2s-1: log of edge warn\n"
+                                       "sessman sessman-1 failed: no such report\n");
+}
+
+static void stop_second(struct world *w)
+{
+    router_daemon.stop(&w->second);
+}
+
+static void a_daemon_at_two_routers_is_heard_once(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, two_routers },
+        { four_links, sess_asks },
+        { sess_has_heard, stop_second },
+        { second_empty_and_all_arrived, second_gone },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    const char *first = strstr(w->sess.heard, "edge c2s-1: ");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "edge c2s-1"));
+    first = strstr(w->sess.heard, "router router-1: ");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "router router-1: ")); /* that is two of them */
+}
+
+static void edge_asks_too_much(struct world *w)
+{
+    rlink_ask(w->edge.rl, SLICE("log"), SLICE_NONE, on_told, &w->edge);
+}
+
+static bool edge_refused(struct world *w)
+{
+    return metric_value(w->run.metrics, METRIC_REFUSED) == 1 && w->edge.heard_all;
+}
+
+static void an_edge_may_not_ask_for_everything(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, edge_asks_too_much },
+        { edge_refused, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_string_equal(w->edge.heard, "edge c2s-1: log of edge \n"); /* of itself it may say what it likes */
+}
+
+static void asks_with_no_router(struct world *w)
+{
+    both_open(w);
+    edge_asks(w);
+    assert_true(w->edge.heard_all);
+}
+
+static void without_a_router_one_hears_oneself(void **state)
+{
+    static const struct step steps[] = { { NULL, asks_with_no_router }, { NULL, NULL } };
+    struct world *w = *state;
+    play(w, steps);
+    assert_string_equal(w->edge.heard, "edge c2s-1: metrics of edge a\n");
+}
+
+static void asks_and_drops(struct world *w)
+{
+    edge_asks(w);
+    rlink_ask_drop(w->edge.rl, &w->edge);
+    sess_asks(w);
+}
+
+static void who_has_dropped_it_is_not_called(void **state)
+{
+    static const struct step steps[] = {
+        { NULL, both_open },
+        { see_each_other, asks_and_drops },
+        { sess_has_heard, NULL },
+        { NULL, NULL },
+    };
+    struct world *w = *state;
+    play(w, steps);
+    assert_false(w->edge.heard_all);
+    assert_string_equal(w->edge.heard, "edge c2s-1: metrics of edge a\n");
 }
 
 /* --- a component that does not read --- */
@@ -925,6 +1088,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_router_that_restarts_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edge_that_was_given_up_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(one_router_of_two_is_enough, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_daemon_is_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_daemon_at_two_routers_is_heard_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_edge_may_not_ask_for_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_router_one_hears_oneself, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_dropped_it_is_not_called, setup, teardown),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_closed_and_nobody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_has_bound_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(an_edge_may_not_address_by_name, setup, teardown),
