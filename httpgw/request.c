@@ -98,6 +98,11 @@ bool http_secure(const struct http_request *r)
     return r->conn->is_tls || (by_proxy(r) && slice_is(http_header(r, "X-Forwarded-Proto"), "https"));
 }
 
+bool http_proxied(const struct http_request *r)
+{
+    return by_proxy(r);
+}
+
 bool http_from_here(const struct http_request *r)
 {
     return !by_proxy(r) && addr_is_loopback((const struct sockaddr *)&r->conn->addr);
