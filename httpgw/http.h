@@ -47,7 +47,7 @@ MUST_USE enum rc http_decode(struct arena *a, struct slice text, struct slice *o
 /* The client's address: of the connection, of the PROXY header, or of X-Forwarded-For where a trusted proxy says so. */
 void http_peer(const struct http_request *r, struct conn_peer *out);
 bool http_secure(const struct http_request *r); /* TLS, here or at a trusted proxy (X-Forwarded-Proto) */
-bool http_by_proxy(const struct http_request *r); /* the connection is from one of forwarded_from: what its headers say of the client counts */
+bool http_by_proxy(const struct http_request *r); /* from one of forwarded_from: what its headers say of the client counts; whose TLS that speaks is not known */
 bool http_from_here(const struct http_request *r); /* the connection is from this host, and nobody's proxy */
 uint64_t http_connection(const struct http_request *r); /* its number, never used again */
 struct http *http_of(const struct http_request *r);

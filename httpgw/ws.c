@@ -30,6 +30,7 @@ struct ws {
     struct sockaddr_in6 peer; /* IPv4, too */
     uint16_t code;            /* to close with; 0: WS_NORMAL */
     bool closing;             /* nothing of the client is looked at any more */
+    bool direct;              /* the TLS, if it is, is the client's own */
 };
 
 static struct ws *ws_of(const struct client *c)
@@ -241,6 +242,26 @@ static void end(struct client *c)
     conn_finish(s->conn, c->d->stopping ? LINGER_STOP_MS : LINGER_MS);
 }
 
+/* Channel bindings (RFC 9266, RFC 5929): of the client's TLS, or none. */
+static enum rc exporter(const struct client *c, struct arena *a, struct slice *out)
+{
+    return ws_of(c)->direct ? conn_cb_exporter(ws_of(c)->conn, a, out) : RC_UNSUPPORTED;
+}
+
+static enum rc end_point(const struct client *c, struct arena *a, struct slice *out)
+{
+    return ws_of(c)->direct ? conn_cb_end_point(ws_of(c)->conn, a, out) : RC_UNSUPPORTED;
+}
+
+static void find_bindings(struct client *c)
+{
+    struct slice data;
+    struct arena *a = arena_take(c->d->arenas);
+    c->nego->exporter = c->secure && exporter(c, a, &data) == RC_OK;
+    c->nego->end_point = c->secure && end_point(c, a, &data) == RC_OK;
+    arena_give(c->d->arenas, &a);
+}
+
 static const struct transport ws_transport = {
     .peer = peer_of,
     .open = write_open,
@@ -254,6 +275,8 @@ static const struct transport ws_transport = {
     .taken = taken,
     .full = full,
     .end = end,
+    .exporter = exporter,
+    .end_point = end_point,
 };
 
 /* --- the connection --- */
@@ -286,7 +309,7 @@ static const struct conn_ops ws_conn_ops = { .on_input = on_input,
 struct ws_offer { /* between the handshake and the socket */
     struct ws_all *all;
     struct conn_peer peer;
-    bool secure, trusted;
+    bool secure, trusted, direct;
 };
 
 static void on_upgraded(void *ctx, const struct http_upgraded *u)
@@ -302,12 +325,14 @@ static void on_upgraded(void *ctx, const struct http_upgraded *u)
     s->conn = u->conn;
     conn_owner_set(s->conn, &all->conn_conf, s);
     s->client.secure = offer->secure;
+    s->direct = offer->direct;
     METRIC_INC(all->d->run->metrics, M_WS_OPENED);
     if (!client_open(&s->client, &all->d->clients, &ws_transport, offer->trusted)) {
         write_close(s, WS_POLICY);
         conn_finish(s->conn, LINGER_STOP_MS);
         return;
     }
+    find_bindings(&s->client);
     conn_begin(s->conn);
     if (u->early.len)
         on_input(s, u->early);
@@ -350,6 +375,7 @@ static void open_socket(struct http_request *r, struct arena *a, struct slice ke
     offer->all = d->ws;
     http_peer(r, &offer->peer);
     offer->secure = http_secure(r);
+    offer->direct = !http_by_proxy(r);
     offer->trusted = d->conf->policy == TLS_OPTIONAL && http_from_here(r);
     http_own(r, offer, offer_free);
     const struct http_field fields[] = {

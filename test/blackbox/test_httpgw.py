@@ -231,6 +231,14 @@ def test_a_trusted_proxy_names_the_client(server, raw):
     assert "ip=1.2.3.4" not in log.read_text()
 
 
+def test_a_proxys_tls_is_not_the_clients(server, connections):
+    """forwarded_from: what binds a login would be the channel between the proxy and us."""
+    it = WsClient(server, domain="a.example", tls=True)
+    connections.append(it)
+    it.begin()
+    assert it.mechanisms() and not [name for name in it.mechanisms() if name.endswith("-PLUS")]
+
+
 @pytest.mark.parametrize("number, how, status", [(1, {}, 403), (2, {"port": "https", "tls": "a.example"}, 101)])
 def test_the_proxy_protocol(server, raw, number, how, status):
     it = raw(proxy=PROXY % number, **how)

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from channel import Channel
 from client import NS_SASL, PATIENCE, Closed, local, namespace, q, tls_context
 from websocket import BINARY, CLOSE, NS_FRAMING, PING, TEXT, WsClient, frame, handshake
 
@@ -84,6 +85,33 @@ def test_sasl_failure_leaves_the_stream(ws, person):
     it.begin()
     assert local(it.authenticate(romeo.user, "wrong")) == "failure"
     assert local(it.authenticate(romeo.user, romeo.password)) == "success"
+
+
+class Bound:
+    """What WsClient asks a context for, by a TLS that tells what binds a login to it."""
+
+    @staticmethod
+    def wrap_socket(sock, server_hostname):
+        return Channel(sock, server_hostname)
+
+
+@pytest.mark.parametrize("type", ["tls-exporter", "tls-server-end-point"])
+def test_channel_binding_under_tls(ws, person, type):
+    """RFC 9266, RFC 5929, XEP-0440: as at c2s; the binding of another connection is none."""
+    romeo = person("romeo")
+    it, other = ws(tls=True, context=Bound), ws(tls=True, context=Bound)
+    features = it.begin()
+    assert {el.get("type") for el in features.iter(q("urn:xmpp:sasl-cb:0", "channel-binding"))} == {"tls-exporter", "tls-server-end-point"}
+    assert "SCRAM-SHA-256-PLUS" in it.mechanisms()
+    elsewhere = other.sock.binding(type)[1] if type == "tls-exporter" else b"x" * 32
+    assert local(it.authenticate(romeo.user, romeo.password, "SCRAM-SHA-256-PLUS", binding=(type, elsewhere))) == "failure"
+    assert local(it.authenticate(romeo.user, romeo.password, "SCRAM-SHA-256-PLUS", binding=it.sock.binding(type))) == "success"
+
+
+def test_no_channel_binding_without_tls(ws):
+    it = ws()
+    it.begin()
+    assert not [name for name in it.mechanisms() if name.endswith("-PLUS")]
 
 
 def test_large_stanzas_go_both_ways(ws, person):

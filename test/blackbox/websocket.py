@@ -51,7 +51,11 @@ def handshake(sock, host, path="/ws", protocol="xmpp", **fields):
     sock.sendall(text.encode())
     got = b""
     while b"\r\n\r\n" not in got:
-        more = sock.recv(4096)
+        try:
+            more = sock.recv(4096)
+        except ssl.SSLWantReadError:
+            assert select.select([sock], [], [], PATIENCE)[0], "no answer to the handshake"
+            continue
         assert more, "the connection ended in the handshake: %r" % got
         got += more
     head, _, rest = got.partition(b"\r\n\r\n")
