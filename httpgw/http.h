@@ -108,6 +108,7 @@ struct http_conf {
     void (*on_request)(struct http_request *r); /* the header is there */
     struct tls_ctx *(*tls)(void *ctx);          /* NULL: no TLS now, the connection is closed */
     uint32_t connections, per_address, request_ms;
+    size_t header_bytes; /* of a request; over it: 431 */
     const struct net_list *proxy_from, *forwarded_from; /* borrowed */
     uint32_t proxy_ms;
 };
