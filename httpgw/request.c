@@ -75,7 +75,7 @@ enum rc http_decode(struct arena *a, struct slice text, struct slice *out)
     return slice_utf8_ok(*out) ? RC_OK : RC_SYNTAX;
 }
 
-static bool by_proxy(const struct http_request *r)
+bool http_by_proxy(const struct http_request *r)
 {
     return net_list_has(r->http->conf.forwarded_from, (const struct sockaddr *)&r->conn->addr);
 }
@@ -83,7 +83,7 @@ static bool by_proxy(const struct http_request *r)
 void http_peer(const struct http_request *r, struct conn_peer *out)
 {
     struct sockaddr_storage addr = r->conn->addr;
-    struct slice list = by_proxy(r) ? http_header(r, "X-Forwarded-For") : SLICE_NONE, each;
+    struct slice list = http_by_proxy(r) ? http_header(r, "X-Forwarded-For") : SLICE_NONE, each;
     struct slice last = SLICE_NONE; /* the nearest proxy has added the last one; what stands before it anybody
                                        may have written */
     while (slice_split(&list, ',', &each))
@@ -95,12 +95,12 @@ void http_peer(const struct http_request *r, struct conn_peer *out)
 
 bool http_secure(const struct http_request *r)
 {
-    return r->conn->is_tls || (by_proxy(r) && slice_is(http_header(r, "X-Forwarded-Proto"), "https"));
+    return r->conn->is_tls || (http_by_proxy(r) && slice_is(http_header(r, "X-Forwarded-Proto"), "https"));
 }
 
 bool http_from_here(const struct http_request *r)
 {
-    return !by_proxy(r) && addr_is_loopback((const struct sockaddr *)&r->conn->addr);
+    return !http_by_proxy(r) && addr_is_loopback((const struct sockaddr *)&r->conn->addr);
 }
 
 uint64_t http_connection(const struct http_request *r)
