@@ -175,6 +175,12 @@ void boshreq_waiting(struct bosh *s)
     }
 }
 
+/* The connection by which a request came, where it is the client's own. */
+static uint64_t via_of(const struct http_request *r)
+{
+    return http_by_proxy(r) ? 0 : http_connection(r);
+}
+
 /* --- a new session --- */
 
 static uint32_t asked_ms(const struct node *n, const char *name, uint32_t most_ms)
@@ -226,7 +232,7 @@ static void create(struct bosh_request *q, struct arena *a, const struct node *n
     take_wishes(s, rid, n);
     c->secure = http_secure(r);
     bool let_in = client_open(c, &d->clients, &bosh_transport, here);
-    if (boshwin_arrive(&s->window, rid, http_connection(r), q, &old, &replay) != BOSHWIN_QUEUED ||
+    if (boshwin_arrive(&s->window, rid, via_of(r), q, &old, &replay) != BOSHWIN_QUEUED ||
         boshwin_next(&s->window) != q || !let_in) {
         bosh_fail(s, "policy-violation");
         return;
@@ -288,7 +294,7 @@ static void arrive(struct bosh *s, struct bosh_request *q, struct arena *a, stru
     struct slice replay;
     void *old = NULL;
     bool next = rid == s->window.top + 1 && !s->paused && !s->ended;
-    switch (boshwin_arrive(&s->window, rid, http_connection(q->http), q, &old, &replay)) {
+    switch (boshwin_arrive(&s->window, rid, via_of(q->http), q, &old, &replay)) {
     case BOSHWIN_QUEUED:
         q->session = s;
         if (next && boshwin_next(&s->window) == q) {

@@ -25,6 +25,7 @@ static const struct option options[] = {
     OPTION_LIST("http", "origins", ROW, origins, "*", RELOAD),
     OPTION_UINT("http", "connections", ROW, connections, "20000", "10", "1000000", RESTART),
     OPTION_UINT("http", "per_address", ROW, connections_per_address, "1000", "1", "1000000", RELOAD),
+    OPTION_BYTES("http", "header_size", ROW, header_bytes, "8k", "2k", "64k", RESTART),
     OPTION_TIME("http", "request_time", ROW, request_ms, "30s", "1s", "1h", RELOAD),
 
     OPTION_BOOL("websocket", "enabled", ROW, ws, "yes", RELOAD),

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 enum {
-    CONN_MEMORY = 16 * 1024, /* a request's header, and the piece of its body that is looked at */
-    STALL_S = 60,            /* nothing moves on a connection for so long: it is closed */
+    STALL_S = 60, /* nothing moves on a connection for so long: it is closed */
 };
 
 /* --- the library on the loop --- */
@@ -207,7 +206,8 @@ enum rc http_new(const struct http_conf *conf, struct http **out, struct why *wh
         MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
         MHD_OPTION_URI_LOG_CALLBACK, request_on_target, h, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)h->conf.connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALL_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        /* the header, what the library notes of it, and the piece of the body that is looked at */
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * h->conf.header_bytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     const union MHD_DaemonInfo *info = h->mhd ? MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {

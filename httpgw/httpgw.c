@@ -103,6 +103,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
                                     .connections = d->conf->connections,
                                     .per_address = d->conf->connections_per_address,
                                     .request_ms = d->conf->request_ms,
+                                    .header_bytes = d->conf->header_bytes,
                                     .proxy_from = d->proxy_from,
                                     .forwarded_from = d->forwarded_from,
                                     .proxy_ms = d->conf->proxy_ms };

@@ -66,6 +66,7 @@ struct httpgw_conf {
     /* [http] */
     struct conf_list origins;
     uint32_t connections, connections_per_address, request_ms;
+    size_t header_bytes;
     /* [websocket] */
     bool ws;
     /* [bosh] */
