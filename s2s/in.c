@@ -419,7 +419,8 @@ static void on_auth(struct wire *w, struct arena *a, struct node *n)
 
 /* --- dialback (XEP-0220) --- */
 
-/* A question about a key may come right behind their header; nothing is read meanwhile but what came with it. */
+/* A question about a key may come right behind their header; nothing is read meanwhile but what came with it.
+ */
 static void say(struct wire *w, const struct dialback *d)
 {
     struct in *in = in_of(w);
@@ -465,8 +466,8 @@ static void answer_verify(struct in *in, struct arena *a, const struct dialback 
     say(&in->w, &answer);
 }
 
-/* Whether the certificate proves this domain, too (XEP-0344 2.4): on a stream for several each is looked for in it. Of DANE it is
- * known for the stream's own. */
+/* Whether the certificate proves this domain, too (XEP-0344 2.4): on a stream for several each is looked for
+ * in it. Of DANE it is known for the stream's own. */
 static enum proof certified(struct in *in, struct arena *a, struct slice domain)
 {
     struct wire *w = &in->w;
