@@ -419,7 +419,8 @@ static void on_auth(struct wire *w, struct arena *a, struct node *n)
 
 /* --- dialback (XEP-0220) --- */
 
-/* A question about a key may come right behind their header; nothing is read meanwhile but what came with it. */
+/* A question about a key may come right behind their header; nothing is read meanwhile but what came with it.
+ */
 static void say(struct wire *w, const struct dialback *d)
 {
     struct in *in = in_of(w);
@@ -465,8 +466,20 @@ static void answer_verify(struct in *in, struct arena *a, const struct dialback 
     say(&in->w, &answer);
 }
 
+/* Whether the certificate proves this domain, too (XEP-0344 2.4): on a stream for several each is looked for
+ * in it. Of DANE it is known for the stream's own. */
+static enum proof certified(struct in *in, struct arena *a, struct slice domain)
+{
+    struct wire *w = &in->w;
+    struct why why = { "" };
+    bool binding;
+    if (w->remote && slice_is(domain, w->remote))
+        return (enum proof)w->proof;
+    return w->secure ? proof_of(w, a, domain, NULL, &binding, &why) : PROOF_NONE;
+}
+
 /* What stands against a request; NULL: nothing. */
-static const char *against(const struct in *in, const struct dialback *d, const char **text)
+static const char *against(const struct in *in, const struct dialback *d, enum proof cert, const char **text)
 {
     const struct s2s *s = in->w.d;
     struct policy p = policy_of(s->conf, d->to, d->from);
@@ -481,7 +494,7 @@ static const char *against(const struct in *in, const struct dialback *d, const 
         *text = "TLS is required";
         return "policy-violation";
     }
-    if (p.certificate && !(in->w.proof != PROOF_NONE && slice_is(d->from, in->w.remote))) {
+    if (p.certificate && cert == PROOF_NONE) {
         *text = "a TLS certificate for the domain is required";
         return "not-authorized";
     }
@@ -490,10 +503,11 @@ static const char *against(const struct in *in, const struct dialback *d, const 
     return NULL;
 }
 
-static void take_result(struct in *in, const struct dialback *d)
+static void take_result(struct in *in, struct arena *a, const struct dialback *d)
 {
     struct s2s *s = in->w.d;
-    const char *text, *no = against(in, d, &text);
+    enum proof cert = certified(in, a, d->from);
+    const char *text, *no = against(in, d, cert, &text);
     struct in_pair *known = no ? NULL : find_pair(in, d->to, d->from);
     struct dialback yes = dialback_answer(d, DIALBACK_VALID, NULL);
     if (no) {
@@ -505,10 +519,10 @@ static void take_result(struct in *in, const struct dialback *d)
     } else if (in->n_pairs >= s->conf->domains_per_connection) {
         METRIC_INC(s->metrics, M_LIMIT_DOMAINS);
         refuse(in, d, "resource-constraint", "too many domains on one connection");
-    } else if (in->w.proof != PROOF_NONE && slice_is(d->from, in->w.remote)) {
-        add_pair(in, d->to, d->from, (enum proof)in->w.proof); /* its certificate has said it already */
+    } else if (cert != PROOF_NONE) { /* has said it already: nobody is asked (XEP-0344 2.5) */
+        add_pair(in, d->to, d->from, cert);
         in->state = IN_PROVEN;
-        proven(in, d->to, d->from, (enum proof)in->w.proof);
+        proven(in, d->to, d->from, cert);
         say(&in->w, &yes);
         bidi_proven(in, d->to, d->from);
     } else {
@@ -551,7 +565,7 @@ static void on_dialback(struct wire *w, struct arena *a, struct node *n)
         METRIC_INC(w->d->metrics, M_LIMIT_DOMAINS);
         wire_fail(w, STREAM_POLICY_VIOLATION, "too many requests of dialback");
     } else {
-        take_result(in, &d);
+        take_result(in, a, &d);
     }
 }
 

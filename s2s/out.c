@@ -88,6 +88,24 @@ void out_failed(struct out *o, enum pair_step step, enum stanza_cond cond, bool 
     out_trace(o, "%s: failed: %s", pair_step_name(step), text);
 }
 
+void out_leave(struct out *o)
+{
+    if (o->pair)
+        o->pair->outs--;
+    o->pair = NULL;
+}
+
+void outs_leave(struct s2s *d, const struct pair *p)
+{
+    LIST_EACH(&d->wires, it) {
+        struct wire *w = CONTAINER(it, struct wire, link);
+        if (p->outs && !w->incoming && out_of(w)->pair == p) {
+            out_of(w)->told = true;
+            out_leave(out_of(w));
+        }
+    }
+}
+
 /* The pair is told, once; it may begin anew. The out is nobody's then. */
 void out_give_up(struct out *o)
 {
@@ -95,7 +113,7 @@ void out_give_up(struct out *o)
     if (o->told)
         return;
     o->told = true;
-    o->pair = NULL;
+    out_leave(o);
     out_trace(o, "done: failed");
     o->trace = NULL;
     if (p && p->out == o) {
@@ -128,9 +146,10 @@ static struct policy policy_now(const struct out *o)
     return p;
 }
 
-/* What goes without waiting for their header and features saves a round trip: where nothing is said in plain text the
- * only thing that may follow is <starttls/>, and a question about a key needs nothing of this stream's. Everything else
- * has to wait: an answer to what they offer (RFC 6120 4.3.2), a key of ours is made of the stream's id (XEP-0185). */
+/* What goes without waiting for their header and features saves a round trip: where nothing is said in plain
+ * text the only thing that may follow is <starttls/>, and a question about a key needs nothing of this
+ * stream's. Everything else has to wait: an answer to what they offer (RFC 6120 4.3.2), a key of ours is made
+ * of the stream's id (XEP-0185). */
 void out_begin_stream(struct out *o)
 {
     struct wire *w = &o->w;

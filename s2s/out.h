@@ -69,6 +69,8 @@ struct out *out_new(struct pair *p, struct buf *trace);
 void out_want(struct out *o);              /* stanzas wait: be accepted, where that can begin now */
 bool out_ask(struct out *o, struct verify *v); /* true: the key was asked about */
 void out_drop(struct out **o);             /* the pair wants no more of it */
+void out_leave(struct out *o);             /* it has no pair any more */
+void outs_leave(struct s2s *d, const struct pair *p); /* the pair is to be freed: no stream knows it any more */
 void out_trace(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void out_ready(struct out *o);             /* sm.c: stream management has been settled */
 

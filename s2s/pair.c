@@ -132,7 +132,7 @@ static void pair_free(struct pair *p)
 
 static bool busy(const struct pair *p)
 {
-    return p->out || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
+    return p->out || p->outs || p->via || p->held || p->n || p->resume || !list_empty(&p->verifies);
 }
 
 /* The table is full: a pair that nothing waits for gives its place, so that nobody can fill it with what does

@@ -70,6 +70,7 @@ struct pair {
     size_t n, bytes;        /* of it */
     size_t held;            /* items on wires: the pair stays while they live */
     struct out *out;        /* its outgoing stream, in whatever state; NULL: none */
+    uint32_t outs;          /* streams that know it, those that are over but not gone too: the pair stays while there are any */
     struct wire *via;       /* on which stanzas go; NULL: none */
     struct link on_wire;    /* in via->pairs */
     struct link verifies;   /* struct verify, owned */

@@ -25,6 +25,7 @@ static void probe_free(struct probe *p)
 {
     timer_stop(&p->pair.timer);
     out_drop(&p->pair.out);
+    outs_leave(p->pair.d, &p->pair); /* one that is over may not have gone */
     list_unlink(&p->link);
     mem_free(p->pair.key);
     buf_fini(&p->lines);

@@ -59,6 +59,7 @@ void out_free(struct out **op)
     struct out *o = *op;
     cancel_tries(o);
     resolve_free(&o->resolve);
+    out_leave(o);
     MEM_FREE(op);
 }
 
@@ -259,6 +260,7 @@ struct out *out_new(struct pair *p, struct buf *trace)
     struct s2s *d = p->d;
     struct out *o = mem_new(sizeof *o);
     o->pair = p;
+    p->outs++;
     o->trace = trace;
     wire_init(&o->w, d, &out_wire_ops, false);
     o->w.local = mem_copy(p->local);
@@ -278,7 +280,7 @@ void out_drop(struct out **op)
     *op = NULL;
     if (!o)
         return;
-    o->pair = NULL;
+    out_leave(o);
     o->told = true;
     o->trace = NULL;
     if (o->w.conn)

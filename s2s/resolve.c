@@ -418,8 +418,8 @@ static bool take_routes(struct resolve *r)
             if (any ? strcmp(route->domain, "*") != 0 : !is_for(r, route))
                 continue;
             buf_fmt(&r->trace, "static route: %s\n", route->host);
-            list.at[list.n++] = (struct target){ slice_cstr(route->host), route->port ? route->port : port,
-                                                 route->direct_tls };
+            list.at[list.n++] = (struct target){ arena_copy(r->a, slice_cstr(route->host)),
+                                                 route->port ? route->port : port, route->direct_tls };
         }
     }
     if (list.n)
@@ -441,6 +441,14 @@ static bool take_address(struct resolve *r)
     return true;
 }
 
+static const union dns_addr *own_copy(struct arena *a, const struct target_rules *rules)
+{
+    union dns_addr *own = ARENA_ARRAY(a, rules->own_n + 1, union dns_addr);
+    if (rules->own_n)
+        memcpy(own, rules->own, rules->own_n * sizeof *own);
+    return own;
+}
+
 struct resolve *resolve_domain(struct resolver *resolver, const struct resolve_conf *conf,
                                struct slice domain, void (*done)(void *ctx, struct resolve *resolve),
                                void *ctx)
@@ -456,6 +464,7 @@ struct resolve *resolve_domain(struct resolver *resolver, const struct resolve_c
     r->turn.fn = on_turn;
     r->trace = BUF_INIT(TRACE_MAX);
     r->rules = conf->rules;
+    r->rules.own = own_copy(r->a, &conf->rules); /* a reload makes all this anew */
     if (!r->rules.attempts_max)
         r->rules.attempts_max = ATTEMPTS_MAX;
     enum rc rc = jid_domain_ascii(r->a, r->domain, &r->name, &r->answer.why);

@@ -24,8 +24,8 @@ struct resolve_conf {
 
 /* In flight, or answered: the owner's, until it is freed. conf must outlive it. */
 struct resolve;
-/* done comes once, later than this call, never after resolve_free, which it may call. domain: prepared (jid.h); an address
- * ("192.0.2.7", "[2001:db8::7]") stands for itself, port 5269. */
+/* done comes once, later than this call, never after resolve_free, which it may call. What conf points to may change meanwhile
+ * (a reload). domain: prepared (jid.h); an address ("192.0.2.7", "[2001:db8::7]") stands for itself, port 5269. */
 struct resolve *resolve_domain(struct resolver *r, const struct resolve_conf *conf, struct slice domain,
                                void (*done)(void *ctx, struct resolve *resolve), void *ctx);
 void resolve_free(struct resolve **r); /* cancels what is in flight; the answer's memory is gone too */

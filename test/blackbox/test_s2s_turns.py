@@ -4,10 +4,10 @@ a relay between the two counts how often the direction turned, and the stanza is
 TLS 1.3 needs one. What is needed besides, and by what:
 
     STARTTLS   1   RFC 6120 5.4.2.3: TLS begins behind <proceed/>. <starttls/> itself goes right behind the header
-    header     1   RFC 6120 4.3.2: features come after it; XEP-0220 2.1.1: a key is made of the stream's id. Ours goes with the end of
+    header     1   RFC 6120 4.3.2: features come after it; XEP-0185 2: a key is made of the stream's id. Ours goes with the end of
                    the TLS handshake
     EXTERNAL   2   RFC 6120 6.4.6: a new header behind <success/>; 4.3.5: stanzas behind the features that say that all is negotiated
-    dialback   1   XEP-0220 2.4: nothing is sent before type='valid' has come
+    dialback   1   XEP-0220 2.1.1: what is to be sent waits for type='valid'
     XEP-0198   0   stanzas go right behind <enable/>"""
 
 import contextlib

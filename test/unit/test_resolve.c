@@ -306,6 +306,34 @@ static struct dns_world *signed_world(struct dns_row **rows)
     return w;
 }
 
+/* A reload makes routes and our addresses anew while lookups are under way: what they were goes on. */
+static void what_conf_points_to_may_change(void **state)
+{
+    struct dns_world *w = dns_world_new();
+    const struct dns_row rows[] = {
+        { "h.r.example", DNS_A, 60, IP("\7"), 0 },
+        { "h.r.example", DNS_A, 60, IP("\10"), 0 },
+    };
+    char host[] = "h.r.example";
+    union dns_addr own;
+    struct resolve_route route = { .domain = "r.example", .host = host, .port = 5269 };
+    const struct resolve_conf conf = { .routes = &route,
+                                       .routes_n = 1,
+                                       .rules = { .own = &own, .own_n = 1 } };
+    struct outcome o = { 0 };
+    (void)state;
+    assert_int_equal(dns_addr_parse(SLICE("192.0.2.7"), 5269, &own), RC_OK);
+    dns_world_resolver(w, (struct lookup_conf){ 0 }, ROWS(rows));
+    o.resolve = resolve_domain(w->resolver, &conf, SLICE("r.example"), on_done, &o);
+    memset(host, 'x', sizeof host - 1);
+    memset(&own, 0, sizeof own);
+    route = (struct resolve_route){ 0 };
+    DNS_UNTIL(w, o.calls);
+    assert_string_equal(attempts(w, &o), "192.0.2.8:5269 h.r.example");
+    resolve_free(&o.resolve);
+    dns_world_free(w);
+}
+
 static void secure_answers_bring_tlsa(void **state) /* RFC 7673 3 */
 {
     struct dns_row *rows;
@@ -413,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_slow_part_holds_up_nothing_for_long),
         cmocka_unit_test(freed_ones_do_not_come),
         cmocka_unit_test(routes_go_before_dns),
+        cmocka_unit_test(what_conf_points_to_may_change),
         cmocka_unit_test(secure_answers_bring_tlsa),
         cmocka_unit_test(insecure_ways_have_no_tlsa),
         cmocka_unit_test(what_is_forged_is_not_used),

@@ -318,6 +318,27 @@ static void stanzas_behind_a_refused_enable_have_left(void **state)
     bench_free(b);
 }
 
+/* Its owner hears of a stream that is over once more, when the connection has gone. */
+static void a_pair_outlives_its_streams(void **state)
+{
+    struct bench *b = outgoing(PLAIN);
+    struct pair *p = pair_find(&b->w.d, SLICE("im.example"), SLICE("far.example"));
+    (void)state;
+    PLAY(b, { ANSWER, NULL }, { FEATURES(DIALBACK), "<db:result" },
+         { "<db:result from='far.example' to='im.example' type='valid'/>", "<message" });
+    turn(b);
+    PLAY(b, { "</stream:stream>", "</stream:stream>" });
+    assert_true(b->wire->over && !p->out && !p->via && !p->held);
+    p->wanted = false;
+    p->retry_ms = 0;
+    pairs_tick(&b->w.d);
+    assert_ptr_equal(pair_find(&b->w.d, SLICE("im.example"), SLICE("far.example")), p);
+    out_leave(out_of(b->wire));
+    pairs_tick(&b->w.d);
+    assert_null(pair_find(&b->w.d, SLICE("im.example"), SLICE("far.example")));
+    bench_free(b);
+}
+
 /* The one thing that is said without waiting for the features, and only where nothing else could be said. */
 static void starttls_goes_behind_the_header(void **state)
 {
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(unacknowledged_stanzas_stay),
         cmocka_unit_test(stanzas_behind_a_refused_enable_have_left),
         cmocka_unit_test(starttls_goes_behind_the_header),
+        cmocka_unit_test(a_pair_outlives_its_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
