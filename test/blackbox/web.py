@@ -13,10 +13,10 @@ SCRIPTS = ROOT / "test/web"
 
 
 class Browser:
-    """Debian's chromium under test/web/browser.mjs; one for all tests of a module. Every *.example is this host for it."""
+    """Debian's chromium under test/web/run.mjs; one for all tests of a module. Every *.example is this host for it."""
 
     def __init__(self):
-        self.process = subprocess.Popen(["node", SCRIPTS / "browser.mjs", shutil.which("chromium"), BUILD / "screenshots", "MAP *.example 127.0.0.1"],
+        self.process = subprocess.Popen(["node", SCRIPTS / "run.mjs", shutil.which("chromium"), BUILD / "screenshots", "MAP *.example 127.0.0.1"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.version = self.read()["ready"]
 

@@ -1,21 +1,16 @@
-// test/web/browser.mjs - one browser (Debian's chromium), and the scripts that test/blackbox/web.py has run in it
+// test/web/browser.mjs - what scripts that use a browser are made of; run.mjs runs them
 //
-// It reads lines of JSON, {"script": "NAME.mjs", "args": {...}}, and answers each with one: {"result": ...} or {"error": "...", "pages": [...]}.
-// A script is a module beside this one; its default export is called with a Tab maker and the args (see Browser below). What a page complains
-// of (errors on its console, exceptions, what its Content-Security-Policy stopped, requests that failed) fails the script, unless it has said
-// that it expects it.
+// What a page complains of (errors on its console, exceptions, what its Content-Security-Policy stopped, requests that failed) fails the script,
+// unless it has said that it expects it.
 import { mkdirSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
 
-const PATIENCE_MS = 1000 * Number(process.env.BLACKBOX_PATIENCE || 20);
+export const PATIENCE_MS = 1000 * Number(process.env.BLACKBOX_PATIENCE || 20);
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 // What a script gets.
-class Browser {
+export class Browser {
   constructor(process, pictures) {
     this.process = process;
     this.pictures = pictures;
@@ -85,38 +80,3 @@ export async function tabTo(page, selector, most = 60) {
   }
   throw new Error(selector + ' is not reached with the Tab key');
 }
-
-async function run(process, pictures, { script, args }) {
-  const it = new Browser(process, pictures);
-  try {
-    const module = await import(new URL(script, import.meta.url));
-    const result = await module.default(it, args);
-    const problems = it.problems();
-    if (problems.length) throw new Error(problems.join('\n'));
-    return { result: result === undefined ? null : result };
-  } catch (error) {
-    const pages = [];
-    for (const tab of it.tabs) {
-      const file = await it.picture(tab.page, 'failed-' + path.basename(script, '.mjs') + '-' + tab.name).catch(String);
-      pages.push({ name: tab.name, picture: file, url: tab.page.url(), problems: tab.problems, console: tab.lines.slice(-40), requests: tab.requests.slice(-40) });
-    }
-    return { error: String(error.stack || error), pages };
-  } finally {
-    await it.close();
-  }
-}
-
-async function main(executable, pictures, rules) {
-  const process = await chromium.launch({
-    executablePath: executable,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--no-proxy-server', '--host-resolver-rules=' + rules],
-  });
-  console.log(JSON.stringify({ ready: process.version() }));
-  for await (const line of createInterface({ input: globalThis.process.stdin })) {
-    console.log(JSON.stringify(await run(process, pictures, JSON.parse(line))));
-  }
-  await process.close();
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(...process.argv.slice(2));
