@@ -2,7 +2,7 @@
 
 import { button, errorNotice, fill, h, notice } from './dom.js';
 import { ADMIN, OURS, list, query, rows } from './commands.js';
-import { Client, LoginError, ownUrl, toldUrl } from './xmpp.js';
+import { Client, readSettings } from './xmpp.js';
 import { Monitor } from './monitor.js';
 import { NS, child, children, el } from './xml.js';
 import { runCommand } from './runner.js';
@@ -174,27 +174,10 @@ async function isAdmin(client, domain) {
     return nodes.some((it) => it.node === ADMIN('get-registered-users-list') || it.node === OURS('sessions'));
 }
 
-function readAddress(value) {
+// "admin" is admin at this host's domain.
+function readAddress(value, domain) {
     const jid = value.trim().replace(/\/.*$/, '');
-    if (jid.includes('@')) return jid;
-    const host = location.hostname;
-    return /^[\d.]+$|^\[|^localhost$/.test(host) || !host ? jid : `${jid}@${host}`;
-}
-
-async function connect(jid, password, url, onState) {
-    const attempt = async (to) => {
-        const client = new Client({ url: to, jid, onState });
-        await client.login(password);
-        return client;
-    };
-    try {
-        return await attempt(url || ownUrl());
-    } catch (error) {
-        if (url || !(error instanceof LoginError) || error.condition in { 'not-authorized': 1, 'host-unknown': 1 }) throw error;
-        const told = await toldUrl();
-        if (!told || told === ownUrl()) throw error;
-        return attempt(told);
-    }
+    return jid.includes('@') || !jid || !domain ? jid : `${jid}@${domain}`;
 }
 
 function loginView(said = null, jid = '') {
@@ -204,7 +187,8 @@ function loginView(said = null, jid = '') {
     document.title = 'Log in – Bulkhead';
     const address = h('input', { id: 'login-jid', type: 'text', name: 'username', autocomplete: 'username', inputmode: 'email', autocapitalize: 'none', spellcheck: 'false', required: true, placeholder: 'admin@example.net', 'aria-describedby': 'login-said' });
     const password = h('input', { id: 'login-password', type: 'password', name: 'password', autocomplete: 'current-password', required: true, 'aria-describedby': 'login-said' });
-    const server = h('input', { id: 'login-url', type: 'text', inputmode: 'url', autocapitalize: 'none', spellcheck: 'false', placeholder: ownUrl(), 'aria-describedby': 'login-url-desc' });
+    const settings = readSettings();
+    settings.then(({ domain }) => { if (domain) address.placeholder = `admin@${domain}`; });
     const box = h('div', { id: 'login-said', class: 'trouble' }, said);
     const go = h('button', { type: 'submit', class: 'button primary' }, 'Log in');
     const form = h('form', { class: 'login panel', novalidate: true },
@@ -212,8 +196,6 @@ function loginView(said = null, jid = '') {
         box,
         h('div', { class: 'field' }, h('label', { class: 'label', for: 'login-jid' }, 'Address of an administrator'), address),
         h('div', { class: 'field' }, h('label', { class: 'label', for: 'login-password' }, 'Password'), password),
-        h('details', {}, h('summary', {}, 'Another server'), h('div', { class: 'field' }, h('label', { class: 'label', for: 'login-url' }, 'Its WebSocket address'),
-            h('div', { class: 'desc', id: 'login-url-desc' }, 'Empty: the one that this page came from.'), server)),
         go);
     address.value = jid;
     const complain = (message, at) => {
@@ -224,16 +206,17 @@ function loginView(said = null, jid = '') {
     };
     form.addEventListener('submit', async (event) => {
         event.preventDefault();
-        const who = readAddress(address.value), url = server.value.trim();
+        const { url, domain } = await settings;
+        const who = readAddress(address.value, domain);
         if (!who.includes('@') || checkJid(who)) return complain('Please write the whole address, such as admin@example.net.', address);
         if (!password.value) return complain('Please write the password.', password);
-        if (url && !/^wss?:\/\/[^\s]+$/.test(url)) return complain('A WebSocket address begins with wss:// or ws://.', server);
         go.disabled = true;
         go.textContent = 'Logging in …';
         fill(box);
         let app = null;
         try {
-            const client = await connect(who, password.value, url, (state) => { if (app) app.onState(state); });
+            const client = new Client({ url, jid: who, onState: (state) => { if (app) app.onState(state); } });
+            await client.login(password.value);
             password.value = '';
             if (!await isAdmin(client, who.slice(who.indexOf('@') + 1))) {
                 client.logout();

@@ -167,9 +167,10 @@ export class FormView {
     }
 
     focus() {
-        const empty = this.parts.find((part) => part.field.type !== 'boolean' && part.values().every((value) => value === ''));
+        const empty = this.parts.find((part) => part.field.type !== 'boolean' && part.values().every((value) => value === '' || value.startsWith('@')));
         const to = empty || this.parts[0];
         if (to) to.focus();
+        if (to && to.values()[0].startsWith('@')) document.activeElement.setSelectionRange(0, 0);
         return Boolean(to);
     }
 }
@@ -178,7 +179,7 @@ export function tableOf(form, label, more = {}) {
     const columns = form.reported.filter((field) => field.type !== 'hidden').map((field) => ({
         key: field.var, label: labelOf(field), text: (row) => shown(field, row[field.var]),
     }));
-    return new Table({ label, columns, rows: form.items, ...more });
+    return new Table({ label, columns, rows: form.items, hideTools: true, ...more });
 }
 
 // A form of type result, to read.

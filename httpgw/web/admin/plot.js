@@ -5,6 +5,7 @@ import { SPAN_MS, STEP_MS, formatNumber, summary, ticks } from './series.js';
 
 const LEFT = 52, RIGHT = 10, TOP = 8, BOTTOM = 20, HEIGHT = 150;
 const SLOTS = 8;
+const SPANS = [60000, 120000, 300000, SPAN_MS]; // as long as there is no more to show, less is shown
 
 function ago(ms) {
     const s = Math.round(ms / 1000);
@@ -12,13 +13,18 @@ function ago(ms) {
     return s < 120 ? `${s} s ago` : `${Math.floor(s / 60)} min ${s % 60} s ago`;
 }
 
+function length(ms) {
+    return ms < 60000 ? `${ms / 1000} s` : `${ms / 60000} min`;
+}
+
 export class Plot {
-    // total: whether the headline is the sum of all series; else the greatest.
+    // headline: 'sum' of all series, or the greatest ('most').
     constructor({ title, about, format = formatNumber, binary = false, whole = false, headline = 'sum' }) {
         Object.assign(this, { title, format, binary, whole, headline });
         this.series = [];
         this.now = 0;
         this.width = 0;
+        this.span = SPANS[0];
         this.cursor = null; // a time, or null
         const id = uid('plot');
         this.big = h('span', { class: 'plot-now' }, '–');
@@ -55,12 +61,14 @@ export class Plot {
         this.series = series;
         this.now = now;
         this.slots = slots;
+        const began = Math.min(now, ...series.flatMap(({ points }) => points.slice(0, 1).map((point) => point[0])));
+        this.span = SPANS.find((span) => began >= now - span) || SPAN_MS;
         this.draw();
         this.tell();
     }
 
     x(t) {
-        return LEFT + (this.width - LEFT - RIGHT) * (1 - (this.now - t) / SPAN_MS);
+        return LEFT + (this.width - LEFT - RIGHT) * (1 - (this.now - t) / this.span);
     }
 
     y(value) {
@@ -75,7 +83,7 @@ export class Plot {
     path(points) {
         let d = '', down = false;
         for (const [t, value] of points) {
-            if (value === null || t < this.now - SPAN_MS) {
+            if (value === null || t < this.now - this.span) {
                 down = false;
                 continue;
             }
@@ -93,7 +101,7 @@ export class Plot {
             parts.push(svg('line', { class: value === 0 ? 'plot-base' : 'plot-grid', x1: LEFT, x2: end, y1: y, y2: y }),
                 svg('text', { class: 'plot-label', x: LEFT - 8, y: y + 4, 'text-anchor': 'end' }, this.format(value)));
         }
-        for (const [label, ms, anchor] of [['10 min ago', SPAN_MS, 'start'], ['5 min', SPAN_MS / 2, 'middle'], ['now', 0, 'end']]) {
+        for (const [label, ms, anchor] of [[`${length(this.span)} ago`, this.span, 'start'], [length(this.span / 2), this.span / 2, 'middle'], ['now', 0, 'end']]) {
             parts.push(svg('text', { class: 'plot-label', x: this.x(this.now - ms), y: HEIGHT - 4, 'text-anchor': anchor }, label));
         }
         return parts;
@@ -140,7 +148,7 @@ export class Plot {
 
     point(event) {
         const box = this.svg.getBoundingClientRect();
-        const at = this.now - SPAN_MS * (1 - (event.clientX - box.left - LEFT) / (this.width - LEFT - RIGHT));
+        const at = this.now - this.span * (1 - (event.clientX - box.left - LEFT) / (this.width - LEFT - RIGHT));
         this.look(this.nearest(at));
     }
 
@@ -172,7 +180,7 @@ export class Plot {
     }
 
     look(t) {
-        this.cursor = t !== null && t >= this.now - SPAN_MS ? t : null;
+        this.cursor = t !== null && t >= this.now - this.span ? t : null;
         const values = this.cursor === null ? [] : this.at(this.cursor);
         this.tip.hidden = values.length === 0;
         if (!values.length) {

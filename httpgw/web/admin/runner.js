@@ -9,8 +9,8 @@ const LABELS = { prev: 'Back', next: 'Next', complete: 'Finish' };
 const NOTES = { info: 'info', warn: 'warn', error: 'error' };
 const DANGER = /delete|remove|end-user|disable|revoke|shutdown|restart/i;
 
-// `prefill`: {var: [values]} for the first form. onDone is called when the command has been completed and the window is closed.
-export function runCommand({ iq, jid, node, name, prefill = {}, onDone = () => {} }) {
+// prefill: {var: [values]} for the first form. submit: what its button says. onDone is called when the command has been completed and the window is closed.
+export function runCommand({ iq, jid, node, name, prefill = {}, submit = 'Run', onDone = () => {} }) {
     const run = new Run(iq, jid, node);
     let done = false, closed = false;
     const win = openDialog(name || node, {
@@ -48,7 +48,7 @@ export function runCommand({ iq, jid, node, name, prefill = {}, onDone = () => {
     function stepButtons(state) {
         const cancel = button('Cancel', win.close, 'cancel');
         const others = state.actions.filter((action) => action !== state.normal);
-        const label = state.staged && (state.actions.length > 1 || state.normal !== 'complete') ? LABELS[state.normal] : (name && name.length < 30 ? name : 'Run');
+        const label = state.staged && (state.actions.length > 1 || state.normal !== 'complete') ? LABELS[state.normal] : submit;
         const danger = DANGER.test(node) && state.normal === 'complete';
         return [cancel, h('span', { class: 'space' }),
             others.map((action) => button(LABELS[action], () => take(action), '')),

@@ -1,4 +1,6 @@
 // table.js - a table on the page: sorted by its headings, filtered, in pages, copied as CSV
+//
+// In a narrow window each row is a stack of its cells (style.css), which is why the roles are spelled out.
 
 import { button, fill, h, uid } from './dom.js';
 import { copyText } from './dialog.js';
@@ -9,8 +11,8 @@ const PAGE = 100;
 // columns: [{key, label, text(row), show(row) node or text, numeric}]; text is what is sorted, filtered and copied.
 // actions(row): nodes at the end of a row. id(row): what a row is known by when the table is made anew.
 export class Table {
-    constructor({ label, columns, rows = [], actions = null, id = null, filter = true, csv = true, empty = 'There is nothing here.', sort = null }) {
-        Object.assign(this, { label, columns, rows, actions, id, empty });
+    constructor({ label, columns, rows = [], actions = null, id = null, filter = true, csv = true, empty = 'There is nothing here.', sort = null, hideTools = false }) {
+        Object.assign(this, { label, columns, rows, actions, id, empty, hideTools });
         this.sort = sort || { column: null, down: false };
         this.words = '';
         this.most = PAGE;
@@ -18,13 +20,13 @@ export class Table {
             oninput: () => { this.words = this.input.value; this.most = PAGE; this.draw(); } });
         this.count = h('span', { class: 'count', role: 'status' });
         this.copied = button('Copy as CSV', () => this.copy(), 'small');
-        this.head = h('tr');
-        this.body = h('tbody');
+        this.head = h('tr', { role: 'row' });
+        this.body = h('tbody', { role: 'rowgroup' });
         this.more = button('Show more', () => { this.most += PAGE * 5; this.draw(); }, 'small');
-        this.element = h('div', { class: 'table-box' },
-            h('div', { class: 'table-tools' }, filter ? this.input : null, this.count, csv ? this.copied : null),
+        this.tools = h('div', { class: 'table-tools' }, filter ? this.input : null, this.count, csv ? this.copied : null);
+        this.element = h('div', { class: 'table-box' }, this.tools,
             h('div', { class: 'table-scroll', role: 'region', tabindex: '0', 'aria-label': label },
-                h('table', {}, h('thead', {}, this.head), this.body)),
+                h('table', { class: 'stacks', role: 'table' }, h('thead', { role: 'rowgroup' }, this.head), this.body)),
             this.more);
         this.draw();
     }
@@ -51,23 +53,25 @@ export class Table {
 
     heading(column, numeric) {
         const here = this.sort.column === column.key;
+        const arrow = h('span', { class: 'arrow', 'aria-hidden': 'true' }, here ? (this.sort.down ? '↓' : '↑') : '');
         const turn = () => {
             this.sort = { column: column.key, down: here ? !this.sort.down : numeric };
             this.draw();
             this.head.querySelector('[aria-sort] button').focus();
         };
-        return h('th', { scope: 'col', class: numeric ? 'number' : null, 'aria-sort': here ? (this.sort.down ? 'descending' : 'ascending') : null },
-            h('button', { type: 'button', class: 'sorter', onclick: turn }, column.label,
-                h('span', { class: 'arrow', 'aria-hidden': 'true' }, here ? (this.sort.down ? '↓' : '↑') : '')));
+        return h('th', { scope: 'col', role: 'columnheader', class: numeric ? 'number' : null, 'aria-sort': here ? (this.sort.down ? 'descending' : 'ascending') : null },
+            h('button', { type: 'button', class: 'sorter', onclick: turn },
+            numeric ? arrow : null, column.label, numeric ? null : arrow));
     }
 
     row(row, numeric) {
         const cells = this.columns.map((column, i) => {
             const shown = column.show ? column.show(row) : this.text(column, row);
-            return h(i === 0 ? 'th' : 'td', { scope: i === 0 ? 'row' : null, class: numeric[i] ? 'number' : null }, shown);
+            return h(i === 0 ? 'th' : 'td', { scope: i === 0 ? 'row' : null, role: i === 0 ? 'rowheader' : 'cell', class: numeric[i] ? 'number' : null, 'data-label': i === 0 ? null : column.label },
+                shown);
         });
-        if (this.actions) cells.push(h('td', { class: 'actions' }, this.actions(row)));
-        return h('tr', { 'data-row': this.id ? this.id(row) : null }, cells);
+        if (this.actions) cells.push(h('td', { class: 'actions', role: 'cell' }, this.actions(row)));
+        return h('tr', { role: 'row', 'data-row': this.id ? this.id(row) : null }, cells);
     }
 
     // Where the focus is within the body, so that it is there again when the rows are new.
@@ -81,13 +85,14 @@ export class Table {
         const numeric = this.columns.map((column) => column.numeric ?? isNumeric(this.rows, (row) => this.text(column, row)));
         const rows = this.visible(), focus = this.focused();
         fill(this.head, this.columns.map((column, i) => this.heading(column, numeric[i])),
-            this.actions ? h('th', { scope: 'col' }, h('span', { class: 'hidden' }, 'Actions')) : null);
+            this.actions ? h('th', { scope: 'col', role: 'columnheader', class: 'actions' }, h('span', { class: 'hidden' }, 'Actions')) : null);
         const span = this.columns.length + (this.actions ? 1 : 0);
         fill(this.body, rows.length ? rows.slice(0, this.most).map((row) => this.row(row, numeric))
-            : h('tr', {}, h('td', { class: 'empty', colspan: span }, this.rows.length ? 'Nothing fits the filter.' : this.empty)));
+            : h('tr', { role: 'row' }, h('td', { class: 'empty', role: 'cell', colspan: span }, this.rows.length ? 'Nothing fits the filter.' : this.empty)));
         const n = this.rows.length;
         this.count.textContent = rows.length === n ? `${n} ${n === 1 ? 'row' : 'rows'}` : `${rows.length} of ${n}`;
         this.more.hidden = rows.length <= this.most;
+        this.tools.hidden = this.hideTools && n === 0;
         this.copied.disabled = rows.length === 0;
         if (focus && focus.id) {
             const row = [...this.body.rows].find((it) => it.dataset.row === focus.id);

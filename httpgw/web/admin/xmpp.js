@@ -2,7 +2,7 @@
 //
 // The password lives as long as the first login; after SCRAM only the key made of it is kept, in memory, to come back with.
 
-import { Strophe } from './strophe.js';
+import { Strophe } from './lib/strophe.js';
 import { NS, el, fromDom, toDom } from './xml.js';
 import { StanzaError, readError } from './commands.js';
 
@@ -207,17 +207,14 @@ export class Client {
     }
 }
 
-// Where this page's gateway takes WebSockets: where the page came from, else what its host-meta says (XEP-0156).
-export function ownUrl() {
-    return `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/ws`;
-}
-
-export async function toldUrl() {
+// Where to connect to, and for which domain: what the gateway says of itself, else where this page came from.
+export async function readSettings() {
+    let told = {};
     try {
-        const meta = await (await fetch('/.well-known/host-meta.json', { credentials: 'omit' })).json();
-        const link = (meta.links || []).find((it) => it.rel === 'urn:xmpp:alt-connections:websocket');
-        return link && /^wss?:\/\//.test(link.href) ? link.href : null;
-    } catch (e) {
-        return null;
-    }
+        const answer = await fetch('settings.json', { credentials: 'omit' });
+        if (answer.ok) told = await answer.json();
+    } catch (e) { /* then without */ }
+    const url = new URL(told.websocket || '../ws', location.href);
+    url.protocol = url.protocol.replace(/^http/, 'ws');
+    return { url: url.href, domain: told.domain || '' };
 }

@@ -23,7 +23,7 @@ async function entities(app) {
 
 function commandButton(app, jid, it, again) {
     return h('li', {}, h('button', { type: 'button', class: 'command', onclick: () => app.run(it.node, it.name, { jid, onDone: again }) },
-        h('span', { class: 'command-name' }, it.name), h('span', { class: 'command-node' }, it.node)));
+        h('span', { class: 'command-name' }, it.name), h('span', { class: 'command-node', title: it.node }, it.node.replace(/^http:\/\/jabber\.org\/protocol\//, ''))));
 }
 
 export default {

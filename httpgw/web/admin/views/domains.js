@@ -4,10 +4,13 @@ import { button, fill, h } from '../dom.js';
 import { Table } from '../table.js';
 import { ADMIN, OURS, describe, resultValues } from '../commands.js';
 import { labelOf, shown } from '../forms.js';
+import { formatBytes } from '../series.js';
 import { heading, trouble, yesNo } from './common.js';
 
 const NODE = OURS('domains');
 const COUNTED_MOST = 20; // domains whose accounts are counted at once
+const COLUMNS = { registration: 'Registration', kept: 'Offline', archive: 'Archive' };
+const WITH_ARCHIVE = ['days', 'bytes']; // are told beside it
 const SHORT = { [OURS('set-registration')]: 'Registration', [OURS('set-archive')]: 'Archive', [OURS('set-offline')]: 'Offline', [OURS('remove-domain')]: 'Remove' };
 
 async function count(app, domain, node, field) {
@@ -22,6 +25,12 @@ async function about(app) {
     return nodes.filter((it) => it.node !== OURS('add-domain') && fits(it)).sort((a, b) => (a.node === OURS('remove-domain')) - (b.node === OURS('remove-domain')));
 }
 
+// How long and how much of the archive is kept, where that has an end.
+function kept(row) {
+    const parts = [Number(row.days) > 0 ? `${row.days} days` : '', Number(row.bytes) > 0 ? formatBytes(Number(row.bytes)) : ''].filter(Boolean);
+    return parts.length && ['1', 'true', 'yes'].includes(row.archive) ? h('span', { class: 'quiet' }, ` ${parts.join(', ')}`) : null;
+}
+
 export default {
     title: 'Domains',
 
@@ -30,11 +39,9 @@ export default {
         let does = [];
         const table = new Table({
             label: 'Domains', columns: [{ key: 'domain', label: 'Domain' }], id: (row) => row.domain,
-            actions: (row) => does.map((it) => button(SHORT[it.node] || it.name, () => app.run(it.node, it.name, { jid: app.home, prefill: prefill(row), onDone: load }), /remove/.test(it.node) ? 'small danger-text' : 'small', { 'aria-label': `${it.name}: ${row.domain}` })),
+            // forms to change something are filled with how it is now
+            actions: (row) => does.map((it) => button(SHORT[it.node] || it.name, () => app.run(it.node, it.name, { jid: app.home, submit: /remove/.test(it.node) ? 'Remove' : 'Change', prefill: row.raw, onDone: load }), /remove/.test(it.node) ? 'small danger-text' : 'small', { 'aria-label': `${it.name}: ${row.domain}` })),
         });
-        // Forms to change something are filled with how it is now.
-        const prefill = (row) => Object.fromEntries(Object.entries(row.raw).map(([name, values]) => [name, values]));
-
         async function load() {
             try {
                 const [state, list] = await Promise.all([app.ask(NODE, {}, app.home), about(app)]);
@@ -47,7 +54,7 @@ export default {
                     ...Object.fromEntries(form.reported.map((field) => [field.var, shown(field, item[field.var])])),
                     raw: item, accounts: counted[i] ? counted[i][0] : '', online: counted[i] ? counted[i][1] : '',
                 }));
-                const told = form.reported.filter((field) => field.type !== 'hidden').map((field) => ({ key: field.var, label: labelOf(field), ...(field.type === 'boolean' ? { show: (row) => yesNo(row[field.var]) } : {}) }));
+                const told = form.reported.filter((field) => field.type !== 'hidden' && !WITH_ARCHIVE.includes(field.var)).map((field) => ({ key: field.var, label: COLUMNS[field.var] || labelOf(field), ...(field.type === 'boolean' ? { show: (row) => [yesNo(row[field.var]), field.var === 'archive' ? kept(row) : null] } : {}) }));
                 const extra = counted.some((it) => it[0] !== '') ? [{ key: 'accounts', label: 'Accounts' }, { key: 'online', label: 'Online' }] : [];
                 table.update(data, [...told.slice(0, 1), ...extra, ...told.slice(1)]);
                 fill(said);
@@ -57,7 +64,7 @@ export default {
             }
         }
 
-        fill(root, heading('Domains', 'That this installation hosts.', button('Refresh', load), button('Add a domain', () => app.run(OURS('add-domain'), 'Add a domain', { jid: app.home, onDone: load }), 'primary')),
+        fill(root, heading('Domains', 'That this installation hosts.', button('Refresh', load), button('Add a domain', () => app.run(OURS('add-domain'), 'Add a domain', { jid: app.home, submit: 'Add', onDone: load }), 'primary')),
             said, h('section', { class: 'panel' }, table.element));
         load();
     },

@@ -31,7 +31,7 @@ export default {
         const words = h('input', { type: 'search', class: 'filter', placeholder: 'Filter', 'aria-label': 'Filter the lines' });
         const own = h('input', { type: 'checkbox', id: 'log-own' });
         own.checked = true;
-        const box = h('div', { class: 'log', role: 'log', 'aria-label': 'Log', tabindex: '0', 'aria-live': 'off' });
+        const box = h('div', { class: 'log-box', role: 'log', 'aria-label': 'Log', tabindex: '0', 'aria-live': 'off' });
         const follow = button('Pause', () => {
             following = !following;
             follow.textContent = following ? 'Pause' : 'Follow';

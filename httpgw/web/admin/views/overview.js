@@ -9,14 +9,14 @@ import { badge, heading, trouble } from './common.js';
 
 const PLOTS = [
     { key: 'sessions', title: 'Sessions', about: 'Clients with a bound resource', whole: true },
-    { key: 'in', title: 'Stanzas in', about: 'A second, from clients and other servers' },
-    { key: 'out', title: 'Stanzas out', about: 'A second, to clients and other servers' },
-    { key: 'latency', title: 'Latency', about: 'A ping of this page to the session manager; a commit of the store', format: formatMs, headline: 'most' },
+    { key: 'in', title: 'Stanzas in', about: 'A second, from clients and servers' },
+    { key: 'out', title: 'Stanzas out', about: 'A second, to clients and servers' },
+    { key: 'latency', title: 'Latency', about: 'A ping of this page; a commit of the store', format: formatMs, headline: 'most' },
     { key: 'turn', title: 'Turn of the loop', about: 'Mean time that a daemon works at a stretch', format: formatMs, headline: 'most' },
     { key: 'cpu', title: 'CPU', about: 'Of one processor', format: formatPercent },
     { key: 'memory', title: 'Memory', about: 'Proportional set size', format: formatBytes, binary: true },
-    { key: 'bytes', title: 'Queues', about: 'Bytes on their way between daemons and to other servers', format: formatBytes, binary: true },
-    { key: 'items', title: 'Waiting', about: 'Statements for the store, stanzas for other servers', whole: true },
+    { key: 'bytes', title: 'Queues', about: 'Bytes between daemons, and to other servers', format: formatBytes, binary: true },
+    { key: 'items', title: 'Waiting', about: 'For the store, and for other servers', whole: true },
 ];
 const ORDER = ['sessman', 'router', 'c2s', 'httpgw', 's2s'];
 const DAEMONS_MOST = 8;
@@ -45,7 +45,7 @@ function daemonTable() {
     return new Table({
         label: 'Daemons', filter: false, csv: false, id: (row) => pick(row, 'daemon', 'instance'), empty: 'Nobody has answered.', columns: [
             { key: 'daemon', label: 'Daemon', text: (row) => pick(row, 'daemon', 'instance') },
-            { key: 'ready', label: 'State', text: ready, show: (row) => (['1', 'true', 'yes'].includes(ready(row)) ? badge('ok', 'ready') : badge('bad', ready(row) === '' ? 'no answer' : 'not ready')) },
+            { key: 'ready', label: 'State', numeric: false, text: ready, show: (row) => (['1', 'true', 'yes'].includes(ready(row)) ? badge('ok', 'ready') : badge('bad', ready(row) === '' ? 'no answer' : 'not ready')) },
             { key: 'version', label: 'Version' },
             { key: 'uptime', label: 'Up', numeric: true, show: (row) => duration(pick(row, 'uptime')) },
             { key: 'sessions', label: 'Sessions', numeric: true },
@@ -63,7 +63,7 @@ export default {
         const plots = PLOTS.map((how) => ({ how, plot: new Plot(how) }));
         const table = daemonTable();
         const tableSaid = h('div', { class: 'said' });
-        fill(root, heading('Overview', 'The last ten minutes, every two seconds.'), said,
+        fill(root, heading('Overview', 'Every two seconds, and the last ten minutes of it.'), said,
             h('div', { class: 'plots' }, plots.map((it) => it.plot.element)),
             h('section', { class: 'panel' }, h('h2', {}, 'Daemons'), tableSaid, table.element));
 

@@ -16,7 +16,7 @@ export default {
         const said = h('div', { class: 'said' });
         const table = new Table({
             label: 'Sessions', columns: [{ key: 'jid', label: 'Session' }], id: (row) => row.jid, empty: 'Nobody is connected.',
-            actions: (row) => button('End', () => app.run(END, 'End session', { prefill: { accountjids: [row.jid] }, onDone: again }), 'small danger-text', { 'aria-label': `End the session ${row.jid}` }),
+            actions: (row) => button('End', () => app.run(END, 'End session', { submit: 'End session', prefill: { accountjids: [row.jid] }, onDone: again }), 'small danger-text', { 'aria-label': `End the session ${row.jid}` }),
         });
         const again = app.every(5000, async () => {
             try {

@@ -11,6 +11,7 @@ const LIST = ADMIN('get-registered-users-list');
 const ONLINE = ADMIN('get-online-users-list');
 const COUNT = ADMIN('get-registered-users-num');
 const PAGE = '100';
+const DANGER = /delete|remove/i;
 
 // What XEP-0133 knows for one account, where the server does not tell its forms at once: what only looks, and what changes.
 const LOOKS = ['get-user-lastlogin', 'user-stats', 'get-user-roster'].map(ADMIN);
@@ -30,9 +31,9 @@ function mountList(app, root) {
     const back = []; // where the pages before begin
     let from = '', online = new Set(), last = '', more = false, turn = 0;
     const prefill = (jid) => ({ accountjid: [jid], accountjids: [jid] });
-    const small = (label, node, title, jid, kind = '') => button(label, () => app.run(node, title, { prefill: prefill(jid), onDone: load }), `small ${kind}`, { 'aria-label': `${label}: ${jid}` });
+    const small = (label, node, title, jid, kind = '') => button(label, () => app.run(node, title, { submit: label === 'Delete' ? label : 'Change', prefill: prefill(jid), onDone: load }), `small ${kind}`, { 'aria-label': `${label}: ${jid}` });
     const table = new Table({
-        label: 'Accounts', id: (row) => row.jid, empty: 'There are no accounts here.', columns: [
+        label: 'Accounts', filter: false, id: (row) => row.jid, empty: 'There are no accounts here.', columns: [
             { key: 'jid', label: 'Account', show: (row) => userLink(row.jid) },
             { key: 'online', label: 'Online', show: (row) => (row.online === 'yes' ? badge('ok', 'online') : '') },
         ],
@@ -74,8 +75,9 @@ function mountList(app, root) {
         pages.hidden = previous.disabled && next.disabled;
     }
 
-    fill(root, heading('Users', count, button('Refresh', load), button('Add a user', () => app.run(ADMIN('add-user'), 'Add a user', { prefill: { accountjid: [`@${app.domain}`] }, onDone: load }), 'primary')),
-        said, h('section', { class: 'panel' }, search, table.element, pages));
+    fill(root, heading('Users', count, button('Refresh', load), button('Add a user', () => app.run(ADMIN('add-user'), 'Add a user', { submit: 'Add', prefill: { accountjid: [`@${app.domain}`] }, onDone: load }), 'primary')),
+        said, h('section', { class: 'panel' }, table.element, pages));
+    table.element.firstElementChild.prepend(search);
     pages.hidden = true;
     load();
 }
@@ -98,9 +100,9 @@ function mountUser(app, root, jid) {
     const prefill = { accountjid: [jid], accountjids: [jid] };
     const table = new Table({
         label: `Sessions of ${jid}`, filter: false, csv: false, id: (row) => row.jid, empty: 'Not connected.', columns: [
-            { key: 'jid', label: 'Session' }, { key: 'available', label: 'Available', show: (row) => (isTrue(row.available) ? badge('ok', 'yes') : badge('off', 'no')) }, { key: 'priority', label: 'Priority' },
+            { key: 'jid', label: 'Session' }, { key: 'available', label: 'Available', numeric: false, show: (row) => (isTrue(row.available) ? badge('ok', 'yes') : badge('off', 'no')) }, { key: 'priority', label: 'Priority' },
         ],
-        actions: (row) => button('End', () => app.run(ADMIN('end-user-session'), 'End session', { prefill: { accountjids: [row.jid] }, onDone: again }), 'small danger-text', { 'aria-label': `End the session ${row.jid}` }),
+        actions: (row) => button('End', () => app.run(ADMIN('end-user-session'), 'End session', { submit: 'End session', prefill: { accountjids: [row.jid] }, onDone: again }), 'small danger-text', { 'aria-label': `End the session ${row.jid}` }),
     });
 
     async function card(command) {
@@ -117,7 +119,7 @@ function mountUser(app, root, jid) {
     async function load() {
         try {
             const list = await about(app);
-            fill(does, list.filter((it) => !it.looks).map((it) => button(it.name, () => app.run(it.node, it.name, { prefill, onDone: () => { again(); load(); } }), /delete|remove/i.test(it.node) ? 'danger-text' : '')));
+            fill(does, list.filter((it) => !it.looks).sort((a, b) => DANGER.test(a.node) - DANGER.test(b.node)).map((it) => button(it.name, () => app.run(it.node, it.name, { prefill, onDone: () => { again(); load(); } }), DANGER.test(it.node) ? 'danger-text' : '')));
             fill(cards);
             await Promise.all(list.filter((it) => it.looks).map(card));
         } catch (error) {
