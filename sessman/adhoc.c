@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/secret.h"
 #include "sessman/account.h"
+#include "sessman/audit.h"
 #include "sessman/apisession.h"
 #include "sessman/dispatch.h"
 #include "sessman/scopes.h"
@@ -28,6 +29,7 @@ struct adhoc {
     const struct command *cmd;
     struct adhoc_session *session; /* the step's while it runs; NULL: the first step */
     const struct node *form;
+    struct audit_entry by;  /* for the record: who, as far as it is known before it runs */
     bool running, finished; /* run has not returned yet; it has been answered */
 };
 
@@ -162,11 +164,13 @@ static struct slice addressee(const struct adhoc *c)
     return SLICE_NONE;
 }
 
-static void log_outcome(const struct adhoc *c, const char *outcome)
+/* What is told of it waits for the row. */
+static void record(struct adhoc *c, const char *outcome)
 {
-    struct log_ctx log = sessman_log(c->in->sm, LOG_MODULE);
-    LOG_INFO(&log, "command", F_STR("node", c->cmd->node), F_SLICE("to", addressee(c)),
-             F_SLICE("by", c->in->st.from.full), F_STR("outcome", outcome));
+    c->by.whom = addressee(c);
+    c->by.outcome = slice_cstr(outcome);
+    c->by.changes = c->cmd->effect == ADHOC_CHANGES;
+    in_wrote(c->in, audit_put(c->in->sm, &c->by));
 }
 
 /* The step has been answered. c lives in the stanza's arena, so as long as its handler runs, or is held. */
@@ -204,7 +208,7 @@ void adhoc_done(struct adhoc *c, struct node *result_form, const char *note)
         node_add_text(a, text, arena_copy(a, slice_cstr(note)));
     }
     end_session(c);
-    log_outcome(c, "done");
+    record(c, "done");
     in_result(c->in, n);
     finish(c);
 }
@@ -212,7 +216,7 @@ void adhoc_done(struct adhoc *c, struct node *result_form, const char *note)
 void adhoc_fail(struct adhoc *c, enum stanza_cond cond, const char *text)
 {
     end_session(c);
-    log_outcome(c, stanza_cond_name(cond));
+    record(c, stanza_cond_name(cond));
     in_error(c->in, cond, text);
     finish(c);
 }
@@ -327,6 +331,7 @@ static void execute(struct incoming *in, const struct command *cmd, struct adhoc
     c->cmd = cmd;
     c->session = s;
     c->form = cmd->fields ? form : NULL;
+    c->by = audit_by(in, slice_cstr(cmd->node));
     if (cmd->fields && !form && cmd->effect != ADHOC_SHOWS)
         ask(c);
     else if (c->form && commandform_check(in->a, cmd->fields, form, &cond, &why) != RC_OK)
@@ -378,6 +383,9 @@ void adhoc_iq(struct incoming *in, const struct command *cmd)
         return;
     }
     if (!adhoc_may(in, cmd)) {
+        struct audit_entry e = audit_by(in, slice_cstr(cmd->node));
+        e.outcome = SLICE("forbidden");
+        in_wrote(in, audit_put(in->sm, &e));
         in_error(in, COND_FORBIDDEN, NULL);
         return;
     }

@@ -3,15 +3,15 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "sessman/audit.h"
 #include "sessman/scopes.h"
 #include "sessman/session.h"
 
-struct apisession *apisession_new(const struct auth_grant *g, const char *ip)
+struct apisession *apisession_new(const struct auth_grant *g)
 {
     struct apisession *a = mem_new(sizeof *a);
     a->grant = *g;
     a->grant.scopes = slice_of(mem_copy(g->scopes), g->scopes.len);
-    a->ip = mem_copy(slice_cstr(ip));
     return a;
 }
 
@@ -21,7 +21,6 @@ void apisession_free(struct apisession **ap)
     if (!a)
         return;
     mem_free((char *)(uintptr_t)a->grant.scopes.p);
-    mem_free(a->ip);
     MEM_FREE(ap);
 }
 
@@ -60,23 +59,38 @@ static bool admits_message(const struct incoming *in, struct slice scopes)
     return kind && in->st.has_to && scopes_message(scopes);
 }
 
+/* What is not a command: that is noted where it runs. */
+static void note(struct incoming *in, const char *outcome)
+{
+    bool message = in->st.kind == STANZA_MESSAGE;
+    const struct node *p = in->st.payload;
+    struct audit_entry e = audit_by(in, message ? SLICE("message") : p ? p->name : SLICE("stanza"));
+    e.whom = in->st.has_to ? jid_bare(&in->st.to) : SLICE_NONE;
+    e.outcome = slice_cstr(outcome);
+    e.admin = e.admin && !message;
+    e.changes = message && strcmp(outcome, "done") == 0;
+    in_wrote(in, audit_put(in->sm, &e));
+}
+
+static bool admits(const struct incoming *in, struct slice scopes)
+{
+    return in->st.kind == STANZA_IQ ? admits_iq(in, scopes)
+                                    : in->st.kind == STANZA_MESSAGE && admits_message(in, scopes);
+}
+
 bool apisession_admits(struct incoming *in)
 {
     const struct auth_grant *g = &in->session->api->grant;
-    struct log_ctx log = sessman_log(in->sm, LOG_XMPP);
-    bool over = is_over(in, g);
-    if (!over && in->st.kind == STANZA_IQ && admits_iq(in, g->scopes))
+    enum stanza_cond cond = is_over(in, g) ? COND_NOT_AUTHORIZED : COND_FORBIDDEN;
+    if (cond == COND_FORBIDDEN && admits(in, g->scopes)) {
+        if (!node_is(in->st.payload, "command", NS_COMMANDS) && !node_is(in->st.payload, "ping", NS_PING))
+            note(in, "done");
         return true;
-    if (!over && in->st.kind == STANZA_MESSAGE && admits_message(in, g->scopes))
-        return true;
+    }
     metric_add(in->sm->metrics, M_API_REFUSED, 1);
-    LOG_INFO(&log, "api_refused", F_SLICE("by", in->st.from.full), F_UINT("token", (uint64_t)g->token),
-             F_STR("why", over ? "over" : "scope"));
+    note(in, stanza_cond_name(cond));
     if (in->st.kind == STANZA_PRESENCE)
         return false; /* nobody asks for an answer */
-    if (over)
-        in_error(in, COND_NOT_AUTHORIZED, "this login is over: log in again");
-    else
-        in_error(in, COND_FORBIDDEN, "not with this login");
+    in_error(in, cond, cond == COND_FORBIDDEN ? "not with this login" : "this login is over: log in again");
     return false;
 }

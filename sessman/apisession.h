@@ -22,9 +22,8 @@ struct auth_grant {      /* with what somebody has logged in to the API */
 };
 struct apisession {
     struct auth_grant grant; /* scopes is owned */
-    char *ip;
 };
-struct apisession *apisession_new(const struct auth_grant *g, const char *ip);
+struct apisession *apisession_new(const struct auth_grant *g);
 void apisession_free(struct apisession **a);
 /* A stanza of such a session, bound, with in->to decided. False: it was answered. */
 bool apisession_admits(struct incoming *in);

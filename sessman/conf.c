@@ -27,6 +27,8 @@ static const struct option options[] = {
     OPTION_BOOL("api", "tokens", struct sessman_conf, api_tokens, "yes", RELOAD),
     OPTION_UINT("api", "token_days", struct sessman_conf, api_token_days, "365", "1", "3650", RELOAD),
     OPTION_UINT("api", "tokens_per_account", struct sessman_conf, api_tokens_per_account, "20", "1", "1000", RELOAD),
+    OPTION_UINT("audit", "entries", struct sessman_conf, audit_entries, "10000", "0", "10m", RELOAD),
+    OPTION_UINT("audit", "days", struct sessman_conf, audit_days, "365", "1", "36500", RELOAD),
     OPTION_UINT("register", "per_hour", struct sessman_conf, register_per_hour, "6", "0", "100000", RELOAD),
     OPTION_UINT("register", "burst", struct sessman_conf, register_burst, "3", "1", "100000", RELOAD),
     OPTION_UINT("limits", "sessions_per_account", struct sessman_conf, sessions_per_account, "50", "1", "10000", RELOAD),

@@ -5,6 +5,7 @@
 #include "common/xmpp/ns.h"
 #include "sessman/account.h"
 #include "sessman/adhoc.h"
+#include "sessman/audit.h"
 #include "sessman/auth.h"
 #include "sessman/auth_backend.h"
 #include "sessman/conf.h"
@@ -229,6 +230,7 @@ static void stop(struct daemon_run *run)
     push_fini(sm);
     journal_close(sm);
     adhoc_fini(sm);
+    audit_fini(sm);
     auth_fini(sm);
     if (sm->auth_state)
         sm->auth_backend->close(&sm->auth_state);

@@ -38,7 +38,7 @@ static struct log_ctx session_log(const struct sessman *sm, const struct session
 
 const char *session_ip(const struct session *s)
 {
-    return s->login ? s->login->ip : "";
+    return s->login ? s->login->ip : s->ip ? s->ip : "";
 }
 
 struct slice session_domain(const struct session *s)
@@ -86,7 +86,7 @@ static void on_success(void *owner, const struct jid *user, bool has_data, struc
     login_succeeded(l, user);
     if (l->api) {
         apisession_free(&l->s->api);
-        l->s->api = apisession_new(auth_grant(l->auth), l->ip);
+        l->s->api = apisession_new(auth_grant(l->auth));
     }
     control_write_success(&b, &c);
     out_control(l->sm, 0, l->s, buf_get(&b));
@@ -221,6 +221,8 @@ static void bind_now(struct sessman *sm, struct session *s, struct account *a, s
     struct log_ctx log = session_log(sm, s, LOG_XMPP);
     struct buf b = BUF_INIT(0);
     attach(sm, s, a, resource);
+    if (s->api || a->admin)
+        s->ip = mem_copy(slice_cstr(s->login->ip));
     if (!s->api) /* after a restart nobody would know what it may */
         restore_bound(sm, s);
     LOG_INFO(&log, "bound", F_STR("jid", s->jid));
@@ -548,6 +550,7 @@ static void session_free(struct sessman *sm, struct session *s)
     csi_free(&s->csi);
     directed_free(&s->directed);
     mem_free(s->presence);
+    mem_free(s->ip);
     mem_free(s->jid);
     mem_free(s);
 }
@@ -637,6 +640,8 @@ void session_replace(struct sessman *sm, struct session *old, struct session *s)
     old->edge = s->edge;
     old->id = s->id;
     old->trusted_plain = s->trusted_plain;
+    mem_free(old->ip);
+    old->ip = old->account->admin ? mem_copy(slice_cstr(session_ip(s))) : NULL;
     idmap_put(old->edge->sessions, old->id, old);
     session_free(sm, s);
 }

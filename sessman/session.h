@@ -46,6 +46,7 @@ struct session {
     uint64_t held_ticket;          /* of the writing of its row, and of what out.c holds for it: nothing overtakes that */
     uint64_t row;                  /* of the store: restore.h; 0: none yet */
     struct smqueue *sm;            /* XEP-0198: what the client has not acknowledged; NULL: no stream management */
+    char *ip;                      /* the client's address, of administrators and of the API: audit.h; NULL: not kept */
     struct apisession *api;        /* it is one of the HTTP API, and authenticated; NULL: a client's */
     bool carbons;                  /* XEP-0280 */
     bool retrieving;               /* XEP-0013: a request for messages is being answered */
@@ -96,7 +97,7 @@ bool session_may_bind(const struct session *s);     /* and nothing is being done
 bool session_is_api(const struct session *s);       /* authenticated or not */
 /* The session's JID with all its parts. */
 struct jid session_full_jid(const struct session *s);
-/* The client's address as the edge told, while it is not bound (registration rates); "" after. */
+/* The client's address as the edge told; "" where it is not kept: once it is bound, but for administrators and the API. */
 const char *session_ip(const struct session *s);
 struct slice session_domain(const struct session *s); /* also of those that are not bound */
 

@@ -18,6 +18,7 @@ struct outbox;
 struct smqueues;
 struct module_index;
 struct adhoc_sessions;
+struct audit;
 struct auth_rates;
 struct push_all;
 struct restore;
@@ -54,6 +55,8 @@ struct sessman_conf {
     /* [api] */
     bool api_tokens;
     uint32_t api_token_days, api_tokens_per_account;
+    /* [audit] */
+    uint32_t audit_entries, audit_days;
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */
@@ -137,6 +140,7 @@ struct sessman {
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
+    struct audit *audit;             /* audit.c */
     struct adhoc_sessions *adhoc;
     struct push_all *push;           /* notifications that are not answered: push.c */
     size_t sessions_bound;

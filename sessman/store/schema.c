@@ -160,6 +160,7 @@ static const char version_4[] =
     /* What was done by command and over the API (sessman/audit.h). */
     "CREATE TABLE audit("
     " id INTEGER PRIMARY KEY AUTOINCREMENT," /* in order of time */
+    " admin INTEGER NOT NULL,"     /* by an administrator: each kind has its own limit */
     " at_ms INTEGER NOT NULL,"
     " who TEXT NOT NULL,"
     " means TEXT NOT NULL,"
@@ -167,6 +168,7 @@ static const char version_4[] =
     " what TEXT NOT NULL,"
     " whom TEXT NOT NULL,"
     " outcome TEXT NOT NULL);"
+    "CREATE INDEX audit_admin ON audit(admin, id);"
     "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"; /* nobody logs in to it */
 /* clang-format on */
 

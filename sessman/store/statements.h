@@ -72,6 +72,17 @@
     X(API_TOKEN_REVOKE, "DELETE FROM api_token WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2)")\
     /* ?1 id ?2 now ?3 a minute ago */                                                                               \
     X(API_TOKEN_USED, "UPDATE api_token SET used_ms = ?2 WHERE id = ?1 AND used_ms < ?3")                            \
+    /* audit: ?1 whether of administrators */                                                                        \
+    X(AUDIT_ADD, "INSERT INTO audit(admin, at_ms, who, means, address, what, whom, outcome)"                         \
+                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                          \
+    X(AUDIT_TRIM, "DELETE FROM audit WHERE admin = ?1 AND id <= (SELECT id FROM audit WHERE admin = ?1"              \
+                  " ORDER BY id DESC LIMIT 1 OFFSET ?2)")                                                            \
+    /* ?1 the oldest to be kept */                                                                                   \
+    X(AUDIT_EXPIRE, "DELETE FROM audit WHERE id < (SELECT id FROM audit WHERE at_ms >= ?1 ORDER BY id LIMIT 1)")     \
+    /* ?1 before ?2 who ?3 what ?4 rows */                                                                           \
+    X(AUDIT_LIST, "SELECT id, at_ms, who, means, address, what, whom, outcome FROM audit WHERE id < ?1"              \
+                  " AND (?2 = '' OR who = ?2 OR substr(who, 1, length(?2) + 1) = ?2 || '/')"                         \
+                  " AND (?3 = '' OR what = ?3) ORDER BY id DESC LIMIT ?4")                                           \
     /* rosters: ?1 account id */                                                                                     \
     X(ROSTER_ALL, "SELECT jid, name, state, groups, request FROM roster WHERE account = ?1")                         \
     X(ROSTER_SET, "INSERT INTO roster(account, jid, name, state, groups, request) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"    \
