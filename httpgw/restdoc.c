@@ -3,6 +3,7 @@
 #include "common/base/version.h"
 #include "common/xmpp/ns.h"
 #include "httpgw/restin.h"
+#include <assert.h>
 
 /* { "description": …, "content": { type: { "schema": … } } } */
 static json_t *response(const char *description, const char *type, json_t *schema)
@@ -67,32 +68,53 @@ static void set_operation(json_t *paths, const char *path, const char *method, j
 
 /* --- schemas --- */
 
+/* JSON of the schemas that do not depend on who asks; quotes are single ones. */
+/* clang-format off */
+static const char schemas_text[] =
+    "{'Problem': {'type': 'object', 'required': ['type', 'title', 'status'], 'properties': {"
+    "  'type': {'type': 'string'}, 'title': {'type': 'string'}, 'status': {'type': 'integer'},"
+    "  'detail': {'type': 'string'}, 'form': {'$ref': '#/components/schemas/Form'},"
+    "  'condition': {'type': 'string', 'description': 'of the stanza error behind it (RFC 6120 8.3.3)'}}},"
+    " 'Result': {'type': 'object', 'required': ['status', 'note'], 'properties': {"
+    "  'status': {'type': 'string'},"
+    "  'note': {'type': 'array', 'items': {'type': 'object', 'properties': {"
+    "   'type': {'type': 'string'}, 'text': {'type': 'string'}}}},"
+    "  'form': {'type': 'object', 'required': ['fields'], 'properties': {"
+    "   'title': {'type': 'string'}, 'instructions': {'type': 'array', 'items': {'type': 'string'}},"
+    "   'form_type': {'type': 'string'},"
+    "   'fields': {'type': 'object', 'description': 'var: value'},"
+    "   'items': {'type': 'array', 'description': 'a table, by rows', 'items': {'type': 'object'}}}}}},"
+    " 'Form': {'type': 'object', 'required': ['fields'], 'properties': {"
+    "  'title': {'type': 'string'}, 'instructions': {'type': 'array', 'items': {'type': 'string'}},"
+    "  'fields': {'type': 'array', 'items': {'type': 'object', 'required': ['type', 'required'], 'properties': {"
+    "   'var': {'type': 'string'}, 'type': {'type': 'string', 'description': 'XEP-0004 3.3'},"
+    "   'label': {'type': 'string'}, 'desc': {'type': 'string'}, 'required': {'type': 'boolean'},"
+    "   'value': {'description': 'what it is where nothing else is said'},"
+    "   'options': {'type': 'array', 'items': {'type': 'object', 'properties': {"
+    "    'label': {'type': 'string'}, 'value': {'type': 'string'}}}},"
+    "   'datatype': {'type': 'string', 'description': 'XEP-0122 3.1'},"
+    "   'min': {'type': 'string'}, 'max': {'type': 'string'}}}}}},"
+    " 'Command': {'type': 'object', 'required': ['node', 'title', 'changes'], 'properties': {"
+    "  'node': {'type': 'string'}, 'title': {'type': 'string'}, 'changes': {'type': 'boolean'},"
+    "  'form': {'$ref': '#/components/schemas/Form'}}},"
+    " 'Commands': {'type': 'object', 'required': ['domain', 'commands'], 'properties': {"
+    "  'domain': {'type': 'string'},"
+    "  'commands': {'type': 'array', 'items': {'$ref': '#/components/schemas/Command'}}}},"
+    " 'Message': {'type': 'object', 'required': ['to', 'body'], 'additionalProperties': false, 'properties': {"
+    "  'to': {'type': 'string'}, 'body': {'type': 'string'}, 'subject': {'type': 'string'},"
+    "  'thread': {'type': 'string'},"
+    "  'type': {'type': 'string', 'enum': ['chat', 'normal', 'headline'], 'default': 'chat'}}},"
+    " 'Accepted': {'type': 'object', 'required': ['status', 'id'], 'properties': {"
+    "  'status': {'type': 'string'}, 'id': {'type': 'string'}}}}";
+/* clang-format on */
+
 static json_t *schemas(void)
 {
-    json_t *any = json_pack("{s:s, s:s}", "type", "object", "description", "var: value");
-    json_t *problem = json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}, s:[s, s]}", "type",
-                                "object", "properties", "type", "type", "string", "title", "type", "string",
-                                "status", "type", "integer", "detail", "type", "string", "condition", "type",
-                                "string", "required", "title", "status");
-    json_t *result =
-        json_pack("{s:s, s:{s:{s:s}, s:{s:s, s:O}, s:{s:s, s:{s:{s:s}, s:O, s:{s:s, s:O}}}}, s:[s, s]}",
-                  "type", "object", "properties", "status", "type", "string", "note", "type", "array",
-                  "items", any, "form", "type", "object", "properties", "title", "type", "string", "fields",
-                  any, "items", "type", "array", "items", any, "required", "status", "note");
-    json_t *command = json_pack("{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s}, s:O}, s:[s, s, s]}", "type", "object",
-                                "properties", "node", "type", "string", "title", "type", "string", "changes",
-                                "type", "boolean", "form", any, "required", "node", "title", "changes");
-    json_t *message = json_pack(
-        "{s:s, s:{s:{s:s}, s:{s:s}, s:{s:s, s:[s, s, s], s:s}, s:{s:s}, s:{s:s}}, s:[s, s], s:b}", "type",
-        "object", "properties", "to", "type", "string", "body", "type", "string", "type", "type", "string",
-        "enum", "chat", "normal", "headline", "default", "chat", "subject", "type", "string", "thread",
-        "type", "string", "required", "to", "body", "additionalProperties", 0);
-    json_t *out = json_object();
-    json_object_set_new(out, "Problem", problem);
-    json_object_set_new(out, "Result", result);
-    json_object_set_new(out, "Command", command);
-    json_object_set_new(out, "Message", message);
-    json_decref(any);
+    char text[sizeof schemas_text];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = schemas_text[i] == '\'' ? '"' : schemas_text[i];
+    json_t *out = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert(out);
     return out;
 }
 
@@ -113,7 +135,7 @@ static json_t *own_operation(const struct rest_path *p, char *path, size_t size)
     path[out.len] = '\0';
     if (p->method == HTTP_POST) {
         id = message ? "sendMessage" : "runCommand";
-        answers = message ? responses("202", "It is in safe hands", json_pack("{s:s}", "type", "object"))
+        answers = message ? responses("202", "It is in safe hands", ref("Accepted"))
                           : responses("200", "What came of it", ref("Result"));
     } else {
         id = list ? "listCommands" : of_node ? "describeCommand" : "describeApi";

@@ -138,15 +138,22 @@ void rest_answer(struct rest_call *c, unsigned status, json_t *body)
     restsession_give(c, true);
 }
 
-/* RFC 7617 2, RFC 6750 3. */
-static void add_challenges(const struct rest_call *c, struct rest_fields *f)
+static bool is_by_token(const struct rest_call *c)
 {
-    bool token =
-        slice_eq_nocase(slice_to(slice_trim(http_header(c->http, "Authorization")), 7), SLICE("Bearer "));
-    rest_field(f, "WWW-Authenticate",
-               token ? SLICE("Bearer realm=\"XMPP\", error=\"invalid_token\"")
-                     : SLICE("Bearer realm=\"XMPP\""));
-    rest_field(f, "WWW-Authenticate", SLICE("Basic realm=\"XMPP\", charset=\"UTF-8\""));
+    return slice_eq_nocase(slice_to(slice_trim(http_header(c->http, "Authorization")), 7), SLICE("Bearer "));
+}
+
+/* RFC 7617 2, RFC 6750 3. */
+static void add_challenges(const struct rest_call *c, const struct rest_problem *p, struct rest_fields *f)
+{
+    if (p->status == 403 && p->condition && is_by_token(c)) {
+        rest_field(f, "WWW-Authenticate", SLICE("Bearer realm=\"XMPP\", error=\"insufficient_scope\""));
+    } else if (p->status == 401) {
+        rest_field(f, "WWW-Authenticate",
+                   is_by_token(c) ? SLICE("Bearer realm=\"XMPP\", error=\"invalid_token\"")
+                                  : SLICE("Bearer realm=\"XMPP\""));
+        rest_field(f, "WWW-Authenticate", SLICE("Basic realm=\"XMPP\", charset=\"UTF-8\""));
+    }
 }
 
 /* Also of what the library would not take. */
@@ -174,8 +181,7 @@ void rest_problem(struct rest_call *c, const struct rest_problem *p)
         json_object_set_new(body, "condition", json_string(p->condition));
     if (p->form)
         json_object_set_new(body, "form", p->form);
-    if (p->status == 401)
-        add_challenges(c, &f);
+    add_challenges(c, p, &f);
     if (p->retry_s)
         rest_field(&f, "Retry-After", arena_fmt(c->arena, "%u", p->retry_s));
     if (p->status == 405)

@@ -150,7 +150,7 @@ def test_a_call_leaves_a_line_in_the_log_and_no_secret(server, person):
     romeo = person("romeo")
     own = basic(romeo.jid, romeo.password)
     run(server, ADMIN + "add-user", {"accountjid": "x@im.example", "password": "never in a log"}, credentials=own)
-    call(server, "POST", command(ADMIN + "add-user"), body=b'{"password": never in a log}', credentials=own)
+    call(server, "POST", command(ADMIN + "add-user"), body=b'{"password" "never in a log"}', credentials=own)
     log = log_of(server)
     line = [line for line in log.splitlines() if "ev=api_call" in line and "who=" + romeo.jid in line][0]
     assert "status=403" in line and "node=" + ADMIN + "add-user" in line and " ms=" in line and "ip=127.0.0.1" in line
