@@ -60,6 +60,10 @@ static void on_library_log(void *ctx, const char *format, va_list args)
     struct log_ctx log = { .log = h->conf.log, .sub = LOG_NET, .doing = "http" };
     char text[256];
     vsnprintf(text, sizeof text, format, args);
+    /* Once and again of each bridge: between us and the library there is no TCP, and nothing to delay. */
+    if (slice_starts(slice_cstr(text), SLICE("Setting TCP_")) ||
+        slice_starts(slice_cstr(text), SLICE("Failed to push the data")))
+        return;
     text[strcspn(text, "\n")] = '\0';
     LOG_INFO(&log, "http_library", F_STR("text", text));
 }
