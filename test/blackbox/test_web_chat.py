@@ -24,7 +24,7 @@ def friends(person):
 
 @pytest.mark.parametrize("transport, dark", [("websocket", False), ("bosh", True)])
 def test_two_people_talk(server, browser, friends, transport, dark):
-    tabs = browser.run("chat.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")), transport=transport, dark=dark,
+    tabs = browser.run("chat.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")), name=transport, transport=transport, dark=dark,
                        people=friends)
     for tab in tabs:
         assert bool(tab["sockets"]) == (transport == "websocket") and bool(tab["bosh"]) == (transport == "bosh")
@@ -33,7 +33,7 @@ def test_two_people_talk(server, browser, friends, transport, dark):
 
 def test_on_this_host_without_tls(server, browser, friends):
     """A test installation: http://localhost is as good as TLS for the browser, too."""
-    tabs = browser.run("chat.mjs", url="http://localhost:%d/chat/" % server.port("http"), transport="websocket", dark=True, people=friends)
+    tabs = browser.run("chat.mjs", url="http://localhost:%d/chat/" % server.port("http"), name="plain", transport="websocket", dark=True, people=friends)
     assert all(tab["sockets"] for tab in tabs)
 
 

@@ -19,8 +19,8 @@ async function said(tab, from, text) {
   if (shown.length !== 1 || shown[0].trim() !== text) throw new Error(tab.name + ' sees ' + JSON.stringify(shown) + ' for ' + text);
 }
 
-export default async function chat(browser, { url, transport, people: [romeo, juliet], dark }) {
-  const label = (what) => 'chat-' + transport + '-' + what;
+export default async function chat(browser, { name, url, transport, people: [romeo, juliet], dark }) {
+  const label = (what) => 'chat-' + name + '-' + what;
 
   const desk = await open(browser, romeo, { url, transport }, { colorScheme: dark ? 'dark' : 'light' });
   await desk.picture(label('desk-login'));
