@@ -77,6 +77,10 @@ static void on_library_log(void *ctx, const char *format, va_list args)
     if (!list_empty(&h->bridges) && is_of_pairs(format))
         return;
     vsnprintf(text, sizeof text, format, args);
+    /* Once and again of each bridge: between us and the library there is no TCP, and nothing to delay. */
+    if (slice_starts(slice_cstr(text), SLICE("Setting TCP_")) ||
+        slice_starts(slice_cstr(text), SLICE("Failed to push the data")))
+        return;
     text[strcspn(text, "\n")] = '\0';
     LOG_INFO(&log, "http_library", F_STR("text", text));
 }

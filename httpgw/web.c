@@ -21,22 +21,25 @@ struct web {
     struct webtree *tree; /* NULL: off, or the folder cannot be read */
 };
 
-/* In a policy stands where the page may connect to beside its own origin. What converse.js draws has style
- * attributes. */
+/* What converse.js draws has style attributes. Where the domain's clients connect to stands behind each part
+ * of `more`: the page's own origin may be another one than that. */
 #define CSP_ALL                                                                                              \
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'self'"
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'self'; "   \
+    "font-src 'self'"
 static const struct area {
     struct slice path; /* what a request's path begins with */
     size_t on;         /* offset of its option */
     const char *csp;
+    const char *more[3];
 } areas[] = {
-    { { "/admin/", sizeof "/admin/" - 1 },
+    { { "/admin/", 7 },
       offsetof(struct httpgw_conf, web_admin),
-      CSP_ALL "; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'" },
-    { { "/chat/", sizeof "/chat/" - 1 },
+      CSP_ALL "; style-src 'self'; img-src 'self' data:",
+      { "connect-src 'self'" } },
+    { { "/chat/", 6 },
       offsetof(struct httpgw_conf, web_chat),
-      CSP_ALL "; style-src 'self' 'unsafe-inline'; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
-              "img-src 'self' data: blob:; media-src 'self' data: blob:; connect-src 'self'" },
+      CSP_ALL "; style-src 'self' 'unsafe-inline'; worker-src 'self'; manifest-src 'self'",
+      { "connect-src 'self'", "img-src 'self' data: blob:", "media-src 'self' data: blob:" } },
 };
 
 /* --- the folder --- */
@@ -91,7 +94,7 @@ void web_free(struct web **wp)
 
 /* --- answers --- */
 
-enum { FIELDS_MAX = 8, CSP_MAX = 1800 /* a field of an answer is at most 2 KiB */ };
+enum { FIELDS_MAX = 8, ORIGINS_MAX = 400 /* three times in a field, which has 2 KiB */ };
 
 struct answer {
     const struct httpgw *d;
@@ -140,11 +143,16 @@ static struct slice origin_of(const char *url)
 static void add_policy(struct answer *it)
 {
     struct hostmeta_place place;
-    struct buf csp = BUF_INIT(CSP_MAX);
-    buf_cstr(&csp, it->area->csp);
+    struct slice ws = SLICE_NONE, bosh = SLICE_NONE; /* files are where BOSH is */
+    struct buf csp = BUF_INIT(0);
     if (find_place(it, &place) == RC_OK) {
-        struct slice ws = origin_of(place.ws), bosh = origin_of(place.bosh);
-        if (ws.len + bosh.len < CSP_MAX - csp.len - 2)
+        ws = origin_of(place.ws);
+        bosh = origin_of(place.bosh);
+    }
+    buf_cstr(&csp, it->area->csp);
+    for (size_t i = 0; i < sizeof it->area->more / sizeof *it->area->more && it->area->more[i]; i++) {
+        buf_fmt(&csp, "; %s", it->area->more[i]);
+        if (ws.len + bosh.len < ORIGINS_MAX)
             buf_fmt(&csp, " " SLICE_FMT " " SLICE_FMT, SLICE_ARG(ws), SLICE_ARG(bosh));
     }
     add(it, "Content-Security-Policy", arena_copy(it->a, buf_get(&csp)));

@@ -74,7 +74,7 @@ export async function fitsTheWindow(page) {
 
 // Goes on with the Tab key until what has the focus matches; it must be seen that it has it.
 export async function tabTo(page, selector, most = 60) {
-  for (let i = 0; i < most; i++) {
+  for (let i = 0; i <= most; i++) {
     if (await page.evaluate((s) => !!document.activeElement && document.activeElement.matches(s), selector)) return;
     await page.keyboard.press('Tab');
   }

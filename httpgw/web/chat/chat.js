@@ -61,6 +61,8 @@ async function start() {
     xmpp_providers_url: '',
     muc_search_service: '',
     embed_3rd_party_media_players: false,
+    // It needs what the server does not have (XEP-0163).
+    blacklisted_plugins: ['converse-omemo', 'converse-omemo-views'],
   });
   document.getElementById('wait').remove();
 }

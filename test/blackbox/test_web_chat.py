@@ -1,0 +1,42 @@
+"""The chat page in a real browser: two people log in and talk, over WebSocket and over BOSH. The pictures are in BUILD/screenshots."""
+
+import pytest
+
+import roster
+
+SERVER = {"http": True}
+
+
+@pytest.fixture
+def friends(person):
+    """Two who have each other in their rosters."""
+    romeo, juliet = it = person("romeo"), person("juliet")
+    clients = [who.login("setup") for who in it]
+    for client, other in zip(clients, (juliet, romeo)):
+        roster.put(client, roster.item(other.jid, name=other.user.partition("-")[0].capitalize()))
+        client.send("<presence/><presence type='subscribe' to='%s'/><presence type='subscribed' to='%s'/>" % (other.jid, other.jid))
+        client.sync()
+    for client in clients:
+        client.sync()
+        client.cut()
+    return [{"user": who.user, "jid": who.jid, "password": who.password} for who in it]
+
+
+@pytest.mark.parametrize("transport, dark", [("websocket", False), ("bosh", True)])
+def test_two_people_talk(server, browser, friends, transport, dark):
+    tabs = browser.run("chat.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")), name=transport, transport=transport, dark=dark,
+                       people=friends)
+    for tab in tabs:
+        assert bool(tab["sockets"]) == (transport == "websocket") and bool(tab["bosh"]) == (transport == "bosh")
+        assert tab["elsewhere"] == []       # nobody else is asked for anything
+
+
+def test_on_this_host_without_tls(server, browser, friends):
+    """A test installation: http://localhost is as good as TLS for the browser, too."""
+    tabs = browser.run("chat.mjs", url="http://localhost:%d/chat/" % server.port("http"), name="plain", transport="websocket", dark=True, people=friends)
+    assert all(tab["sockets"] for tab in tabs)
+
+
+def test_a_wrong_password_is_said(server, browser):
+    assert "incorrect" in browser.run("chat_refused.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")),
+                                      jid=server.admin)["feedback"]
