@@ -17,7 +17,9 @@ static void write_url(char *to, size_t size, const char *given, const char *sche
     struct buf out = { to, 0, size - 1, size - 1, false };
     struct slice rest = slice_cstr(given);
     const struct slice mark = SLICE("{domain}");
-    if (!given)
+    if (!given && port == 443) /* which is what both schemes mean anyhow */
+        buf_fmt(&out, "%s://" SLICE_FMT "%s", scheme, SLICE_ARG(p->host), path);
+    else if (!given)
         buf_fmt(&out, "%s://" SLICE_FMT ":%u%s", scheme, SLICE_ARG(p->host), port, path);
     for (size_t i = 0; i < rest.len;) {
         if (slice_starts(slice_from(rest, i), mark)) {

@@ -24,9 +24,26 @@ PORTS = {"c2s": 5222, "c2s_tls": 5223, "s2s": 5269, "s2s_tls": 5270, "http": 528
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed")
 
 
+claims = []     # sockets whose names say that an offset is ours, until this process ends
+
+
+def claimed(offset):
+    """Whether no other test run has this offset: daemons share their ports, so two servers could both have them and not notice."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind("\0bulkhead-test-%d" % offset)
+    except OSError:
+        claim.close()
+        return False
+    claims.append(claim)
+    return True
+
+
 def free_offset():
     """A port offset at which none of the ports is taken; below the range that the kernel gives to clients."""
     for offset in random.sample(range(1000, 27000, 200), 100):
+        if not claimed(offset):
+            continue
         with contextlib.ExitStack() as held:
             try:
                 for port in PORTS.values():
