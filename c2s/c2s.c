@@ -47,7 +47,7 @@ struct c2s *c2s_new(struct daemon_run *run)
 
 void c2s_stop(struct c2s *d)
 {
-    admit_close(d);
+    doors_close(d->doors);
     clients_stop(&d->clients);
 }
 
@@ -56,7 +56,7 @@ void c2s_free(struct c2s **dp)
     struct c2s *d = *dp;
     if (!d)
         return;
-    admit_fini(d);
+    doors_free(&d->doors);
     clients_fini(&d->clients);
     certs_free(&d->certs);
     MEM_FREE(dp);

@@ -4,10 +4,10 @@
 
 #include "common/daemon/certs.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/doors.h"
 #include "common/daemon/linkconf.h"
 #include "common/edge/clients.h"
 #include "common/net/conn.h"
-#include "common/net/listen.h"
 #include "common/net/tls.h"
 
 enum tls_policy { TLS_REQUIRED, TLS_OPTIONAL }; /* OPTIONAL: a test installation */
@@ -31,9 +31,7 @@ struct c2s {
     const struct c2s_conf *conf;       /* current; the daemon skeleton owns it */
     struct conn_conf conn_conf;        /* of every client's connection */
     struct certs *certs;               /* what is served; replaced as a whole on reload; NULL: no TLS */
-    struct listening *listening;       /* owned, n_listening of them */
-    size_t n_listening;
-    struct net_list *proxy_from;       /* owned; NULL: nobody */
+    struct doors *doors;               /* where we listen; NULL: not yet */
     struct timer second;               /* house-keeping, once a second */
 };
 
@@ -44,10 +42,8 @@ void c2s_take_conf(struct c2s *d, const struct c2s_conf *conf);     /* what can 
 void c2s_stop(struct c2s *d); /* ends every stream and the links; the loop runs on until all is closed */
 void c2s_free(struct c2s **d); /* after the loop has ended */
 
-/* admit.c: listeners, and who is let in when */
+/* admit.c: who is let in when */
 MUST_USE enum rc admit_open(struct c2s *d, struct why *why);
-void admit_close(struct c2s *d); /* listeners; what is connected stays */
-void admit_fini(struct c2s *d);
 void admit_on_accepting(struct clients *clients); /* pauses or resumes accepting */
 
 /* status.c: what is told to bulkheadctl */

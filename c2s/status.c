@@ -41,9 +41,10 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 {
     const struct daemon_run *run = ctx;
     struct c2s *d = run->ctx;
-    (void)why;
-    clients_drain(&d->clients, args, out);
-    return RC_OK;
+    enum rc rc = doors_shut(d->doors, !slice_is(slice_trim(args), "off"), why);
+    if (rc == RC_OK) /* else as it was */
+        clients_drain(&d->clients, args, out);
+    return rc;
 }
 
 const struct ctl_command c2s_commands[] = {

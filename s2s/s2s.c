@@ -229,7 +229,7 @@ void s2s_stop(struct s2s *d)
 {
     bool wait = false;
     d->stopping = true;
-    admit_close(d);
+    doors_close(d->doors);
     probe_fini(d);
     LIST_EACH(&d->wires, it) {
         struct wire *w = CONTAINER(it, struct wire, link);
@@ -262,7 +262,7 @@ void s2s_free(struct s2s **dp)
     probe_fini(d);
     ssm_kept_free_all(d);
     pair_free_all(d);
-    admit_fini(d);
+    doors_free(&d->doors);
     link_fini(d);
     resolver_free(&d->resolver);
     certs_free(&d->certs);

@@ -9,9 +9,9 @@
 #include "common/base/rate.h"
 #include "common/daemon/certs.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/doors.h"
 #include "common/daemon/linkconf.h"
 #include "common/net/conn.h"
-#include "common/net/listen.h"
 #include "common/net/peercert.h"
 #include "common/net/tls.h"
 #include "common/xmpp/stream.h"
@@ -174,9 +174,7 @@ struct s2s {
     struct resolve_route *routes;   /* of resolve; they point into conf */
     struct arena *own;              /* of resolve: where we listen */
     struct limit_rule rules[LIMIT_RULES];
-    struct listening *listening;    /* owned, n_listening of them */
-    size_t n_listening;
-    struct net_list *proxy_from;    /* owned; NULL: nobody */
+    struct doors *doors;            /* where we listen; NULL: not yet */
     struct link wires;              /* struct wire, oldest first; they own themselves */
     size_t n_in, n_out, n_pending;  /* streams; incoming ones that have proven nothing */
     struct map *pairs;              /* struct pair by its key; owns them */
@@ -212,10 +210,8 @@ void s2s_stop(struct s2s *d);     /* ends every stream and the links; the loop r
 void s2s_wire_gone(struct s2s *d); /* a stream is gone: where it was the last one of a daemon that stops, so is the rest */
 void s2s_free(struct s2s **d);    /* after the loop has ended */
 
-/* admit.c: listeners, and who is let in when */
+/* admit.c: who is let in when */
 MUST_USE enum rc admit_open(struct s2s *d, struct why *why);
-void admit_close(struct s2s *d); /* listeners; what is connected stays */
-void admit_fini(struct s2s *d);
 void admit_balance(struct s2s *d); /* pauses or resumes accepting */
 
 /* policy.c: what is asked of a connection between one of our domains and one of theirs. Pure but for conf. */

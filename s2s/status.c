@@ -309,8 +309,11 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 {
     const struct daemon_run *run = ctx;
     struct s2s *d = run->ctx;
-    (void)why;
-    d->draining = !slice_is(slice_trim(args), "off");
+    bool drain = !slice_is(slice_trim(args), "off");
+    enum rc rc = doors_shut(d->doors, drain, why); /* what calls now is better off elsewhere */
+    if (rc != RC_OK)
+        return rc;
+    d->draining = drain;
     admit_balance(d);
     buf_fmt(out, "%s, %zu connections\n", d->draining ? "draining" : "accepting", d->n_in + d->n_out);
     return RC_OK;

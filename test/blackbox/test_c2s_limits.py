@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 
+import pytest
+
 import control
 from client import NS_PING, NS_STREAM, PATIENCE, Client, body_of, local, namespace, q
 from server import poll
@@ -172,16 +174,18 @@ def test_a_certificate_that_cannot_be_read_is_told_and_the_old_one_stays(server,
 # -- leaving -------------------------------------------------------------------------------------------------------
 
 def test_draining_lets_nobody_in_and_nobody_down(server, person, connections):
-    """New connections wait in the kernel; who is in stays."""
+    """Who calls is refused, and tries another host; who is in stays."""
     romeo = person("romeo").login("balcony")
     control.ask(server, "drain")
+    romeo.sync()
+    assert not control.status(server)["accepting"]
+    for port in ("c2s", "c2s_tls"):
+        with pytest.raises(ConnectionRefusedError):
+            through(server, "127.0.0.4", port)
+    control.ask(server, "drain off")
     late = through(server, "127.0.0.4")
     connections.append(late)
     late.send("<stream:stream xmlns='jabber:client' xmlns:stream='%s' to='im.example' version='1.0'>" % NS_STREAM)
-    romeo.sync()
-    assert not control.status(server)["accepting"]
-    assert late.recv(0) is None
-    control.ask(server, "drain off")
     assert late.expect("features") is not None
     romeo.sync()
 

@@ -550,6 +550,22 @@ def test_server_that_does_not_know_the_domain(world, romeo):
     assert "host-unknown" in "".join(error.itertext())
 
 
+def test_draining(world, connections, romeo):
+    """Who calls is refused, and tries another host; who is connected goes on, and we still call."""
+    it = proven(world, connections)
+    world.site.ask_s2s("drain")
+    assert not world.site.accepting()
+    for direct_tls in (None, "xmpp-server"):
+        with pytest.raises(ConnectionRefusedError):
+            Caller(world.site, EVIL, connections, direct_tls)
+    it.message(romeo.jid, "still here")
+    romeo.expect("message", body="still here")
+    romeo.message("nurse@" + EVIL, "hello")
+    world.evil.accepted().expect("message", body="hello")
+    world.site.ask_s2s("drain off")
+    assert Caller(world.site, EVIL, connections).ready().offers("dialback")
+
+
 def test_requests_without_end(world, connections):
     """Each request of dialback is work for others, too: so many, and no more."""
     it = proven(world, connections)
