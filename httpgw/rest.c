@@ -373,6 +373,11 @@ void rest_all_tick(struct rest_all *all)
     addr_sweep(all->addresses, loop_now_ms(all->d->run->loop));
 }
 
+void rest_connection_gone(struct rest_all *all, uint64_t connection)
+{
+    restsession_drop(all, connection);
+}
+
 void rest_all_stop(struct rest_all *all)
 {
     const struct rest_problem stops = { .status = 503, .detail = SLICE("the server stops"), .retry_s = 5 };

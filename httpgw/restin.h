@@ -95,6 +95,7 @@ void rest_on_lost(struct rest_call *c, const struct rest_problem *p);
 void restsession_begin(struct rest_call *c, struct restauth *who, struct slice header);
 void restsession_send(struct rest_session *s, const struct node *stanza);
 void restsession_give(struct rest_call *c, bool keep); /* the call is over for it; keep: it may serve another one */
+void restsession_drop(struct rest_all *all, uint64_t connection);
 void restsession_stop(struct rest_all *all);
 void restsession_fini(struct rest_all *all);
 
