@@ -54,6 +54,8 @@ struct rest_call {
     size_t n_stanzas;
     uint64_t began_ms;
     bool secure, trusted, counted, answered;
+    bool reused;                  /* its session was there before it */
+    bool again;                   /* it has logged in a second time: that is enough */
 };
 
 /* --- restreply.c: answers; each ends the call --- */
@@ -82,6 +84,7 @@ bool rest_origin_listed(const struct httpgw *d, struct slice origin); /* [api] o
 
 /* --- rest.c --- */
 
+void rest_forget(struct rest_call *c); /* what was sent: a form may have had a password */
 struct slice rest_new_id(struct rest_call *c, char letter); /* of a stanza, in the call's arena */
 /* From restsession.c: it is logged in; a stanza has come; the session is not to be had, or no more. */
 void rest_on_ready(struct rest_call *c);

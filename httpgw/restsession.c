@@ -229,6 +229,8 @@ static void mac_of(const struct rest_call *c, struct slice header, uint8_t out[M
 /* Whoever sends other credentials, or comes on another connection, gets none of it. */
 static struct rest_session *kept(const struct rest_call *c, const uint8_t mac[MAC_BYTES])
 {
+    if (c->again)
+        return NULL;
     LIST_EACH(&c->all->sessions, it) {
         struct rest_session *s = CONTAINER(it, struct rest_session, link);
         if (s->ready && !s->call && s->connection == http_connection(c->http) &&
@@ -281,6 +283,7 @@ void restsession_begin(struct rest_call *c, struct restauth *who, struct slice h
     uint8_t mac[MAC_BYTES];
     mac_of(c, header, mac);
     struct rest_session *s = kept(c, mac);
+    c->reused = s != NULL;
     if (s) {
         timer_stop(&s->timer);
         METRIC_INC(c->all->d->run->metrics, M_API_REUSED);
