@@ -143,6 +143,7 @@ static void link_free(struct http_link *l)
         addr_leave(h->addresses, l->key);
     if (l->bridge)
         l->bridge->conn = NULL;
+    h->conf.on_connection_gone(h->conf.ctx, l->number);
     mem_free(l);
 }
 

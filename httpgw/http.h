@@ -108,6 +108,7 @@ struct http_conf {
     struct log *log;
     void *ctx;
     void (*on_request)(struct http_request *r); /* the header is there */
+    void (*on_connection_gone)(void *ctx, uint64_t connection); /* http_connection of its requests, which are gone */
     struct tls_ctx *(*tls)(void *ctx);          /* NULL: no TLS now, the connection is closed */
     uint32_t connections, per_address, request_ms;
     size_t header_bytes; /* of a request; over it: 431 */

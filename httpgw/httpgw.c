@@ -63,6 +63,12 @@ static struct tls_ctx *tls_now(void *ctx)
     return certs_tls(d->certs);
 }
 
+static void connection_gone(void *ctx, uint64_t connection)
+{
+    const struct httpgw *d = ctx;
+    rest_connection_gone(d->rest, connection);
+}
+
 /* "5290", or "tls:5291". */
 MUST_USE static enum rc listen_more(struct httpgw *d, const char *address, const char *text, struct why *why)
 {
@@ -99,6 +105,7 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
                                     .log = d->run->log,
                                     .ctx = d,
                                     .on_request = routes_take,
+                                    .on_connection_gone = connection_gone,
                                     .tls = tls_now,
                                     .connections = d->conf->connections,
                                     .per_address = d->conf->connections_per_address,

@@ -30,13 +30,39 @@ static void wipe_tree(struct node *n)
         wipe_tree(child);
 }
 
+void rest_forget(struct rest_call *c)
+{
+    for (size_t i = 0; i < c->n_stanzas; i++)
+        wipe_tree(c->stanzas[i]);
+    c->n_stanzas = 0;
+}
+
 void rest_on_ready(struct rest_call *c)
 {
-    for (size_t i = 0; i < c->n_stanzas; i++) {
+    for (size_t i = 0; i < c->n_stanzas; i++)
         restsession_send(c->session, c->stanzas[i]);
-        wipe_tree(c->stanzas[i]); /* a form may have had a password */
-    }
-    c->n_stanzas = 0;
+}
+
+static void log_in(struct rest_call *c);
+
+/* A login that was kept ends when somebody's token or password does, whoever's: nothing was done, and the
+ * call's own credentials may well be good. */
+static void log_in_again(struct rest_call *c)
+{
+    restsession_give(c, false);
+    c->again = true;
+    log_in(c);
+}
+
+static void take_error(struct rest_call *c, const struct node *n)
+{
+    bool over = node_find(node_find(n, "error", NULL), "not-authorized", NS_STANZA_ERROR) != NULL;
+    if (over && c->reused)
+        log_in_again(c);
+    else if (over)
+        rest_problem(c, &(struct rest_problem){ .status = 401, .condition = "not-authorized" });
+    else
+        rest_stanza_error(c, n);
 }
 
 void rest_on_stanza(struct rest_call *c, const struct node *n)
@@ -46,11 +72,11 @@ void rest_on_stanza(struct rest_call *c, const struct node *n)
     if (c->answered || !id.len)
         return;
     if (slice_is(n->name, "message") && slice_eq(id, c->message_id))
-        rest_stanza_error(c, n);
+        take_error(c, n);
     else if (!slice_is(n->name, "iq") || !slice_eq(id, c->iq_id))
         return;
     else if (error && !c->message_id.len)
-        rest_stanza_error(c, n);
+        take_error(c, n);
     else
         c->path->answer(c, n);
 }
@@ -69,7 +95,10 @@ void rest_on_refused(struct rest_call *c, enum sasl_fail cond, struct slice text
 
 void rest_on_lost(struct rest_call *c, const struct rest_problem *p)
 {
-    rest_problem(c, p);
+    if (p->status == 401 && c->reused)
+        log_in_again(c);
+    else
+        rest_problem(c, p);
 }
 
 static void on_timeout(struct timer *t)
@@ -269,6 +298,7 @@ static void on_gone(void *owner)
     struct rest_call *c = owner;
     timer_stop(&c->timer);
     restsession_give(c, false);
+    rest_forget(c);
     list_unlink(&c->link);
     if (c->counted) {
         addr_leave(c->all->addresses, c->address);
@@ -371,6 +401,11 @@ void rest_all_take_conf(struct rest_all *all, const struct httpgw_conf *conf)
 void rest_all_tick(struct rest_all *all)
 {
     addr_sweep(all->addresses, loop_now_ms(all->d->run->loop));
+}
+
+void rest_connection_gone(struct rest_all *all, uint64_t connection)
+{
+    restsession_drop(all, connection);
 }
 
 void rest_all_stop(struct rest_all *all)

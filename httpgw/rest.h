@@ -9,6 +9,7 @@
 struct rest_all *rest_all_new(struct httpgw *d);
 void rest_all_take_conf(struct rest_all *all, const struct httpgw_conf *conf); /* what can change at run time */
 void rest_all_tick(struct rest_all *all); /* once a second */
+void rest_connection_gone(struct rest_all *all, uint64_t connection); /* what was kept for it is not needed any more */
 void rest_all_stop(struct rest_all *all); /* before the edge is closed: all calls are answered */
 void rest_all_free(struct rest_all **all); /* after http_free, which ends the requests */
 

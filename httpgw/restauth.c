@@ -3,6 +3,7 @@
 
 #include "common/base/secret.h"
 #include "common/base/text.h"
+#include "common/xmpp/bearer.h"
 
 static void wipe(struct slice s)
 {
@@ -52,8 +53,15 @@ MUST_USE static enum rc read_basic(struct arena *a, struct slice text, struct sl
 /* Our tokens name the account that they are of. */
 MUST_USE static enum rc read_bearer(struct arena *a, struct slice token, struct restauth *out)
 {
-    (void)a, (void)token, (void)out;
-    return RC_SYNTAX;
+    struct bearer_token t;
+    enum rc rc = bearer_token_read(a, token, &t);
+    if (rc == RC_OK) {
+        out->user = t.user;
+        out->mechanism = BEARER;
+        out->initial = bearer_first_write(a, token);
+    }
+    secret_wipe(&t, sizeof t);
+    return rc;
 }
 
 enum rc restauth_read(struct arena *a, struct slice header, struct slice domain, struct restauth *out)

@@ -54,6 +54,8 @@ struct rest_call {
     size_t n_stanzas;
     uint64_t began_ms;
     bool secure, trusted, counted, answered;
+    bool reused;                  /* its session was there before it */
+    bool again;                   /* it has logged in a second time: that is enough */
 };
 
 /* --- restreply.c: answers; each ends the call --- */
@@ -82,6 +84,7 @@ bool rest_origin_listed(const struct httpgw *d, struct slice origin); /* [api] o
 
 /* --- rest.c --- */
 
+void rest_forget(struct rest_call *c); /* what was sent: a form may have had a password */
 struct slice rest_new_id(struct rest_call *c, char letter); /* of a stanza, in the call's arena */
 /* From restsession.c: it is logged in; a stanza has come; the session is not to be had, or no more. */
 void rest_on_ready(struct rest_call *c);
@@ -95,6 +98,7 @@ void rest_on_lost(struct rest_call *c, const struct rest_problem *p);
 void restsession_begin(struct rest_call *c, struct restauth *who, struct slice header);
 void restsession_send(struct rest_session *s, const struct node *stanza);
 void restsession_give(struct rest_call *c, bool keep); /* the call is over for it; keep: it may serve another one */
+void restsession_drop(struct rest_all *all, uint64_t connection);
 void restsession_stop(struct rest_all *all);
 void restsession_fini(struct rest_all *all);
 

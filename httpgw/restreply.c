@@ -114,6 +114,7 @@ void rest_reply(struct rest_call *c, unsigned status, const char *type, json_t *
         rest_field(f, "Vary", SLICE("Origin"));
     }
     c->answered = true;
+    rest_forget(c);
     timer_stop(&c->timer);
     http_answer(c->http, &(struct http_reply){ .status = status,
                                                .type = body ? type : NULL,

@@ -6,10 +6,16 @@
 #include "common/base/secret.h"
 #include "common/edge/client.h"
 #include "common/link/frame.h"
+#include "common/xmpp/bearer.h"
 #include "httpgw/restin.h"
 #include <gnutls/crypto.h>
 
-enum { LIFE_MS = 60000, MARKS_MAX = 16, MAC_BYTES = 32 };
+enum {
+    LIFE_MS = 60000,
+    KEPT_MAX = 4, /* with the same credentials: an account has not many sessions */
+    MARKS_MAX = 16,
+    MAC_BYTES = 32,
+};
 
 struct rest_session {
     struct esession session;
@@ -104,7 +110,7 @@ static void on_challenge(struct esession *es, struct slice data)
 {
     struct rest_session *s = session_of(es);
     (void)data; /* RFC 7628 3.2.3: what is wrong with the token; the attempt has been counted */
-    esession_response(edge_of(s), es, SLICE("\x01"));
+    esession_response(edge_of(s), es, SLICE(BEARER_LAST));
 }
 
 static void on_success(struct esession *es, const struct control_success *ok)
@@ -223,6 +229,8 @@ static void mac_of(const struct rest_call *c, struct slice header, uint8_t out[M
 /* Whoever sends other credentials, or comes on another connection, gets none of it. */
 static struct rest_session *kept(const struct rest_call *c, const uint8_t mac[MAC_BYTES])
 {
+    if (c->again)
+        return NULL;
     LIST_EACH(&c->all->sessions, it) {
         struct rest_session *s = CONTAINER(it, struct rest_session, link);
         if (s->ready && !s->call && s->connection == http_connection(c->http) &&
@@ -256,6 +264,7 @@ static void log_in(struct rest_session *s, const struct restauth *who)
     const struct control_open open = { .domain = who->user.domain,
                                        .ip = slice_cstr(c->peer.ip),
                                        .secure = c->secure,
+                                       .api = true,
                                        .trusted_plain = c->trusted };
     struct slice key = esession_key_of_user(a, who->user.local, who->user.domain);
     const struct control_auth auth = { slice_cstr(who->mechanism), true, who->initial };
@@ -274,6 +283,7 @@ void restsession_begin(struct rest_call *c, struct restauth *who, struct slice h
     uint8_t mac[MAC_BYTES];
     mac_of(c, header, mac);
     struct rest_session *s = kept(c, mac);
+    c->reused = s != NULL;
     if (s) {
         timer_stop(&s->timer);
         METRIC_INC(c->all->d->run->metrics, M_API_REUSED);
@@ -297,6 +307,17 @@ void restsession_send(struct rest_session *s, const struct node *stanza)
     secret_wipe(out->p, out->len);
 }
 
+/* As many are kept for these credentials as may be. */
+static bool enough(const struct rest_session *s)
+{
+    unsigned n = 0;
+    LIST_EACH(&s->all->sessions, it) {
+        const struct rest_session *other = CONTAINER(it, struct rest_session, link);
+        n += other != s && other->ready && !other->call && memcmp(other->mac, s->mac, MAC_BYTES) == 0;
+    }
+    return n >= KEPT_MAX;
+}
+
 void restsession_give(struct rest_call *c, bool keep)
 {
     struct rest_session *s = c->session;
@@ -306,10 +327,19 @@ void restsession_give(struct rest_call *c, bool keep)
         return;
     s->call = NULL;
     bool young = loop_now_ms(d->run->loop) < s->born_ms + LIFE_MS;
-    if (keep && s->ready && young && !s->n_marks && d->conf->api_keep_ms && !c->all->stopping)
+    if (keep && s->ready && young && !s->n_marks && d->conf->api_keep_ms && !c->all->stopping && !enough(s))
         loop_timer(d->run->loop, &s->timer, d->conf->api_keep_ms, on_kept_enough);
     else
         end(s);
+}
+
+void restsession_drop(struct rest_all *all, uint64_t connection)
+{
+    LIST_EACH(&all->sessions, it) {
+        struct rest_session *s = CONTAINER(it, struct rest_session, link);
+        if (s->connection == connection && !s->call)
+            end(s);
+    }
 }
 
 void restsession_stop(struct rest_all *all)

@@ -126,6 +126,22 @@ def people(person):
 
 
 @pytest.fixture
+def friends(person):
+    """Two who have each other in their rosters, for what is not Python: their addresses and passwords."""
+    import roster
+    romeo, juliet = it = person("romeo"), person("juliet")
+    clients = [who.login("setup") for who in it]
+    for client, other in zip(clients, (juliet, romeo)):
+        roster.put(client, roster.item(other.jid, name=other.user.partition("-")[0].capitalize()))
+        client.send("<presence/><presence type='subscribe' to='%s'/><presence type='subscribed' to='%s'/>" % (other.jid, other.jid))
+        client.sync()
+    for client in clients:
+        client.sync()
+        client.cut()
+    return [{"user": who.user, "jid": who.jid, "password": who.password} for who in it]
+
+
+@pytest.fixture
 def connect(server, connections):
     """A raw connection to c2s."""
     def make(**how):
