@@ -92,10 +92,17 @@ static void seconds(struct buf *out, uint64_t us)
     buf_fmt(out, "%llu.%06llu", (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
 }
 
+/* The names of conditions (RFC 6120 4.9.3) have '-', those of metrics may not. */
+static void put_name(struct buf *out, const char *name)
+{
+    for (; *name; name++)
+        buf_byte(out, *name == '-' ? '_' : *name);
+}
+
 /* name + suffix + {labels} and a space. */
 static void sample(struct buf *out, const char *name, const char *suffix, struct slice labels)
 {
-    buf_cstr(out, name);
+    put_name(out, name);
     buf_cstr(out, suffix);
     if (labels.len) {
         buf_byte(out, '{');
@@ -110,7 +117,7 @@ static void histogram_text(const struct histogram *h, const char *name, struct s
     uint64_t sum = 0;
     for (unsigned i = 0; i <= BUCKETS; i++) {
         sum += h->counts[i];
-        buf_cstr(out, name);
+        put_name(out, name);
         BUF_LIT(out, "_bucket{");
         buf_slice(out, labels);
         if (labels.len)
@@ -139,7 +146,11 @@ void metrics_text(const struct metrics *m, struct slice labels, struct buf *out)
     };
     for (size_t i = 0; i < m->n; i++) {
         const struct metric_def *def = &m->defs[i];
-        buf_fmt(out, "# TYPE %s %s\n# HELP %s %s\n", def->name, kinds[def->kind], def->name, def->help);
+        BUF_LIT(out, "# TYPE ");
+        put_name(out, def->name);
+        buf_fmt(out, " %s\n# HELP ", kinds[def->kind]);
+        put_name(out, def->name);
+        buf_fmt(out, " %s\n", def->help);
         if (def->kind == METRIC_HISTOGRAM) {
             histogram_text(m->values[i].histogram, def->name, labels, out);
             continue;
@@ -180,7 +191,7 @@ static void number(struct numbers *w, const char *name, const char *suffix, int6
         buf_cstr(w->out, w->after);
     w->some = true;
     buf_cstr(w->out, w->before);
-    buf_cstr(w->out, name);
+    put_name(w->out, name);
     buf_cstr(w->out, suffix);
     buf_cstr(w->out, w->middle);
     buf_i64(w->out, value);

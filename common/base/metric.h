@@ -9,7 +9,7 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 struct metric_def {
-    const char *name; /* "bulkhead_c2s_auth_failed" ; "_total" is appended for counters */
+    const char *name; /* "bulkhead_c2s_auth_failed"; '-' is written as '_', and "_total" is appended for counters */
     enum metric_kind kind;
     const char *help;
 };

@@ -72,6 +72,13 @@ def test_all_daemons_on_one_page(server, person):
         assert promtext.value(it, name, daemon) >= 0
 
 
+def test_all_that_a_daemon_counts_is_there(server):
+    page(server)
+    it = fresh(server, lambda it: promtext.value(it, "bulkhead_httpgw_http_requests_total", "httpgw-1") > 1)
+    assert promtext.value(it, "bulkhead_httpgw_metrics_bad_total", "httpgw-1") == 0
+    assert promtext.value(it, "bulkhead_c2s_stream_error_bad_format_total", "c2s-1") == 0
+
+
 def test_a_library_reads_it_too(server):
     """python3-prometheus-client, as a second opinion."""
     text = scrape(server).body.decode()

@@ -7,12 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-enum { M_LOGINS, M_SESSIONS, M_COMMIT, M_COUNT };
+enum { M_LOGINS, M_SESSIONS, M_COMMIT, M_BAD_FORMAT, M_COUNT };
 
 static const struct metric_def defs[] = {
     { "bulkhead_logins", METRIC_COUNTER, "Logins." },
     { "bulkhead_sessions", METRIC_GAUGE, "Sessions." },
     { "bulkhead_commit_seconds", METRIC_HISTOGRAM, "Commits." },
+    { "bulkhead_error_bad-format", METRIC_COUNTER, "Streams ended with <bad-format/>" },
 };
 
 static int setup(void **state)
@@ -55,6 +56,9 @@ static bool text_has(struct metrics *m, const char *line)
 static void text_is_openmetrics(void **state)
 {
     struct metrics *m = *state;
+    assert_true(text_has(m, "# TYPE bulkhead_error_bad_format counter\n# HELP bulkhead_error_bad_format "
+                            "Streams ended with <bad-format/>\n"
+                            "bulkhead_error_bad_format_total{daemon=\"c2s-1\"} 0\n"));
     metric_add(m, M_LOGINS, 3);
     metric_set(m, M_SESSIONS, -1);
     metric_observe(m, M_COMMIT, 64);
@@ -84,7 +88,8 @@ static void json_is_one_object(void **state)
     assert_true(slice_is(buf_get(&out),
                          "{\"bulkhead_logins_total\":0,\"bulkhead_sessions\":0,"
                          "\"bulkhead_commit_seconds_count\":100,\"bulkhead_commit_seconds_sum_us\":11800,"
-                         "\"bulkhead_commit_seconds_p50_us\":128,\"bulkhead_commit_seconds_p99_us\":1024}"));
+                         "\"bulkhead_commit_seconds_p50_us\":128,\"bulkhead_commit_seconds_p99_us\":1024,"
+                         "\"bulkhead_error_bad_format_total\":0}"));
     buf_fini(&out);
 }
 
@@ -95,10 +100,10 @@ static void lines_are_the_same_numbers(void **state)
     metric_add(m, M_LOGINS, 3);
     metric_set(m, M_SESSIONS, -1);
     metrics_lines(m, &out);
-    assert_true(slice_is(buf_get(&out),
-                         "bulkhead_logins_total 3\nbulkhead_sessions -1\n"
-                         "bulkhead_commit_seconds_count 0\nbulkhead_commit_seconds_sum_us 0\n"
-                         "bulkhead_commit_seconds_p50_us 0\nbulkhead_commit_seconds_p99_us 0\n"));
+    assert_true(slice_is(buf_get(&out), "bulkhead_logins_total 3\nbulkhead_sessions -1\n"
+                                        "bulkhead_commit_seconds_count 0\nbulkhead_commit_seconds_sum_us 0\n"
+                                        "bulkhead_commit_seconds_p50_us 0\nbulkhead_commit_seconds_p99_us 0\n"
+                                        "bulkhead_error_bad_format_total 0\n"));
     buf_fini(&out);
 }
 
