@@ -14,6 +14,7 @@ struct account {
     char *bare;                    /* "local@domain" */
     uint16_t bare_len, local_len;
     bool loaded, admin, gone;      /* gone: deleted while in use */
+    bool disabled;                 /* nobody logs in to it */
     uint32_t refs;
     uint32_t n_sessions;
     int64_t id;                    /* row */

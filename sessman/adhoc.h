@@ -38,6 +38,13 @@ bool adhoc_true(const struct adhoc *c, const char *var);          /* of a boolea
 int64_t adhoc_number(const struct adhoc *c, const char *var, int64_t otherwise); /* of an integer */
 /* Of an account of a hosted domain; the hosted domain (or one that need not be) in `domain`. False: c has been answered. */
 bool adhoc_account(struct adhoc *c, struct slice text, struct jid *out);
+/* All values of `var` that are not empty, at most `most` (NULL: c has been answered). */
+struct adhoc_accounts {
+    struct adhoc *c;
+    size_t n, at;          /* at: the caller's */
+    struct jid *list;
+};
+struct adhoc_accounts *adhoc_accounts(struct adhoc *c, const char *var, size_t most);
 bool adhoc_domain(struct adhoc *c, bool hosted, struct slice *out);
 struct node *adhoc_result(struct adhoc *c); /* a form of type result to be filled */
 struct node *adhoc_table(struct adhoc *c, const struct command_field *columns); /* the same with columns (XEP-0004 3.4) */

@@ -39,6 +39,28 @@ bool adhoc_account(struct adhoc *c, struct slice text, struct jid *out)
     return true;
 }
 
+struct adhoc_accounts *adhoc_accounts(struct adhoc *c, const char *var, size_t most)
+{
+    struct arena *a = adhoc_arena(c);
+    struct adhoc_accounts *j = ARENA_NEW(a, struct adhoc_accounts);
+    struct node *at = NULL;
+    struct slice value;
+    j->c = c;
+    while (form_next_value(a, adhoc_form(c), var, &at, &value))
+        j->n += value.len > 0;
+    if (j->n > most) {
+        adhoc_fail(c, COND_RESOURCE_CONSTRAINT, "too many addresses at once");
+        return NULL;
+    }
+    j->list = ARENA_ARRAY(a, j->n, struct jid);
+    at = NULL;
+    j->n = 0;
+    while (form_next_value(a, adhoc_form(c), var, &at, &value))
+        if (value.len && !adhoc_account(c, value, &j->list[j->n++]))
+            return NULL;
+    return j;
+}
+
 bool adhoc_domain(struct adhoc *c, bool hosted, struct slice *out)
 {
     struct why why;

@@ -232,12 +232,37 @@ static void on_ensured(void *ctx, enum rc rc, const struct why *why)
         auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
 }
 
-void auth_succeed(struct auth *a)
+static void go_in(struct auth *a)
 {
     if (a->sm->auth_backend == &auth_store)
         answer(a, AUTH_SUCCESS); /* it has found a row */
     else
         users_ensure(a->sm, &a->at->user, on_ensured, auth_ask(a));
+}
+
+static void on_disabled(void *ctx, const struct store_result *r)
+{
+    struct auth *a = auth_asker(ctx);
+    if (!a)
+        return;
+    if (r->rc != RC_OK)
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, NULL);
+    else if (r->rows && store_row(r, 0)->i)
+        auth_answer_fail(a, SASL_ACCOUNT_DISABLED,
+                         NULL); /* RFC 6120 6.5.1: told to who has the password alone */
+    else
+        go_in(a);
+}
+
+/* Where no account is disabled, as almost everywhere, nothing is asked. */
+void auth_succeed(struct auth *a)
+{
+    const struct jid *user = &a->at->user;
+    if (a->sm->disabled_any)
+        store_run(a->sm->store, STMT_ACCOUNT_DISABLED,
+                  STORE_VALUES(STORE_T(user->domain), STORE_T(user->local)), on_disabled, auth_ask(a));
+    else
+        go_in(a);
 }
 
 /* Names the user, if it may be one, and if the other identity that he asks for is his own (RFC 6120 6.3.8).

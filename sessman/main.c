@@ -5,6 +5,7 @@
 #include "common/xmpp/ns.h"
 #include "sessman/account.h"
 #include "sessman/adhoc.h"
+#include "sessman/announce.h"
 #include "sessman/audit.h"
 #include "sessman/auth.h"
 #include "sessman/auth_backend.h"
@@ -173,8 +174,14 @@ static void on_restored(struct sessman *sm)
     LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
 }
 
+static void on_disabled(void *ctx, const struct store_result *r)
+{
+    ((struct sessman *)ctx)->disabled_any = r->rows && store_row(r, 0)->i;
+}
+
 static void on_domains(struct sessman *sm)
 {
+    store_run(sm->store, STMT_DISABLED_ANY, NULL, 0, on_disabled, sm);
     restore_load(sm, on_restored);
 }
 
@@ -230,12 +237,13 @@ static void stop(struct daemon_run *run)
     push_fini(sm);
     journal_close(sm);
     adhoc_fini(sm);
-    audit_fini(sm);
+    announce_fini(sm);
     auth_fini(sm);
     if (sm->auth_state)
         sm->auth_backend->close(&sm->auth_state);
     work_pool_free(&sm->work);
     store_close(&sm->store);
+    audit_fini(sm);           /* what was given to the store may end with an entry */
     timer_stop(&sm->release); /* sessions that end, and stanzas that were held, start it */
 }
 

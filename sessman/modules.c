@@ -18,6 +18,7 @@
     X(mod_csi)                                                                                               \
     X(mod_commands)                                                                                          \
     X(mod_admin)                                                                                             \
+    X(mod_adminusers)                                                                                        \
     X(mod_adminserver)                                                                                       \
     X(mod_audit)                                                                                             \
     X(mod_apitokens)                                                                                         \

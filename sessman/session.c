@@ -249,6 +249,8 @@ static void on_bind_account(void *ctx, struct account *a)
             authinline_make_room(s->login->asked, a);
         if (!a)
             refuse(sm, s, COND_NOT_ALLOWED, "this account is gone");
+        else if (a->disabled) /* since it has logged in */
+            refuse(sm, s, COND_NOT_ALLOWED, "this account is disabled");
         else if (resource_free(sm, s, a, &resource, arena))
             bind_now(sm, s, a, resource);
         arena_give(sm->arenas, &arena);

@@ -18,6 +18,7 @@ struct outbox;
 struct smqueues;
 struct module_index;
 struct adhoc_sessions;
+struct announce;
 struct audit;
 struct auth_rates;
 struct push_all;
@@ -122,6 +123,7 @@ struct sessman {
     const struct auth_backend *auth_backend;
     void *auth_state;
     struct auth_rates *auth_rates;   /* auth.c */
+    bool disabled_any;               /* some account may be disabled: auth.c asks */
     uint64_t api_epoch;              /* how often a token or a password has ended: apisession.h */
     struct addr_table *register_rates; /* mod/register.c; by client address */
     struct map *domains;             /* by name; owns struct domain */
@@ -141,6 +143,7 @@ struct sessman {
     struct pathfilter *offline_filter; /* of [offline] filter: offline_reconf; NULL: none */
     struct module_index *modules;
     struct audit *audit;             /* audit.c */
+    struct announce *announce;       /* under way; NULL: none */
     struct adhoc_sessions *adhoc;
     struct push_all *push;           /* notifications that are not answered: push.c */
     size_t sessions_bound;

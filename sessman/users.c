@@ -160,6 +160,33 @@ void users_exists(struct sessman *sm, const struct jid *bare, users_done done, v
     sm->auth_backend->exists(sm->auth_state, &o->bare, on_backend, o);
 }
 
+/* --- marks --- */
+
+static void on_marked(void *ctx, const struct store_result *r)
+{
+    op_done(ctx, r->rc != RC_OK ? r->rc : r->changes ? RC_OK : RC_NOTFOUND);
+}
+
+static void mark(struct op *o, enum stmt id, bool on)
+{
+    store_run(o->sm->store, id, STORE_VALUES(STORE_T(o->bare.domain), STORE_T(o->bare.local), STORE_I(on)),
+              on_marked, o);
+}
+
+void users_disable(struct sessman *sm, const struct jid *bare, bool disabled, users_done done, void *ctx)
+{
+    if (disabled)
+        sm->disabled_any = true; /* from now on it is looked at who is */
+    mark(op_new(sm, bare, done, ctx), STMT_ACCOUNT_DISABLE, disabled);
+}
+
+void users_make_admin(struct sessman *sm, const struct jid *bare, bool admin, users_done done, void *ctx)
+{
+    mark(op_new(sm, bare, done, ctx), STMT_ACCOUNT_ADMIN, admin);
+}
+
+/* --- lists --- */
+
 struct list_op {
     users_listed done;
     void (*counted)(void *ctx, uint64_t n);
@@ -177,13 +204,13 @@ static void on_list(void *ctx, const struct store_result *r)
     mem_free(o);
 }
 
-void users_list(struct sessman *sm, struct slice domain, struct slice after, unsigned max, users_listed done,
-                void *ctx)
+void users_list(struct sessman *sm, enum users_which which, struct slice domain, struct slice after,
+                unsigned max, users_listed done, void *ctx)
 {
+    static const enum stmt of[] = { STMT_ACCOUNT_LIST, STMT_DISABLED_LIST, STMT_ADMIN_LIST };
     struct list_op *o = mem_new(sizeof *o);
     *o = (struct list_op){ .done = done, .ctx = ctx };
-    store_run(sm->store, STMT_ACCOUNT_LIST, STORE_VALUES(STORE_T(domain), STORE_T(after), STORE_I(max)),
-              on_list, o);
+    store_run(sm->store, of[which], STORE_VALUES(STORE_T(domain), STORE_T(after), STORE_I(max)), on_list, o);
 }
 
 static void on_count(void *ctx, const struct store_result *r)
@@ -193,9 +220,11 @@ static void on_count(void *ctx, const struct store_result *r)
     mem_free(o);
 }
 
-void users_count(struct sessman *sm, struct slice domain, void (*done)(void *ctx, uint64_t n), void *ctx)
+void users_count(struct sessman *sm, enum users_which which, struct slice domain,
+                 void (*done)(void *ctx, uint64_t n), void *ctx)
 {
     struct list_op *o = mem_new(sizeof *o);
     *o = (struct list_op){ .counted = done, .ctx = ctx };
-    store_run(sm->store, STMT_ACCOUNT_COUNT, STORE_VALUES(STORE_T(domain)), on_count, o);
+    store_run(sm->store, which == USERS_DISABLED ? STMT_DISABLED_COUNT : STMT_ACCOUNT_COUNT,
+              STORE_VALUES(STORE_T(domain)), on_count, o);
 }

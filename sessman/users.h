@@ -20,12 +20,16 @@ void users_remove(struct sessman *sm, const struct jid *bare, users_done done, v
 void users_exists(struct sessman *sm, const struct jid *bare, users_done done, void *ctx); /* RC_OK or RC_NOTFOUND */
 /* A user whom the backend let in has a row from now on: for backends that are not the store. */
 void users_ensure(struct sessman *sm, const struct jid *bare, users_done done, void *ctx);
+enum users_which { USERS_ALL, USERS_DISABLED, USERS_ADMINS };
 /* Names in byte order, after `after`, at most max. */
 typedef void (*users_listed)(void *ctx, const struct slice *locals, size_t n);
-void users_list(struct sessman *sm, struct slice domain, struct slice after, unsigned max, users_listed done, void *ctx);
-
-/* How many accounts a domain has. */
-void users_count(struct sessman *sm, struct slice domain, void (*done)(void *ctx, uint64_t n), void *ctx);
+void users_list(struct sessman *sm, enum users_which which, struct slice domain, struct slice after, unsigned max, users_listed done,
+                void *ctx);
+/* How many accounts a domain has; not of administrators. */
+void users_count(struct sessman *sm, enum users_which which, struct slice domain, void (*done)(void *ctx, uint64_t n), void *ctx);
+/* Its row; what is in memory of it, and its sessions, are the caller's work. RC_NOTFOUND. */
+void users_disable(struct sessman *sm, const struct jid *bare, bool disabled, users_done done, void *ctx);
+void users_make_admin(struct sessman *sm, const struct jid *bare, bool admin, users_done done, void *ctx);
 
 /* --- users_now.c: what needs neither a loop nor a struct sessman --- */
 

@@ -14,31 +14,7 @@
 enum {
     LIST_MOST = 5000,             /* entries of one answer */
     LIST_BYTES_MOST = 512 * 1024, /* and bytes of it: a frame's half */
-    JIDS_MOST = COMMANDFORM_VALUES_MAX,
 };
-
-/* --- a list of addresses, worked on one by one --- */
-
-struct jids {
-    struct adhoc *c;
-    size_t n, at;
-    struct jid list[JIDS_MOST];
-};
-
-/* The values of "accountjids". NULL: c has been answered. */
-static struct jids *read_jids(struct adhoc *c)
-{
-    struct arena *a = adhoc_arena(c);
-    struct jids *j = arena_zero(a, sizeof *j);
-    struct node *at = NULL;
-    struct slice value;
-    j->c = c;
-    while (form_next_value(a, adhoc_form(c), "accountjids", &at, &value)) {
-        if (!adhoc_account(c, value, &j->list[j->n++]))
-            return NULL;
-    }
-    return j;
-}
 
 /* --- accounts --- */
 
@@ -86,11 +62,11 @@ static void change_password(struct adhoc *c)
         users_password(adhoc_sessman(c), &jid, adhoc_value(c, "password"), on_changed, c);
 }
 
-static void delete_next(struct jids *j);
+static void delete_next(struct adhoc_accounts *j);
 
 static void on_deleted(void *ctx, enum rc rc, const struct why *why)
 {
-    struct jids *j = ctx;
+    struct adhoc_accounts *j = ctx;
     struct log_ctx log = sessman_log(adhoc_sessman(j->c), LOG_MODULE);
     if (rc != RC_OK) {
         adhoc_fail_rc(j->c, rc, why);
@@ -102,7 +78,7 @@ static void on_deleted(void *ctx, enum rc rc, const struct why *why)
     delete_next(j);
 }
 
-static void delete_next(struct jids *j)
+static void delete_next(struct adhoc_accounts *j)
 {
     if (j->at < j->n)
         account_remove(adhoc_sessman(j->c), &j->list[j->at], on_deleted, j);
@@ -117,7 +93,7 @@ static const struct command_field delete_user_fields[] = {
 
 static void delete_user(struct adhoc *c)
 {
-    struct jids *j = read_jids(c);
+    struct adhoc_accounts *j = adhoc_accounts(c, "accountjids", COMMANDFORM_VALUES_MAX);
     if (j)
         delete_next(j);
 }
@@ -153,7 +129,7 @@ static const struct command_field end_session_fields[] = {
 
 static void end_session(struct adhoc *c)
 {
-    struct jids *j = read_jids(c);
+    struct adhoc_accounts *j = adhoc_accounts(c, "accountjids", COMMANDFORM_VALUES_MAX);
     unsigned ended = 0;
     if (!j)
         return;
@@ -228,18 +204,37 @@ static void list_sessions(struct adhoc *c)
 
 /* --- numbers and lists of users --- */
 
+static const struct users_list {
+    const char *node, *var, *label;
+    enum users_which which;
+} lists[] = {
+    { ADMIN("get-registered-users-num"), "registeredusersnum", "Accounts", USERS_ALL },
+    { ADMIN("get-disabled-users-num"), "disabledusersnum", "Accounts that are disabled", USERS_DISABLED },
+    { ADMIN("get-registered-users-list"), "registereduserjids", "Accounts", USERS_ALL },
+    { ADMIN("get-disabled-users-list"), "disableduserjids", "Accounts that are disabled", USERS_DISABLED },
+    { OURS("admins"), "adminjids", "Administrators", USERS_ADMINS },
+};
+
+static const struct users_list *list_of(const struct adhoc *c)
+{
+    const struct users_list *l = lists;
+    while (strcmp(l->node, adhoc_command(c)->node) != 0)
+        l++;
+    return l;
+}
+
 static void on_count(void *ctx, uint64_t n)
 {
     struct adhoc *c = ctx;
     struct node *form = adhoc_result(c);
-    form_field(adhoc_arena(c), form, "registeredusersnum", "text-single", "Accounts",
+    form_field(adhoc_arena(c), form, list_of(c)->var, "text-single", list_of(c)->label,
                arena_fmt(adhoc_arena(c), "%llu", (unsigned long long)n));
     adhoc_done(c, form, NULL);
 }
 
-static void registered_num(struct adhoc *c)
+static void users_num(struct adhoc *c)
 {
-    users_count(adhoc_sessman(c), adhoc_to(c)->domain, on_count, c);
+    users_count(adhoc_sessman(c), list_of(c)->which, adhoc_to(c)->domain, on_count, c);
 }
 
 /* Distinct accounts with a session, in all or in one domain. */
@@ -291,7 +286,7 @@ static void on_list(void *ctx, const struct slice *locals, size_t n)
     struct adhoc *c = ctx;
     struct arena *a = adhoc_arena(c);
     struct node *form = adhoc_result(c);
-    struct node *f = form_field(a, form, "registereduserjids", "jid-multi", "Accounts", SLICE_NONE);
+    struct node *f = form_field(a, form, list_of(c)->var, "jid-multi", list_of(c)->label, SLICE_NONE);
     size_t bytes = 0, i = 0, most = max_items(c);
     for (; i < n && i < most && bytes < LIST_BYTES_MOST; i++) {
         struct slice jid =
@@ -304,9 +299,10 @@ static void on_list(void *ctx, const struct slice *locals, size_t n)
     adhoc_done(c, form, NULL);
 }
 
-static void registered_list(struct adhoc *c)
+static void list_users(struct adhoc *c)
 {
-    users_list(adhoc_sessman(c), adhoc_to(c)->domain, after_local(c), max_items(c) + 1, on_list, c);
+    users_list(adhoc_sessman(c), list_of(c)->which, adhoc_to(c)->domain, after_local(c), max_items(c) + 1,
+               on_list, c);
 }
 
 static void online_list(struct adhoc *c)
@@ -340,9 +336,12 @@ static const struct command commands[] = {
     { ADMIN("delete-user"), "Delete users", ADHOC_ADMIN, ADHOC_CHANGES, delete_user_fields, delete_user },
     { ADMIN("change-user-password"), "Change a user's password", ADHOC_ADMIN, ADHOC_CHANGES, change_password_fields, change_password },
     { ADMIN("end-user-session"), "End users' sessions", ADHOC_ADMIN, ADHOC_CHANGES, end_session_fields, end_session },
-    { ADMIN("get-registered-users-num"), "Number of accounts", ADHOC_ADMIN, ADHOC_READS, NULL, registered_num },
+    { ADMIN("get-registered-users-num"), "Number of accounts", ADHOC_ADMIN, ADHOC_READS, NULL, users_num },
     { ADMIN("get-online-users-num"), "Number of accounts online", ADHOC_ADMIN, ADHOC_READS, NULL, online_num },
-    { ADMIN("get-registered-users-list"), "List of accounts", ADHOC_ADMIN, ADHOC_READS, list_fields, registered_list },
+    { ADMIN("get-registered-users-list"), "List of accounts", ADHOC_ADMIN, ADHOC_READS, list_fields, list_users },
+    { ADMIN("get-disabled-users-num"), "Number of accounts that are disabled", ADHOC_ADMIN, ADHOC_READS, NULL, users_num },
+    { ADMIN("get-disabled-users-list"), "List of accounts that are disabled", ADHOC_ADMIN, ADHOC_READS, list_fields, list_users },
+    { OURS("admins"), "List of administrators", ADHOC_ADMIN, ADHOC_SHOWS, list_fields, list_users },
     { ADMIN("get-online-users-list"), "List of accounts online", ADHOC_ADMIN, ADHOC_READS, list_fields, online_list },
     { OURS("sessions"), "List of sessions", ADHOC_ADMIN, ADHOC_SHOWS, sessions_fields, list_sessions },
     { 0 },

@@ -169,7 +169,9 @@ static const char version_4[] =
     " whom TEXT NOT NULL,"
     " outcome TEXT NOT NULL);"
     "CREATE INDEX audit_admin ON audit(admin, id);"
-    "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"; /* nobody logs in to it */
+    "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;" /* nobody logs in to it */
+    "CREATE INDEX account_disabled ON account(domain, local) WHERE disabled <> 0;"
+    "CREATE INDEX account_admin ON account(domain, local) WHERE admin <> 0;";
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {

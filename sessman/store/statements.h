@@ -16,12 +16,18 @@
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
     /* accounts: ?1 domain ?2 local */                                                                               \
     X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2), archive," \
-                   " EXISTS(SELECT 1 FROM push WHERE push.account = account.id) FROM account WHERE domain = ?1 AND local = ?2") \
+                   " EXISTS(SELECT 1 FROM push WHERE push.account = account.id), disabled FROM account WHERE domain = ?1 AND local = ?2") \
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
     X(ACCOUNT_ADMIN, "UPDATE account SET admin = ?3 WHERE domain = ?1 AND local = ?2")                               \
     X(ACCOUNT_COUNT, "SELECT count(*) FROM account WHERE domain = ?1")                                               \
+    X(ACCOUNT_DISABLE, "UPDATE account SET disabled = ?3 WHERE domain = ?1 AND local = ?2")                          \
+    X(ACCOUNT_DISABLED, "SELECT disabled FROM account WHERE domain = ?1 AND local = ?2")                             \
+    X(DISABLED_ANY, "SELECT EXISTS(SELECT 1 FROM account WHERE disabled <> 0)")                                      \
+    X(DISABLED_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 AND disabled <> 0 ORDER BY local LIMIT ?3")\
+    X(DISABLED_COUNT, "SELECT count(*) FROM account WHERE domain = ?1 AND disabled <> 0")                            \
+    X(ADMIN_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 AND admin <> 0 ORDER BY local LIMIT ?3")\
     X(ACCOUNT_DELIVERED, "UPDATE account SET delivered = ?2 WHERE id = ?1 AND delivered < ?2")                       \
     X(ACCOUNT_OFFLINE_LIMIT, "UPDATE account SET offline_limit = ?2 WHERE id = ?1")                                  \
     X(LAST_GET, "SELECT last_ms, last_status FROM account WHERE id = ?1")                                            \

@@ -176,13 +176,13 @@ static void names_are_listed_in_order_page_by_page(void **state)
     create(w, "tybalt@example.net", "x");
     create(w, "juliet@example.net", "x");
     create(w, "romeo@example.net", "x");
-    users_list(&w->sm, SLICE("example.net"), SLICE_NONE, 2, on_list, &o);
+    users_list(&w->sm, USERS_ALL, SLICE("example.net"), SLICE_NONE, 2, on_list, &o);
     world_wait(w, 1);
     assert_string_equal(o.names, "juliet romeo ");
-    users_list(&w->sm, SLICE("example.net"), SLICE("romeo"), 2, on_list, &o);
+    users_list(&w->sm, USERS_ALL, SLICE("example.net"), SLICE("romeo"), 2, on_list, &o);
     world_wait(w, 1);
     assert_string_equal(o.names, "tybalt ");
-    users_count(&w->sm, SLICE("example.net"), on_count, &o);
+    users_count(&w->sm, USERS_ALL, SLICE("example.net"), on_count, &o);
     world_wait(w, 1);
     assert_int_equal(o.n, 3);
 }
@@ -197,7 +197,7 @@ static void ensuring_twice_makes_one_row_without_keys(void **state)
         world_wait(w, 1);
         assert_int_equal(o.rc, RC_OK);
     }
-    users_count(&w->sm, SLICE("example.net"), on_count, &o);
+    users_count(&w->sm, USERS_ALL, SLICE("example.net"), on_count, &o);
     world_wait(w, 1);
     assert_int_equal(o.n, 1);
     assert_int_equal(check(w, "romeo@example.net", ""), RC_DENIED);
