@@ -19,6 +19,7 @@
     X(mod_commands)                                                                                          \
     X(mod_admin)                                                                                             \
     X(mod_adminserver)                                                                                       \
+    X(mod_operator)                                                                                          \
     X(mod_audit)                                                                                             \
     X(mod_apitokens)                                                                                         \
     X(mod_flexible)                                                                                          \
