@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import threading
 from urllib.parse import unquote
@@ -12,8 +13,9 @@ import pytest
 
 from http_raw import Http
 from rest import ADMIN, OURS, as_admin, basic, call, command, log_of, problem, run
+from server import poll
 
-SERVER = {"domains": ["im.example", "b.example"], "http": True, "conf": {"httpgw.conf": "[api]\nrate = 0\ntime = 5s\n"}}
+SERVER = {"domains": ["im.example", "b.example"], "http": True, "conf": {"httpgw.conf": "[api]\nrate = 0\ntime = 5s\nkeep = 1m\n"}}
 
 
 # -- commands -----------------------------------------------------------------------------------------------------
@@ -134,6 +136,22 @@ def test_wrong_credentials(server, person):
     for own in (basic(romeo.jid, "wrong"), basic("nobody@im.example", "wrong"), basic(romeo.jid, romeo.password + "\u00e9")):
         problem(run(server, ADMIN + "add-user", credentials=own)[2], 401, "not-authorized")
     assert log_of(server).count("ev=auth_failed mech=PLAIN user=%s " % romeo.user) == 2
+
+
+def api_sessions(server):
+    with Http(server) as http:
+        text = http.ask("GET", "/metrics").body.decode()
+    return int(float(re.search(r"^bulkhead_httpgw_api_sessions\S* (\S+)$", text, re.M)[1]))
+
+
+def test_a_login_serves_its_connection_and_ends_with_it(server):
+    """[api] keep is longer than this waits."""
+    poll("no session to be there", lambda: api_sessions(server) == 0)
+    with Http(server) as http:
+        for _ in range(3):
+            assert run(server, ADMIN + "get-online-users-num", http=http)[0] == 200
+        poll("one session to be told", lambda: api_sessions(server) == 1)
+    poll("the session to end", lambda: api_sessions(server) == 0)
 
 
 def test_other_credentials_on_a_connection_do_not_get_its_session(server, people):
