@@ -217,9 +217,10 @@ MAN   := $(wildcard common/tools/*.8 $(addsuffix /*.8,$(DAEMONS)))
 SERVICE_H := common/link/service.h $(addprefix common/xmpp/,stanza.h jid.h node.h ns.h) \
              $(addprefix common/base/,arena.h slice.h rc.h buf.h)
 install: all web
-	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf $(SHARE)/man/man5 $(SHARE)/man/man8
+	install -d $(DESTDIR)$(PREFIX)/sbin $(UNITS) $(DESTDIR)$(PREFIX)/lib/sysusers.d $(SHARE)/doc/bulkhead/conf/examples $(SHARE)/man/man5 $(SHARE)/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(wildcard conf/*.conf) $(SHARE)/doc/bulkhead/conf
+	install -m 644 $(wildcard conf/examples/*) $(SHARE)/doc/bulkhead/conf/examples
 	install -m 644 $(wildcard *.md LICENSE) $(SHARE)/doc/bulkhead
 	for u in conf/systemd/*.service conf/systemd/*.target; do \
 	    sed 's|@PREFIX@|$(PREFIX)|g' $$u >$(UNITS)/$${u##*/} && chmod 644 $(UNITS)/$${u##*/} || exit 1; done

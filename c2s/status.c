@@ -30,11 +30,7 @@ static enum rc cmd_certs(void *ctx, struct slice args, struct buf *out, struct w
 {
     const struct daemon_run *run = ctx;
     const struct c2s *d = run->ctx;
-    (void)args;
-    (void)why;
-    certs_json(d->certs, out);
-    buf_byte(out, '\n');
-    return RC_OK;
+    return certs_command(d->certs, args, out, why);
 }
 
 static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct why *why)
@@ -48,7 +44,7 @@ static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct w
 }
 
 const struct ctl_command c2s_commands[] = {
-    { "certs", "certs: the certificates in use, with their expiry (JSON)", cmd_certs },
+    { "certs", CERTS_HELP, cmd_certs },
     { "drain", CLIENTS_DRAIN_HELP, cmd_drain },
     { NULL, NULL, NULL },
 };

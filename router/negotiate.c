@@ -59,7 +59,7 @@ static void write_features(struct peer *p)
     if (p->state == PEER_OPEN) {
         BUF_LIT(out, "<bind xmlns='" NS_COMPONENT "'><required/></bind><frames xmlns='" NS_FRAMES "'/>");
     } else {
-        if (!p->secure && p->r->tls)
+        if (!p->secure && p->r->certs)
             buf_cstr(out, needs_tls(p) ? "<starttls xmlns='" NS_TLS "'><required/></starttls>"
                                        : "<starttls xmlns='" NS_TLS "'/>");
         if (!needs_tls(p))
@@ -123,7 +123,7 @@ static bool on_starttls(struct peer *p, struct arena *a, struct node *n)
 {
     (void)a;
     (void)n;
-    if (!p->r->tls || p->secure) {
+    if (!p->r->certs || p->secure) {
         conn_write(p->conn, SLICE("<failure xmlns='" NS_TLS "'/>" STREAM_END));
         peer_end(p);
         return false;
@@ -133,7 +133,7 @@ static bool on_starttls(struct peer *p, struct arena *a, struct node *n)
     p->state = PEER_HEADER;
     p->stream_id[0] = '\0';
     xmlin_reset(&p->in);
-    conn_start_tls(p->conn, p->r->tls, TLS_SERVER, NULL);
+    conn_start_tls(p->conn, certs_tls(p->r->certs), TLS_SERVER, NULL);
     return false; /* nothing read before TLS survives it */
 }
 

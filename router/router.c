@@ -8,7 +8,6 @@
 #include "router/asks.h"
 #include "router/auth.h"
 #include "router/peer.h"
-#include <unistd.h>
 
 enum { ARENA_CHUNK = 16384, ARENA_MAX = 8 << 20, ARENAS_KEEP = 4, WORK_MAX = 256 };
 
@@ -28,26 +27,16 @@ static struct section *nobody_new(void)
 }
 
 /* RC_OK with *out NULL: there is no certificate, so TLS is not offered. */
-static enum rc tls_open(struct daemon_run *run, const struct router_conf *conf, struct tls_ctx **out,
-                        struct why *why)
+static enum rc certs_open(struct daemon_run *run, const struct router_conf *conf, struct certs **out,
+                          struct why *why)
 {
-    bool system = conf->ca_file && strcmp(conf->ca_file, "system") == 0;
-    char *ca = conf->ca_file ? daemon_path(run->dir, conf->ca_file) : NULL;
-    char *cert = daemon_path(run->dir, conf->cert_file ? conf->cert_file : "");
-    char *key = daemon_path(run->dir, conf->key_file ? conf->key_file : "");
-    struct tls_conf tls = { .ask_client_cert = true, .trust_file = system ? "system" : ca };
-    enum rc rc = RC_OK;
-    *out = NULL;
-    if (conf->cert_file && access(cert, F_OK) == 0) {
-        rc = tls_ctx_new(&tls, out, why);
-        if (rc == RC_OK &&
-            (rc = tls_ctx_cert(*out, "router", cert, conf->key_file ? key : cert, why)) != RC_OK)
-            tls_ctx_free(out);
-    }
-    mem_free(ca);
-    mem_free(cert);
-    mem_free(key);
-    return rc;
+    const struct certs_conf certs = { .dir = run->dir,
+                                      .cert = conf->cert_file,
+                                      .key = conf->key_file ? conf->key_file : conf->cert_file,
+                                      .trust = conf->ca_file,
+                                      .ask = true,
+                                      .may_lack = true };
+    return certs_load(&certs, out, why);
 }
 
 static enum rc open_one(struct router *r, const char *address, uint16_t port, struct why *why)
@@ -84,8 +73,7 @@ static void free_all(struct router *r)
     idmap_free(&r->nodes);
     xmlin_pool_free(&r->xml);
     arena_pool_free(&r->arenas);
-    if (r->tls)
-        tls_ctx_free(&r->tls);
+    certs_free(&r->certs);
     mem_free(r->listeners);
     mem_free(r);
 }
@@ -114,7 +102,7 @@ static enum rc start(struct daemon_run *run, struct why *why)
     };
     r->conn_conf =
         (struct conn_conf){ .ops = peer_conn_ops(), .out_full = r->conf->queue_bytes, .totals = &r->totals };
-    enum rc rc = tls_open(run, r->conf, &r->tls, why);
+    enum rc rc = certs_open(run, r->conf, &r->certs, why);
     if (rc == RC_OK)
         rc = listeners_open(r, why);
     if (rc == RC_OK)
@@ -145,16 +133,15 @@ static enum rc reload(struct daemon_run *run, const void *new_conf, struct why *
     struct router *r = run->ctx;
     const struct router_conf *conf = new_conf;
     struct log_ctx log = { .log = run->log, .sub = LOG_DAEMON };
-    struct tls_ctx *tls = NULL;
+    struct certs *certs = NULL;
     r->conf = conf;
-    enum rc rc = tls_open(run, conf, &tls, why);
+    enum rc rc = certs_open(run, conf, &certs, why);
     if (rc != RC_OK) {
         LOG_ERROR(&log, "certificate_kept", F_WHY(why));
         return rc;
     }
-    if (r->tls)
-        tls_ctx_free(&r->tls);
-    r->tls = tls;
+    certs_free(&r->certs);
+    r->certs = certs;
     return RC_OK;
 }
 
@@ -228,7 +215,15 @@ static enum rc on_peers(void *ctx, struct slice args, struct buf *out, struct wh
     return RC_OK;
 }
 
+static enum rc on_certs(void *ctx, struct slice args, struct buf *out, struct why *why)
+{
+    const struct daemon_run *run = ctx;
+    const struct router *r = run->ctx;
+    return certs_command(r->certs, args, out, why);
+}
+
 static const struct ctl_command commands[] = {
+    { "certs", CERTS_HELP, on_certs },
     { "peers", "peers: who is logged in, as JSON", on_peers },
     { NULL, NULL, NULL },
 };

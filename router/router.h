@@ -5,6 +5,7 @@
 #include "common/base/arena.h"
 #include "common/base/list.h"
 #include "common/base/map.h"
+#include "common/daemon/certs.h"
 #include "common/daemon/daemon.h"
 #include "common/net/conn.h"
 #include "common/net/listen.h"
@@ -61,7 +62,7 @@ struct router {
     uint8_t salt[16];       /* of the SCRAM keys, for this run */
     struct listener **listeners;
     size_t n_listeners;
-    struct tls_ctx *tls; /* NULL: no certificate */
+    struct certs *certs; /* NULL: no certificate */
     struct conn_conf conn_conf;
     struct conn_totals totals;
     struct xmlin_limits limits; /* after login */

@@ -298,11 +298,7 @@ static enum rc cmd_certs(void *ctx, struct slice args, struct buf *out, struct w
 {
     const struct daemon_run *run = ctx;
     const struct s2s *d = run->ctx;
-    (void)args;
-    (void)why;
-    certs_json(d->certs, out);
-    buf_byte(out, '\n');
-    return RC_OK;
+    return certs_command(d->certs, args, out, why);
 }
 
 static enum rc cmd_drain(void *ctx, struct slice args, struct buf *out, struct why *why)
@@ -327,7 +323,7 @@ const struct ctl_command s2s_commands[] = {
       "s2s-probe DOMAIN [FROM]: begins a test of a server, says its number; s2s-probe NUMBER: its steps so "
       "far",
       cmd_probe },
-    { "certs", "certs: the certificates in use, with their expiry (JSON)", cmd_certs },
+    { "certs", CERTS_HELP, cmd_certs },
     { "drain", "drain [off]: accept no more connections", cmd_drain },
     { NULL, NULL, NULL },
 };

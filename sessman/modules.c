@@ -20,6 +20,7 @@
     X(mod_admin)                                                                                             \
     X(mod_adminusers)                                                                                        \
     X(mod_adminserver)                                                                                       \
+    X(mod_operator)                                                                                          \
     X(mod_audit)                                                                                             \
     X(mod_apitokens)                                                                                         \
     X(mod_flexible)                                                                                          \

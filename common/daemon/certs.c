@@ -144,6 +144,11 @@ void certs_sections_free(struct certs_section **list)
 
 /* --- facts --- */
 
+static int64_t days_left(const struct tls_cert_info *info)
+{
+    return (info->not_after_ms - clock_wall_ms()) / 86400000;
+}
+
 static void member(struct buf *out, const char *name, const char *value)
 {
     buf_fmt(out, ",\"%s\":", name);
@@ -153,7 +158,6 @@ static void member(struct buf *out, const char *name, const char *value)
 void certs_json(const struct certs *certs, struct buf *out)
 {
     struct arena *a = arena_new(1024, 0);
-    int64_t now = clock_wall_ms();
     buf_byte(out, '[');
     for (size_t i = 0; certs && i < certs->n; i++) {
         const struct cert *c = &certs->list[i];
@@ -161,14 +165,47 @@ void certs_json(const struct certs *certs, struct buf *out)
         text_json(out, slice_cstr(c->name));
         member(out, "file", c->file);
         member(out, "subject", c->info.subject);
+        member(out, "names", c->info.names);
         member(out, "issuer", c->info.issuer);
         member(out, "key", c->info.key);
         member(out, "sha256", c->info.fingerprint);
         BUF_LIT(out, ",\"expires\":");
         text_json(out, time_write(a, c->info.not_after_ms));
-        buf_fmt(out, ",\"days_left\":%lld,\"self_signed\":%s}",
-                (long long)((c->info.not_after_ms - now) / 86400000), c->info.self_signed ? "true" : "false");
+        buf_fmt(out, ",\"days_left\":%lld,\"self_signed\":%s}", (long long)days_left(&c->info),
+                c->info.self_signed ? "true" : "false");
     }
     buf_byte(out, ']');
     arena_free(&a);
+}
+
+/* What a certificate says may hold anything. */
+static void field(struct buf *out, const char *text)
+{
+    for (const char *p = text; *p; p++)
+        buf_byte(out, (unsigned char)*p < ' ' ? '?' : *p);
+    buf_byte(out, '\t');
+}
+
+enum rc certs_command(const struct certs *certs, struct slice args, struct buf *out, struct why *why)
+{
+    if (!args.len) {
+        certs_json(certs, out);
+        buf_byte(out, '\n');
+        return RC_OK;
+    }
+    if (!slice_is(args, "lines")) {
+        why_set(why, CERTS_HELP);
+        return RC_SYNTAX;
+    }
+    struct arena *a = arena_new(1024, 0);
+    for (size_t i = 0; certs && i < certs->n; i++) {
+        const struct tls_cert_info *info = &certs->list[i].info;
+        field(out, certs->list[i].name);
+        field(out, info->names[0] ? info->names : info->subject);
+        field(out, info->issuer);
+        buf_slice(out, time_write(a, info->not_after_ms));
+        buf_fmt(out, "\t%lld\n", (long long)days_left(info));
+    }
+    arena_free(&a);
+    return RC_OK;
 }

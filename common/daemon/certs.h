@@ -36,5 +36,9 @@ MUST_USE enum rc certs_load(const struct certs_conf *conf, struct certs **out, s
 void certs_free(struct certs **certs);
 struct tls_ctx *certs_tls(const struct certs *certs); /* NULL allowed: NULL */
 void certs_json(const struct certs *certs, struct buf *out); /* an array, as they were loaded */
+/* The control command certs: JSON; or with "lines" a line each, the fields separated by tabs: name of the section, names in the
+ * certificate (else its subject), issuer, end (XEP-0082), days that are left. */
+MUST_USE enum rc certs_command(const struct certs *certs, struct slice args, struct buf *out, struct why *why);
+#define CERTS_HELP "certs [lines]: the certificates in use, with their expiry (JSON, or a line each)"
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/daemon/app.h"
+#include "common/daemon/flat.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,14 @@ static enum rc on_figures(void *ctx, struct slice args, struct buf *out, struct 
     figure(out, "loop.turns", loop.turns);
     figure(out, "loop.busy_us", loop.busy_us);
     figure(out, "loop.longest_turn_us", loop.longest_turn_us);
+    if (app->d->status) {
+        struct buf own = BUF_INIT(0);
+        buf_byte(&own, '{');
+        app->d->status(&app->run, &own);
+        buf_byte(&own, '}');
+        flat_numbers(buf_get(&own), out);
+        buf_fini(&own);
+    }
     metrics_lines(app->run.metrics, out);
     return RC_OK;
 }

@@ -72,6 +72,12 @@ static void over(struct rask *k)
     rask_free(k);
 }
 
+void rasks_end(struct rasks *all)
+{
+    LIST_EACH(&all->all, at)
+        over(CONTAINER(at, struct rask, all));
+}
+
 static void on_late(struct timer *t)
 {
     over(CONTAINER(t, struct rask, timer));

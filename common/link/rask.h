@@ -18,6 +18,7 @@ struct rasks { /* of one rlink */
     uint64_t last_id;
 };
 void rasks_init(struct rasks *all, struct loop *loop);
+void rasks_end(struct rasks *all);  /* all are over */
 void rasks_fini(struct rasks *all); /* nobody is called any more */
 struct rask *rask_new(struct rasks *all, rlink_on_told on_told, void *ctx);
 uint64_t rask_id(const struct rask *k);

@@ -648,7 +648,7 @@ void rlink_close(struct rlink *rl)
 {
     struct rnode_link *l;
     rl->closed = true;
-    rasks_fini(&rl->asks);
+    rasks_end(&rl->asks);
     for (size_t at = 0; (l = idmap_next(rl->nodes, &at));) {
         if (channel_ack_due(l->ch))
             send_ack(l);
@@ -674,6 +674,7 @@ void rlink_free(struct rlink **rlp)
     if (!rl)
         return;
     work_pool_free(&rl->shared.work);
+    rasks_fini(&rl->asks);
     for (unsigned i = 0; i < rl->n_routers; i++) {
         mem_free((void *)(uintptr_t)rconn_address(rl->routers[i]));
         rconn_free(&rl->routers[i]);

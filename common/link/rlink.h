@@ -110,8 +110,7 @@ uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node);
 
 /* What every daemon says to a control command such as "metrics", ourselves too, over all routers that are up. Who may ask what is the
  * routers' to say (router/asks.c): who asks for more loses its links. on_told comes once for each daemon, for some perhaps before this
- * returns, failed where it has no answer (text: why); told NULL: those were all, after RASK_MS at the latest. It does not come after
- * rlink_close. */
+ * returns, failed where it has no answer (text: why); told NULL: those were all, after RASK_MS (rask.h) at the latest, or in rlink_close. */
 struct rlink_told {
     uint64_t node;
     struct slice role, instance;  /* "router", or a node_role_name */

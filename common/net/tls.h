@@ -25,6 +25,7 @@ bool tls_ctx_has_cert(const struct tls_ctx *ctx);
 struct tls_cert_info {
     int64_t not_before_ms, not_after_ms;
     char subject[256], issuer[256], key[64]; /* "EC 256" */
+    char names[256];                         /* DNS names of the subjectAltName, separated by ", "; those that fit */
     char fingerprint[65];                    /* SHA-256, hex */
     bool self_signed;
 };

@@ -46,6 +46,22 @@ static void key_text(gnutls_x509_crt_t crt, char *out, size_t size)
     snprintf(out, size, "%s %u", name ? name : "?", bits);
 }
 
+static void names_text(gnutls_x509_crt_t crt, char *out, size_t size)
+{
+    size_t at = 0;
+    out[0] = '\0';
+    for (unsigned i = 0;; i++) {
+        char name[256];
+        size_t len = sizeof name;
+        int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &len, NULL);
+        if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+            return;
+        if (type != GNUTLS_SAN_DNSNAME || at + len + 3 > size)
+            continue;
+        at += (size_t)snprintf(out + at, size - at, "%s%.*s", at ? ", " : "", (int)len, name);
+    }
+}
+
 enum rc tls_cert_info(const char *cert_file, struct tls_cert_info *out, struct why *why)
 {
     gnutls_x509_crt_t crt = NULL;
@@ -64,6 +80,7 @@ enum rc tls_cert_info(const char *cert_file, struct tls_cert_info *out, struct w
     if (gnutls_x509_crt_get_issuer_dn(crt, out->issuer, &size) < 0)
         out->issuer[0] = '\0';
     key_text(crt, out->key, sizeof out->key);
+    names_text(crt, out->names, sizeof out->names);
     size = sizeof digest;
     if (gnutls_x509_crt_get_fingerprint(crt, GNUTLS_DIG_SHA256, digest, &size) >= 0)
         for (size_t i = 0; i < size; i++)

@@ -20,7 +20,9 @@ static void check_open_files(struct check *c)
     unsigned long long most = (unsigned long long)limit.rlim_max;
     if (most < FILES_LEAST)
         check_say(c, CHECK_WARN, "open files",
-                  "a process may have %llu, about as many clients as one c2s can serve; "
+                  "a process may have %llu, about as many clients as one c2s or httpgw can serve, and a "
+                  "third of that "
+                  "where they use BOSH over TLS; "
                   "raise it: LimitNOFILE= of the unit, or /etc/security/limits.conf",
                   most);
     else

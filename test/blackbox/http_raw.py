@@ -64,8 +64,11 @@ class Http:
         if status == 100:
             return self.answer(method)
         length = 0 if method == "HEAD" or status in (204, 304) else int(headers.get("content-length", 0))
-        while len(self.got) < length and self.more():
-            pass
+        pieces, left = [self.got], length - len(self.got)
+        while left > 0 and (data := self.sock.recv(1 << 20)):
+            pieces.append(data)
+            left -= len(data)
+        self.got = b"".join(pieces)
         body, self.got = self.got[:length], self.got[length:]
         return Answer(status, headers, body, len(body) == length)
 

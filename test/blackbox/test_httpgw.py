@@ -305,6 +305,13 @@ def test_header_bombs_and_other_nonsense(raw, text):
     assert get(raw, "/health")[0] == 200
 
 
+@pytest.mark.parametrize("name, size, fits", [("X-Long", 7500, True), ("Cookie", 3500, True), ("X-Long", 17000, False), ("Cookie", 9000, False)])
+def test_a_header_is_as_long_as_header_size_says(raw, name, size, fits):
+    """8k; a cookie counts twice."""
+    got = raw().send("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s: %s\r\n\r\n" % (name, "x" * size)).read()
+    assert (" 200 " in got) == fits and (fits or " 431 " in got or not got)
+
+
 # -- other daemons come and go --------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import threading
 from urllib.parse import unquote
@@ -12,8 +13,15 @@ import pytest
 
 from http_raw import Http
 from rest import ADMIN, OURS, as_admin, basic, call, command, log_of, problem, run
+from server import poll
 
-SERVER = {"domains": ["im.example", "b.example"], "http": True, "conf": {"httpgw.conf": "[api]\nrate = 0\ntime = 5s\n"}}
+SERVER = {"domains": ["im.example", "b.example"], "http": True, "conf": {"httpgw.conf": "[api]\nrate = 0\ntime = 5s\nkeep = 1m\n"}}
+
+
+def api_sessions(server):
+    with Http(server) as http:
+        text = http.ask("GET", "/metrics").body.decode()
+    return int(float(re.search(r"^bulkhead_httpgw_api_sessions\S* (\S+)$", text, re.M)[1]))
 
 
 # -- commands -----------------------------------------------------------------------------------------------------
@@ -102,6 +110,23 @@ def test_a_message_waits_for_who_is_not(server, people):
     there.expect("message", body="later")
 
 
+def test_an_answer_to_a_call_s_session_is_not_lost(server, people):
+    """Nobody reads there: it waits for the account's next client."""
+    romeo, juliet = people("romeo", "juliet")
+    there = juliet.login("garden")
+    there.send("<presence/>")
+    there.sync()
+    with Http(server) as http:
+        assert call(server, "POST", "/api/messages", {"to": juliet.jid, "body": "ping"}, credentials=basic(romeo.jid, romeo.password), http=http)[0] == 202
+        whom = there.expect("message", body="ping").get("from")
+        there.send("<message to='%s' type='chat'><body>pong</body></message>" % whom)
+        there.sync()
+    poll("the session to end", lambda: api_sessions(server) == 0)
+    it = romeo.login("balcony")
+    it.send("<presence/>")
+    it.expect("message", body="pong")
+
+
 def test_an_error_that_comes_at_once_is_told(server, person):
     romeo = person("romeo")
     own = basic(romeo.jid, romeo.password)
@@ -134,6 +159,16 @@ def test_wrong_credentials(server, person):
     for own in (basic(romeo.jid, "wrong"), basic("nobody@im.example", "wrong"), basic(romeo.jid, romeo.password + "\u00e9")):
         problem(run(server, ADMIN + "add-user", credentials=own)[2], 401, "not-authorized")
     assert log_of(server).count("ev=auth_failed mech=PLAIN user=%s " % romeo.user) == 2
+
+
+def test_a_login_serves_its_connection_and_ends_with_it(server):
+    """[api] keep is longer than this waits."""
+    poll("no session to be there", lambda: api_sessions(server) == 0)
+    with Http(server) as http:
+        for _ in range(3):
+            assert run(server, ADMIN + "get-online-users-num", http=http)[0] == 200
+        poll("one session to be told", lambda: api_sessions(server) == 1)
+    poll("the session to end", lambda: api_sessions(server) == 0)
 
 
 def test_other_credentials_on_a_connection_do_not_get_its_session(server, people):
@@ -250,4 +285,24 @@ def test_no_answer_in_time(server):
     with server.without("sessman"), Http(server) as http:
         answer = run(server, ADMIN + "get-online-users-num", http=http)[2]
         problem(answer, 504)
+    assert run(server, ADMIN + "get-online-users-num")[0] == 200
+
+
+def test_the_gateway_stops_in_the_middle_of_a_call(server):
+    """Who waits is told so."""
+    try:
+        for pid in pids_of(server, "sessman"):
+            os.kill(pid, signal.SIGSTOP)
+        with Http(server) as http:
+            http.head("GET", "/api/commands", as_admin(server))
+            poll("the call to be there", lambda: api_sessions(server) == 1)
+            for pid in pids_of(server, "httpgw"):
+                os.kill(pid, signal.SIGTERM)
+            problem(http.answer(), 503)
+            assert http.ended()
+    finally:
+        for pid in pids_of(server, "sessman"):
+            os.kill(pid, signal.SIGCONT)
+    poll("the gateway to be there again", server.answers)
+    server.pids = server.daemons()
     assert run(server, ADMIN + "get-online-users-num")[0] == 200

@@ -429,6 +429,29 @@ static void stanzas_go_both_ways(void **state)
     saw(b, "<message to='a@im.example/r'/>;");
 }
 
+static void own_on_stanza(struct esession *s, const struct slice *pieces, size_t n, uint64_t mark)
+{
+    (void)n, (void)mark;
+    buf_fmt(&bench_of(s)->seen, "own " SLICE_FMT ";", SLICE_ARG(pieces[0]));
+}
+
+static void own_on_close(struct esession *s, enum stream_cond cond, struct slice text)
+{
+    (void)text;
+    buf_fmt(&bench_of(s)->seen, "own close %s;", stream_cond_name(cond));
+}
+
+static void a_session_may_have_callbacks_of_its_own(void **state)
+{
+    static const struct edge_ops own = { .on_stanza = own_on_stanza, .on_close = own_on_close };
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    b->s.ops = &own;
+    says(b, 0, FRAME_STANZA, 1, SLICE("<message/>"));
+    says(b, 0, FRAME_CONTROL, 1, SLICE("<close " X " cond='conflict'/>"));
+    saw(b, "own <message/>;own close conflict;");
+}
+
 static void an_ended_session_meets_nobody(void **state)
 {
     struct bench *b = *state;
@@ -680,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_out_of_turn_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fan_out_gets_each_address, setup, teardown),
         cmocka_unit_test_setup_teardown(stanzas_go_both_ways, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_may_have_callbacks_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(an_ended_session_meets_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_close_is_answered_with_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_session_manager_ends_its_sessions, setup, teardown),

@@ -125,6 +125,17 @@ static void a_dropped_one_says_nothing(void **state)
     assert_int_equal(s->ends, 0);
 }
 
+static void in_the_end_all_are_over(void **state)
+{
+    struct scene *s = *state;
+    struct rask *k = asked(s, 2);
+    told(s, k, 0, 1, 1, "-late");
+    asked(s, 1);
+    rasks_end(&s->asks);
+    assert_string_equal(s->heard, "1 -late ");
+    assert_int_equal(s->ends, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_heard_of_an_ask_that_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_sent_nowhere_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(two_at_once_are_two, setup, teardown),
+        cmocka_unit_test_setup_teardown(in_the_end_all_are_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_one_says_nothing, setup, teardown),
     };
     return cmocka_run_group_tests_name("rask", tests, NULL, NULL);
