@@ -1,7 +1,8 @@
 /* common/link/control.c */
-#include "common/link/controlin.h"
+#include "common/link/control.h"
 
 #include "common/base/text.h"
+#include "common/link/controlin.h"
 #include "common/xmpp/jid.h"
 #include "common/xmpp/ns.h"
 #include "common/xmpp/xmlout.h"
