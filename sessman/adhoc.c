@@ -29,7 +29,8 @@ struct adhoc {
     const struct command *cmd;
     struct adhoc_session *session; /* the step's while it runs; NULL: the first step */
     const struct node *form;
-    struct audit_entry by;  /* for the record: who, as far as it is known before it runs */
+    struct audit_entry by; /* for the record: who, as far as it is known before it runs */
+    bool by_token;
     bool running, finished; /* run has not returned yet; it has been answered */
 };
 
@@ -266,6 +267,11 @@ bool adhoc_by_admin(const struct adhoc *c)
     return is_admin(c->in);
 }
 
+bool adhoc_by_token(const struct adhoc *c)
+{
+    return c->by_token;
+}
+
 bool adhoc_may(const struct incoming *in, const struct command *cmd)
 {
     const struct account *account = in->session ? in->session->account : NULL;
@@ -331,6 +337,7 @@ static void execute(struct incoming *in, const struct command *cmd, struct adhoc
     c->cmd = cmd;
     c->session = s;
     c->form = cmd->fields ? form : NULL;
+    c->by_token = in->session && in->session->api && in->session->api->grant.token;
     c->by = audit_by(in, slice_cstr(cmd->node));
     if (cmd->fields && !form && cmd->effect != ADHOC_SHOWS)
         ask(c);

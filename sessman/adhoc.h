@@ -31,6 +31,7 @@ struct sessman *adhoc_sessman(const struct adhoc *c);
 struct arena *adhoc_arena(const struct adhoc *c);       /* lives until ask/done/fail */
 const struct jid *adhoc_from(const struct adhoc *c);
 bool adhoc_by_admin(const struct adhoc *c);             /* who runs it is an administrator */
+bool adhoc_by_token(const struct adhoc *c);             /* he has come by a token of the HTTP API */
 const struct jid *adhoc_to(const struct adhoc *c);      /* the hosted domain that was asked */
 const struct node *adhoc_form(const struct adhoc *c);   /* submitted <x/>, good; NULL where none came and none is needed */
 struct slice adhoc_value(const struct adhoc *c, const char *var); /* of the submitted form, the first one, or empty */

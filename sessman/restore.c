@@ -337,6 +337,8 @@ static void on_account(void *ctx, struct account *a)
     struct log_ctx log = log_of(sm);
     struct edge *e = v->edge ? idmap_get(sm->restore->edges, v->edge) : NULL;
     bool placed = v->edge ? e && !idmap_get(e->sessions, v->session) : v->sm_len > 0;
+    if (a && a->disabled)
+        v->detached_ms = -1; /* it should have ended with the account's disabling: it does now */
     if (a && placed) {
         come_back(v, e, a);
     } else { /* what no edge of ours has */

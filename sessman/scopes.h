@@ -5,7 +5,8 @@
  *   command:NODE    that one
  *   message         messages may be sent
  *
- * They only ever take away from what the owner may. Pure. */
+ * They only ever take away from what the owner may. Whatever they say, a token makes no other token and no administrator, and changes no
+ * administrator's password: a login that outlives it cannot be made of one that was stolen. Pure. */
 #ifndef SESSMAN_SCOPES_H
 #define SESSMAN_SCOPES_H
 

@@ -45,6 +45,8 @@ static void add_user(struct adhoc *c)
     else if (form_has(adhoc_form(c), "password-verify") &&
              !slice_eq(password, adhoc_value(c, "password-verify")))
         adhoc_fail(c, COND_NOT_ACCEPTABLE, "the passwords differ");
+    else if (adhoc_true(c, "admin") && adhoc_by_token(c))
+        adhoc_fail(c, COND_FORBIDDEN, "a token makes no administrators");
     else
         users_create(adhoc_sessman(c), &jid, password, adhoc_true(c, "admin"), on_changed, c);
 }
@@ -55,10 +57,29 @@ static const struct command_field change_password_fields[] = {
     { 0 },
 };
 
+/* Whoever has got hold of a token must not make a login of it that outlives it. */
+static void on_password_account(void *ctx, struct account *account)
+{
+    struct adhoc *c = ctx;
+    bool admin = account && account->admin;
+    struct jid jid;
+    if (account)
+        account_release(adhoc_sessman(c), account);
+    if (admin)
+        adhoc_fail(c, COND_FORBIDDEN, "a token changes no administrator's password");
+    else if (adhoc_account(c, adhoc_value(c, "accountjid"), &jid))
+        users_password(adhoc_sessman(c), &jid, adhoc_value(c, "password"), on_changed, c);
+}
+
 static void change_password(struct adhoc *c)
 {
     struct jid jid;
-    if (adhoc_account(c, adhoc_value(c, "accountjid"), &jid))
+    if (!adhoc_account(c, adhoc_value(c, "accountjid"), &jid))
+        return;
+    jid = jid_to_bare(&jid);
+    if (adhoc_by_token(c))
+        account_load(adhoc_sessman(c), &jid, on_password_account, c);
+    else
         users_password(adhoc_sessman(c), &jid, adhoc_value(c, "password"), on_changed, c);
 }
 

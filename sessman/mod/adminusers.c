@@ -323,6 +323,8 @@ static void set_admin(struct adhoc *c)
     jid = jid_to_bare(&jid);
     if (is_own(c, &jid))
         adhoc_fail(c, COND_NOT_ALLOWED, "not your own account");
+    else if (adhoc_by_token(c))
+        adhoc_fail(c, COND_FORBIDDEN, "a token makes no administrators");
     else
         users_make_admin(adhoc_sessman(c), &jid, adhoc_true(c, "admin"), on_admin, c);
 }

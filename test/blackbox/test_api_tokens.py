@@ -269,6 +269,22 @@ def test_command_session_of_another_is_none(edge, boss, admin):
     assert error_of(reply)[1] == "bad-request"
 
 
+@pytest.mark.parametrize("node, fields", [
+    (ADD, {"accountjid": "thief@im.example", "password": "pw", "admin": "1"}),
+    (OURS + "set-admin", {"accountjid": "accomplice@im.example", "admin": "1"}),
+    (ADMIN + "change-user-password", {"accountjid": "admin@im.example", "password": "pw"}),
+    (ADMIN + "change-user-password", {"accountjid": "admin@im.example/x", "password": "pw"}),
+    (OURS + "token-issue", {"label": "x", "scopes": ["commands"]}),
+])
+def test_no_login_is_made_of_a_stolen_token(edge, boss, admin, node, fields):
+    """PEERS 39: an administrator's token of all scopes: what would outlive it is refused; a password may."""
+    run(boss, ADD, accountjid="accomplice@im.example", password="pw")
+    api = Api(edge).login(issue(boss, "commands", "message"))
+    assert error_of(api.run(node, **fields))[1] == "forbidden"
+    assert boss.ping().get("type") == "result" and admin.login().ping().get("type") == "result"
+    assert api.run(ADMIN + "change-user-password", accountjid="accomplice@im.example", password="x").get("type") == "result"
+
+
 # -- what ends it ------------------------------------------------------------------------------------------------------
 
 def end_by_revoking(boss, romeo, client, number):

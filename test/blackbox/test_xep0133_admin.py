@@ -1,5 +1,7 @@
 """What administrators see of users and do to them, by ad-hoc command (XEP-0133)."""
 
+import sqlite3
+
 import pytest
 
 from api import OURS, Api
@@ -58,6 +60,22 @@ def test_disabled_after_a_restart(server, admin, person):
     boss = admin.login("desk")
     assert romeo.jid in result(run(boss, ADMIN + "get-disabled-users-list"))["disableduserjids"]
     run(boss, ADMIN + "reenable-user", accountjids=[romeo.jid])
+
+
+def test_disabled_just_before_the_session_manager_died(server, boss, people):
+    """Its row says so, its sessions had not ended yet: they end with the restart, and contacts hear of it."""
+    romeo, juliet = people("romeo", "juliet")
+    his, hers = romeo.login("here").online(), juliet.login("there").online()
+    his.send("<presence to='%s'/>" % hers.jid)
+    hers.expect("presence", from_=his.jid)
+    with server.without("sessman"):
+        db = sqlite3.connect(server.dir / "data" / "bulkhead.db")
+        db.execute("UPDATE account SET disabled = 1 WHERE local = ?", (romeo.user,))
+        db.commit()
+        db.close()
+    his.expect_stream_error(("reset",))
+    hers.expect("presence", from_=his.jid, type="unavailable")
+    assert attempt(romeo) == ("failure", ["account-disabled"])
 
 
 def test_disabled_are_counted_and_listed(boss, people):
