@@ -32,20 +32,21 @@ enum rc formjson_read(struct slice text, json_t **out, struct why *why)
     return RC_OK;
 }
 
-static void wipe(const json_t *it)
+static void wipe(json_t *it)
 {
+    const char *key;
+    json_t *value;
     if (json_is_string(it) && json_string_length(it))
         secret_wipe((void *)(uintptr_t)json_string_value(it), json_string_length(it));
     for (size_t i = 0; i < json_array_size(it); i++)
         wipe(json_array_get(it, i));
+    json_object_foreach(it, key, value) wipe(value);
 }
 
-void formjson_forget(json_t *object)
+void formjson_forget(json_t *it)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value) wipe(value);
-    json_decref(object);
+    wipe(it);
+    json_decref(it);
 }
 
 /* XML 1.0 2.2; what UTF-8 does not allow has been refused before. */

@@ -29,6 +29,6 @@ json_t *formjson_result(struct arena *a, const struct node *form);
 json_t *formjson_schema(struct arena *a, const struct node *form);
 
 json_t *formjson_string(struct slice utf8);
-void formjson_forget(json_t *object); /* what formjson_read gave: its texts are wiped, for some are passwords */
+void formjson_forget(json_t *it); /* the last reference: its texts are wiped, for some are secrets; NULL is harmless */
 
 #endif

@@ -124,7 +124,7 @@ void rest_reply(struct rest_call *c, unsigned status, const char *type, json_t *
     if (text)
         secret_wipe(text, len); /* there are commands whose result is a secret */
     free(text);
-    json_decref(body);
+    formjson_forget(body);
 }
 
 void rest_answer(struct rest_call *c, unsigned status, json_t *body)
