@@ -29,6 +29,8 @@ def test_the_page_comes_back(server, browser, friends):
     browser.run("chat_back.mjs", answers=answers, url="https://%s:%d/chat/" % (server.domain, server.port("https")), people=friends)
 
 
-def test_a_wrong_password_is_said(server, browser):
-    assert "incorrect" in browser.run("chat_refused.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")),
-                                      jid=server.admin)["feedback"]
+@pytest.mark.parametrize("locale, language, words", [("en-GB", "en", "incorrect"), ("de-DE", "de", "Kennwort")])
+def test_a_wrong_password_is_said(server, browser, locale, language, words):
+    """In the browser's language."""
+    got = browser.run("chat_refused.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")), jid=server.admin, locale=locale)
+    assert got["language"] == language and words in got["feedback"]
