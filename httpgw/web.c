@@ -21,8 +21,8 @@ struct web {
     struct webtree *tree; /* NULL: off, or the folder cannot be read */
 };
 
-/* What converse.js draws has style attributes. Where the domain's clients connect to stands behind each part
- * of `more`: the page's own origin may be another one than that. */
+/* What converse.js draws has style elements and attributes. Where the domain's clients connect to stands
+ * behind each part of `more`: the page's own origin may be another one than that. */
 #define CSP_ALL                                                                                              \
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; script-src 'self'; "   \
     "font-src 'self'"
@@ -38,7 +38,7 @@ static const struct area {
       { "connect-src 'self'" } },
     { { "/chat/", 6 },
       offsetof(struct httpgw_conf, web_chat),
-      CSP_ALL "; style-src 'self' 'unsafe-inline'; worker-src 'self'; manifest-src 'self'",
+      CSP_ALL "; style-src 'self' 'unsafe-inline'",
       { "connect-src 'self'", "img-src 'self' data: blob:", "media-src 'self' data: blob:" } },
 };
 

@@ -9,7 +9,7 @@
 #include "common/base/slice.h"
 
 enum {
-    WEBTREE_FILES_MAX = 2000,
+    WEBTREE_FILES_MAX = 500,
     WEBTREE_DEPTH_MAX = 8,
     WEBTREE_BYTES_MAX = 64 * 1024 * 1024, /* of all files; each is read once, for its tag */
 };

@@ -20,6 +20,17 @@ def test_on_this_host_without_tls(server, browser, friends):
     assert all(tab["sockets"] for tab in tabs)
 
 
-def test_a_wrong_password_is_said(server, browser):
-    assert "incorrect" in browser.run("chat_refused.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")),
-                                      jid=server.admin)["feedback"]
+def test_the_page_comes_back(server, browser, friends):
+    """The gateway is killed: both pages connect again by themselves, and what was said meanwhile is there."""
+    def answers(what):
+        assert what == "kill the gateway"
+        server.replace_daemon("httpgw")
+
+    browser.run("chat_back.mjs", answers=answers, url="https://%s:%d/chat/" % (server.domain, server.port("https")), people=friends)
+
+
+@pytest.mark.parametrize("locale, language, words", [("en-GB", "en", "incorrect"), ("de-DE", "de", "Kennwort")])
+def test_a_wrong_password_is_said(server, browser, locale, language, words):
+    """In the browser's language."""
+    got = browser.run("chat_refused.mjs", url="https://%s:%d/chat/" % (server.domain, server.port("https")), jid=server.admin, locale=locale)
+    assert got["language"] == language and words in got["feedback"]

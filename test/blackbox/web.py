@@ -31,11 +31,17 @@ class Browser:
         assert line, "the browser has ended"
         return json.loads(line)
 
-    def run(self, script, **args):
-        """What the script's default export returns."""
-        self.process.stdin.write(json.dumps({"script": script, "args": args}) + "\n")
+    def write(self, what):
+        self.process.stdin.write(json.dumps(what) + "\n")
         self.process.stdin.flush()
+
+    def run(self, script, answers=None, **args):
+        """What the script's default export returns. answers(what): called when it asks for something in between."""
+        self.write({"script": script, "args": args})
         answer = self.read()
+        while "ask" in answer:
+            self.write(answers(answer["ask"]))
+            answer = self.read()
         for page in answer.get("pages", []):
             print(json.dumps(page, indent=1))
         assert "error" not in answer, answer["error"]

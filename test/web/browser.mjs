@@ -11,9 +11,10 @@ export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor:
 
 // What a script gets.
 export class Browser {
-  constructor(process, pictures) {
+  constructor(process, pictures, ask) {
     this.process = process;
     this.pictures = pictures;
+    this.ask = ask; // await browser.ask('restart'): what the test's function gives back
     this.tabs = [];
   }
 

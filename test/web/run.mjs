@@ -1,14 +1,15 @@
 // test/web/run.mjs CHROMIUM PICTURES RULES - one browser, and the scripts that test/blackbox/web.py has run in it
 //
 // It reads lines of JSON, {"script": "NAME.mjs", "args": {...}}, and answers each with one: {"result": ...} or {"error": "...", "pages": [...]}.
+// Before that a script may ask the test for something: {"ask": ...}, which the test answers with a line of JSON.
 // A script is a module beside this one; its default export is called with a Browser (browser.mjs) and the args.
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { Browser, PATIENCE_MS } from './browser.mjs';
 
-async function run(chrome, pictures, { script, args }) {
-  const it = new Browser(chrome, pictures);
+async function run(chrome, pictures, ask, { script, args }) {
+  const it = new Browser(chrome, pictures, ask);
   try {
     const module = await import(new URL(script, import.meta.url));
     const result = await module.default(it, args);
@@ -43,8 +44,17 @@ async function main(executable, pictures, rules) {
       '--disable-sync', '--no-proxy-server', '--host-resolver-rules=' + rules],
   });
   console.log(JSON.stringify({ ready: chrome.version() }));
-  for await (const line of createInterface({ input: process.stdin })) {
-    console.log(JSON.stringify(await run(chrome, pictures, JSON.parse(line))));
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    return done ? null : JSON.parse(value);
+  };
+  const ask = (what) => {
+    console.log(JSON.stringify({ ask: what }));
+    return next();
+  };
+  for (let order = await next(); order; order = await next()) {
+    console.log(JSON.stringify(await run(chrome, pictures, ask, order)));
   }
   await chrome.close();
 }

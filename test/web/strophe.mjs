@@ -1,9 +1,12 @@
 // test/web/strophe.mjs '{"service": URL, "people": [{jid, password}, {jid, password}]}' - strophe.js as it comes from npm, under node
+import { webcrypto } from 'node:crypto';
 import { MemoryStorageBackend, Strophe, $iq, $msg, $pres } from 'strophe.js';
 import { Mailbox, finish } from './mailbox.mjs';
 import { XMLHttpRequest } from './xhr.mjs';
 
+// As browsers have them, and later versions of node.
 globalThis.XMLHttpRequest = XMLHttpRequest;
+globalThis.crypto ??= webcrypto;
 const { service, people } = JSON.parse(process.argv[2]);
 const overWebSocket = service.startsWith('ws');
 const STATUS = Object.fromEntries(Object.entries(Strophe.Status).map(([name, number]) => [number, name]));
