@@ -142,7 +142,7 @@ export class FormView {
         const shownFields = form.fields.map((field) => {
             if (field.type === 'fixed') return h('p', { class: 'fixed' }, field.label ? h('strong', {}, `${field.label} `) : null, field.values.join('\n'));
             if (!isAsked(field)) return null;
-            const part = askedField(field, prefill[field.var]);
+            const part = askedField(field, Object.hasOwn(prefill, field.var) ? prefill[field.var] : null);
             this.parts.push(part);
             return part.element;
         });
