@@ -1,5 +1,6 @@
 """The administration page (httpgw/web/admin): its pure parts under node, and the page in a browser, with what an administrator does there."""
 
+import socket
 import subprocess
 import threading
 from xml.sax.saxutils import escape
@@ -8,7 +9,7 @@ import pytest
 
 from adhoc_component import Commands
 from client import PATIENCE
-from server import ROOT, poll
+from server import ROOT
 
 ECHO, SECRET = "echo.im.example", "the component's secret"
 SERVER = {"http": True, "s2s": True, "domains": ("im.example", "second.example"), "components": {ECHO: SECRET}}
@@ -81,7 +82,7 @@ def test_texts_of_strangers_are_texts(page, person, connect, commands):
     client = romeo.login(escape(EVIL))
     assert client.jid.endswith(EVIL)
     with pytest.raises(AssertionError):
-        romeo.connect().login(romeo.user, "wrong <script>window.hurt='log'</script>", mech="PLAIN")
+        romeo.connect().login("<script>window.hurt='log'</script>", "any", mechanism="PLAIN")
     page("hostile", resource=EVIL)
 
 
@@ -95,19 +96,22 @@ def test_every_view_on_every_screen(page, commands):
 
 
 def test_the_page_comes_back_by_itself(server, page):
+    """Its gateway is killed; it says that it is cut off, and is there again when the gateway is."""
     failed = []
 
     def look():
         try:
-            page("comesBack")
+            page("comesBack", port=listener.getsockname()[1])
         except BaseException as error:
             failed.append(error)
 
-    looking = threading.Thread(target=look)
-    looking.start()
-    poll("the page's session", lambda: failed or server.admin in server.run("sessions").stdout)
-    server.kill_daemon("httpgw")
-    looking.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE * 2)
+        looking = threading.Thread(target=look)
+        looking.start()
+        listener.accept()[0].close()
+        server.kill_daemon("httpgw")
+        looking.join()
     assert not failed, failed
 
 

@@ -170,7 +170,7 @@ export class FormView {
         const empty = this.parts.find((part) => part.field.type !== 'boolean' && part.values().every((value) => value === '' || value.startsWith('@')));
         const to = empty || this.parts[0];
         if (to) to.focus();
-        if (to && to.values()[0].startsWith('@')) document.activeElement.setSelectionRange(0, 0);
+        if (to && to.field.type === 'jid-single' && to.values()[0].startsWith('@')) document.activeElement.setSelectionRange(0, 0);
         return Boolean(to);
     }
 }

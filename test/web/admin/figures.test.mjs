@@ -60,6 +60,7 @@ test('a series in words', () => {
 
 test('ticks begin at 0, are round, few, and reach over the top', () => {
     assert.deepEqual(ticks(0, false, true), [0, 1]);
+    assert.deepEqual(ticks(0), [0, 0.5, 1]);
     assert.deepEqual(ticks(7), [0, 2, 4, 6, 8]);
     assert.deepEqual(ticks(3 * 1048576, true).map((it) => it / 1048576), [0, 1, 2, 3]);
     for (const top of [0, 0.004, 0.3, 1, 2.5, 9.99, 10, 99, 101, 12345, 1e9]) {
@@ -70,6 +71,7 @@ test('ticks begin at 0, are round, few, and reach over the top', () => {
 
 test('numbers for people', () => {
     assert.deepEqual([0, 7, 0.1234, 12.34, 1234, 12345, 2500000].map(formatNumber), ['0', '7', '0.12', '12.3', '1234', '12.3k', '2.5M']);
+    assert.equal(formatNumber(0.005), '0.005');
     assert.deepEqual([0, 512, 2048, 1572864].map(formatBytes), ['0 B', '512 B', '2 KiB', '1.5 MiB']);
     assert.deepEqual([null, 1.5, 2500].map(formatMs), ['–', '1.5 ms', '2.5 s']);
 });
