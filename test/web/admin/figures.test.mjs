@@ -71,7 +71,7 @@ test('ticks begin at 0, are round, few, and reach over the top', () => {
 
 test('numbers for people', () => {
     assert.deepEqual([0, 7, 0.1234, 12.34, 1234, 12345, 2500000].map(formatNumber), ['0', '7', '0.12', '12.3', '1234', '12.3k', '2.5M']);
-    assert.equal(formatNumber(0.005), '0.005');
+    assert.deepEqual([0.005, 0.08664, 0.00000001].map(formatNumber), ['0.005', '0.087', '0']);
     assert.deepEqual([0, 512, 2048, 1572864].map(formatBytes), ['0 B', '512 B', '2 KiB', '1.5 MiB']);
     assert.deepEqual([null, 1.5, 2500].map(formatMs), ['–', '1.5 ms', '2.5 s']);
 });

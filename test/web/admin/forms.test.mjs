@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { NS, child, children, el, text } from '../../../httpgw/web/admin/xml.js';
-import { checkField, checkForm, readForm, shown, simpleSubmission, submission, tidy } from '../../../httpgw/web/admin/forms.js';
+import { checkField, checkForm, readForm, readable, shown, simpleSubmission, submission, tidy } from '../../../httpgw/web/admin/forms.js';
 import { checkJid, checkValue, compile, hint, repeats } from '../../../httpgw/web/admin/validate.js';
 
 const value = (it) => el('value', NS.form, {}, it);
@@ -155,4 +155,9 @@ test('a submission without a form', () => {
 
 test('ends of lines and empty lines at the end are tidied', () => {
     assert.deepEqual(tidy({ type: 'text-multi' }, ['a\r', '', 'b', '', '']), ['a', '', 'b']);
+});
+
+test('moments are written for people', () => {
+    assert.equal(readable('2026-11-28T19:12:16.223Z'), '2026-11-28 19:12:16 UTC');
+    assert.equal(readable('2026-11-28T19:12:16+01:00 and more'), '2026-11-28T19:12:16+01:00 and more');
 });
