@@ -3,6 +3,8 @@
 A command is a function: it gets the step's number, the action and the submitted {var: [values]}, and gives back what the answer's
 <command/> holds beside its attributes: (status, inner XML). It may be added while the component runs."""
 
+import contextlib
+import socket
 import threading
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
@@ -126,8 +128,10 @@ class Commands(threading.Thread):
                 self.answer(iq)
 
     def stop(self):
-        self.stream.cut()
+        with contextlib.suppress(OSError):
+            self.stream.sock.shutdown(socket.SHUT_RDWR)
         self.join()
+        self.stream.cut()
 
     def answer(self, iq):
         payload = iq[0]

@@ -39,8 +39,11 @@ class App {
             clearTimeout(poll.timer);
             if (poll.busy || poll.ended) return;
             poll.busy = true;
-            if (this.client.state === 'online' && !document.hidden) await ask();
-            poll.busy = false;
+            try {
+                if (this.client.state === 'online' && !document.hidden) await ask();
+            } finally {
+                poll.busy = false;
+            }
             if (!poll.ended) poll.timer = setTimeout(turn, ms);
         };
         poll.end = () => {
@@ -110,6 +113,7 @@ class App {
         const view = VIEWS[name];
         if (!view) return; // the skip link
         const again = name === this.shown;
+        for (const box of document.querySelectorAll('dialog')) box.close();
         this.close();
         this.shown = name;
         for (const link of $('nav').children) {

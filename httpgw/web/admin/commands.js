@@ -154,8 +154,7 @@ export async function query(iq, jid, node, values = {}) {
     if (state.status === 'executing' && state.form) {
         const all = {};
         for (const field of state.form.fields) {
-            const given = values[field.var];
-            all[field.var] = given === undefined ? field.values : tidy(field, [given].flat().map(String));
+            all[field.var] = Object.hasOwn(values, field.var) ? tidy(field, [values[field.var]].flat().map(String)) : field.values;
         }
         state = await run.send(state.normal, submission(state.form, all));
     }

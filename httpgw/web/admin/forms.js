@@ -164,3 +164,9 @@ export function shown(field, values) {
     }
     return values.join(field.type === 'text-multi' ? '\n' : ', ');
 }
+
+// A moment as the server writes it (XEP-0082), as people read it; anything else as it is.
+export function readable(value) {
+    const [, day, time] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(value) || [];
+    return day ? `${day} ${time} UTC` : value;
+}

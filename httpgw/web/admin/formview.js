@@ -1,7 +1,7 @@
 // formview.js - a data form on the page and back: forms.js says what it means
 
 import { button, fill, h, notice, uid } from './dom.js';
-import { checkField, isAsked, isTrue, labelOf, shown, tidy } from './forms.js';
+import { checkField, isAsked, isTrue, labelOf, readable, shown, tidy } from './forms.js';
 import { hint, isInteger, isNumeric } from './validate.js';
 import { Table } from './table.js';
 
@@ -142,7 +142,7 @@ export class FormView {
         const shownFields = form.fields.map((field) => {
             if (field.type === 'fixed') return h('p', { class: 'fixed' }, field.label ? h('strong', {}, `${field.label} `) : null, field.values.join('\n'));
             if (!isAsked(field)) return null;
-            const part = askedField(field, prefill[field.var]);
+            const part = askedField(field, Object.hasOwn(prefill, field.var) ? prefill[field.var] : null);
             this.parts.push(part);
             return part.element;
         });
@@ -170,31 +170,34 @@ export class FormView {
         const empty = this.parts.find((part) => part.field.type !== 'boolean' && part.values().every((value) => value === '' || value.startsWith('@')));
         const to = empty || this.parts[0];
         if (to) to.focus();
-        if (to && to.values()[0].startsWith('@')) document.activeElement.setSelectionRange(0, 0);
+        if (to && to.field.type === 'jid-single' && to.values()[0].startsWith('@')) document.activeElement.setSelectionRange(0, 0);
         return Boolean(to);
     }
 }
 
 export function tableOf(form, label, more = {}) {
     const columns = form.reported.filter((field) => field.type !== 'hidden').map((field) => ({
-        key: field.var, label: labelOf(field), text: (row) => shown(field, row[field.var]),
+        key: field.var, label: labelOf(field), text: (row) => shown(field, row[field.var]), show: (row) => readable(shown(field, row[field.var])),
     }));
     return new Table({ label, columns, rows: form.items, hideTools: true, ...more });
 }
 
-// A form of type result, to read.
-export function resultView(form) {
-    const single = form.fields.filter((field) => field.type !== 'hidden');
+function pair(field, values) {
+    if (field.type === 'fixed' && !field.label) return h('div', { class: 'pair' }, h('dd', { class: 'fixed' }, values.join('\n')));
+    const list = field.type.endsWith('-multi') && values.length > 1;
+    return h('div', { class: 'pair' }, h('dt', {}, labelOf(field)),
+        h('dd', {}, list ? h('ul', { class: 'values' }, values.map((value) => h('li', {}, shown({ ...field, type: 'text-single' }, [value]))))
+            : readable(shown(field, values)) || h('span', { class: 'quiet' }, '–')));
+}
+
+// A form of type result, to read. short: as part of something else; a table of one row or none is no table then.
+export function resultView(form, short = false) {
+    const single = form.fields.filter((field) => field.type !== 'hidden').map((field) => pair(field, field.values));
     const parts = form.instructions.map((it) => h('p', { class: 'instructions' }, it));
-    if (single.length) {
-        parts.push(h('dl', { class: 'result' }, single.map((field) => (field.type === 'fixed' && !field.label
-            ? h('div', { class: 'pair' }, h('dd', { class: 'fixed' }, field.values.join('\n')))
-            : h('div', { class: 'pair' }, h('dt', {}, labelOf(field)),
-                h('dd', {}, field.type.endsWith('-multi') && field.values.length > 1
-                    ? h('ul', { class: 'values' }, field.values.map((value) => h('li', {}, shown({ ...field, type: 'text-single' }, [value]))))
-                    : shown(field, field.values) || h('span', { class: 'quiet' }, 'empty')))))));
-    }
-    if (form.reported.length) parts.push(tableOf(form, form.title || 'Result').element);
+    if (short && form.items.length === 1) single.push(...form.reported.map((field) => pair(field, form.items[0][field.var] || [])));
+    if (single.length) parts.push(h('dl', { class: 'result' }, single));
+    if (short && form.reported.length && !form.items.length) parts.push(h('p', { class: 'quiet' }, 'There is nothing.'));
+    else if (form.reported.length && !(short && form.items.length === 1)) parts.push(tableOf(form, form.title || 'Result').element);
     if (!parts.length) parts.push(notice('info', 'The answer is empty.'));
     return fill(h('div', { class: 'result-view' }), parts);
 }

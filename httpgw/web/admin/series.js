@@ -137,7 +137,8 @@ export function formatNumber(value) {
     if (abs >= 1e6) return `${(value / 1e6).toFixed(abs >= 1e7 ? 0 : 1)}M`;
     if (abs >= 1e4) return `${(value / 1e3).toFixed(abs >= 1e5 ? 0 : 1)}k`;
     if (abs >= 100 || Number.isInteger(value)) return String(Math.round(value));
-    return value.toFixed(abs >= 10 ? 1 : 2).replace(/\.?0+$/, '');
+    if (abs >= 0.1) return String(Number(value.toFixed(abs >= 10 ? 1 : 2)));
+    return abs < 1e-4 ? '0' : String(Number(value.toPrecision(2)));
 }
 
 export function formatBytes(value) {
@@ -148,7 +149,7 @@ export function formatBytes(value) {
         n /= 1024;
         i++;
     }
-    return `${n >= 100 || i === 0 || Number.isInteger(n) ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
+    return `${Number(n.toFixed(n >= 100 || i === 0 ? 0 : 1))} ${units[i]}`;
 }
 
 export const formatMs = (value) => (value === null || value === undefined ? '–' : value >= 1000 ? `${formatNumber(value / 1000)} s` : `${formatNumber(value)} ms`);
@@ -157,7 +158,7 @@ export const formatPercent = (value) => (value === null || value === undefined ?
 // Round steps from 0 to at least `top`: [0, 5, 10]. binary: in powers of 1024.
 export function ticks(top, binary = false, whole = false) {
     const unit = binary && top > 0 ? 1024 ** Math.min(4, Math.floor(Math.log(top) / Math.log(1024))) : 1;
-    const high = Math.max(top / unit, whole || binary ? 1 : 0.01);
+    const high = Math.max(top / unit, whole || binary || top <= 0 ? 1 : 0.01);
     const power = 10 ** Math.floor(Math.log10(high / 3));
     let step = [1, 2, 5, 10].map((m) => m * power).find((it) => high / it <= 4);
     if (whole && unit === 1) step = Math.max(1, Math.round(step));

@@ -28,6 +28,8 @@ export class LoginError extends Error {
     }
 }
 
+Strophe.setLogLevel(Strophe.LogLevel.WARN);
+
 function randomId() {
     return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -15,7 +15,7 @@ const PLOTS = [
     { key: 'turn', title: 'Turn of the loop', about: 'Mean time that a daemon works at a stretch', format: formatMs, headline: 'most' },
     { key: 'cpu', title: 'CPU', about: 'Of one processor', format: formatPercent },
     { key: 'memory', title: 'Memory', about: 'Proportional set size', format: formatBytes, binary: true },
-    { key: 'bytes', title: 'Queues', about: 'Bytes between daemons, and to other servers', format: formatBytes, binary: true },
+    { key: 'bytes', title: 'Queues', about: 'Bytes between daemons, and to servers', format: formatBytes, binary: true },
     { key: 'items', title: 'Waiting', about: 'For the store, and for other servers', whole: true },
 ];
 const ORDER = ['sessman', 'router', 'c2s', 'httpgw', 's2s'];

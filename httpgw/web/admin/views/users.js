@@ -110,7 +110,7 @@ function mountUser(app, root, jid) {
         cards.append(box);
         try {
             const state = await query(app.iq, app.domain, command.node, { accountjid: jid, ...(command.form && command.form.fields.some((it) => it.var === 'accountjids') ? { accountjids: jid } : {}) });
-            fill(box, h('h2', {}, command.name), state.notes.map((it) => notice(it.type === 'warn' ? 'warn' : 'info', it.text)), state.form ? resultView(state.form) : null);
+            fill(box, h('h2', {}, command.name), state.notes.map((it) => notice(it.type === 'warn' ? 'warn' : 'info', it.text)), state.form ? resultView(state.form, true) : null);
         } catch (error) {
             fill(box, h('h2', {}, command.name), errorNotice(error));
         }
