@@ -8,7 +8,7 @@ from measure import cpu_between, pss_within
 KINDS = (("plain", "none"), ("tls", "direct"))
 WAYS = ("ws", "bosh")
 FILES = 20000  # open files of a process that every machine grants; a BOSH client over TLS has three at the gateway, a WebSocket one
-SPARE = 300
+SPARE = 600
 
 
 class Web:
