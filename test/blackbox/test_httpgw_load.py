@@ -4,6 +4,8 @@ is far larger than the gateway: 1 GiB up and down."""
 import contextlib
 import hashlib
 import json
+import os
+import resource
 import subprocess
 import threading
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from http_raw import Http
 from server import BUILD, poll
 from upload import slot, target
+from websocket import WsClient
 
 WAYS = {"ws": 300, "bosh": 200}     # all of them online at the same time
 SERVER = {"domains": ("im.example",), "register": "open", "http": True,
@@ -86,6 +89,45 @@ def test_all_of_them_are_there_and_each_gets_its_messages(server, accounts, tls)
             assert result["sent"] == result["delivered"] >= count
             assert (result["lost"], result["duplicate"], result["errors"], result["stray"]) == (0, 0, 0, 0)
     poll("the gateway to be empty", lambda: (gauge(server, "sessions"), gauge(server, "http_connections")) == (0, 0))
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain, from this host", "TLS"])
+def test_no_more_open_files(server, person, connections, tls):
+    """Over TLS a connection of the gateway's library is three of them. Who is there goes on, who comes is closed, and is served again later."""
+    romeo = person("romeo")
+    there = WsClient(server, tls=tls)
+    connections.append(there)
+    there.login(romeo.user, romeo.password, "there").online()
+    pid = next(pid for pid, name in server.daemons().items() if "httpgw" in name)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir("/proc/%d/fd" % pid)) + 20, before[1]))
+    try:
+        others = [it for it in (reach(server, tls) for _ in range(40)) if it]
+        assert len(others) < 40
+        there.message(there.jid, "still here")
+        there.expect("message", body="still here")
+        for it in others:
+            it.close()
+        poll("room again", lambda: (it := reach(server, tls)) and not it.close())
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    poll("the others to be gone", lambda: gauge(server, "http_connections") == 0)
+
+
+def reach(server, tls):
+    """A connection of which the gateway has answered a request; None: there is no room."""
+    try:
+        it = Http(server, tls)
+    except OSError:
+        return None
+    try:
+        answer = it.ask("GET", "/health")
+    except OSError:
+        answer = None
+    if answer:
+        return it
+    it.close()
+    return None
 
 
 class Memory:
