@@ -74,8 +74,7 @@ static void probe(struct wire *w, uint64_t now)
     if (ssm_probe(w) || ping_send(w)) /* anything that comes after it shows that it was answered */
         w->probing = true;
     else
-        wire_write(
-            w, SLICE(" ")); /* RFC 6120 4.6.1: if it does not arrive, the socket says so, or takes no more */
+        wire_write(w, SLICE(" ")); /* RFC 6120 4.6.1: if it does not arrive, conn_patience tells */
 }
 
 static void check_silence(struct wire *w, uint64_t now)

@@ -11,7 +11,8 @@ static bool of_domains(const struct stanza *s)
            !s->to.local.len && !s->to.resource.len;
 }
 
-/* Whether they have a stream to us, to this very process, on which an answer can come: it is not known of another one. */
+/* Whether they have a stream to us, to this very process, on which an answer can come: it is not known of
+ * another one. */
 static bool heard_here(const struct s2s *d, const struct pair *p)
 {
     for (struct link *it = d->wires.next; it != &d->wires; it = it->next) {
@@ -68,5 +69,6 @@ bool ping_is(const struct stanza *s)
 /* As it is written: an <iq/> that ends where it begins. */
 bool ping_is_answer(struct slice stanza)
 {
-    return slice_starts(stanza, SLICE("<iq ")) && memchr(stanza.p, '>', stanza.len) == stanza.p + stanza.len - 1;
+    return slice_starts(stanza, SLICE("<iq ")) &&
+           memchr(stanza.p, '>', stanza.len) == stanza.p + stanza.len - 1;
 }

@@ -261,7 +261,8 @@ static void on_resume(struct wire *w, const struct node *n)
 
 /* --- outgoing streams --- */
 
-/* XEP-0198 4: what follows <enable/> is counted, so nothing waits for the answer; nor is anything asked before it. */
+/* XEP-0198 4: what follows <enable/> is counted, so nothing waits for the answer; nor is anything asked
+ * before it. */
 static void enable(struct out *o)
 {
     struct wire *w = &o->w;
@@ -315,8 +316,9 @@ static void on_enabled(struct wire *w, const struct node *n)
 /* What was sent has left as it does without stream management. */
 static void on_not_enabled(struct wire *w)
 {
+    struct out *o = out_of(w);
     METRIC_INC(w->d->metrics, M_SM_FAILED);
-    out_of(w)->sm = false;
+    o->sm = false;
     LIST_EACH(&w->sent, it) {
         CONTAINER(it, struct item, link)->counted = false;
     }

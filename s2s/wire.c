@@ -73,6 +73,7 @@ void wire_take_conn(struct wire *w, struct conn *conn)
     w->trusted = w->d->conf->policy == TLS_OPTIONAL &&
                  addr_is_loopback((const struct sockaddr *)(const void *)&peer.addr);
     conn_owner_set(conn, &w->d->conn_conf, w);
+    conn_patience(conn, w->d->conf->probe_wait_ms);
 }
 
 void wire_fini(struct wire *w)

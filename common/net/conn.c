@@ -6,6 +6,7 @@
 #include "common/net/inside.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/uio.h>
@@ -351,6 +352,14 @@ size_t conn_left(const struct conn *c)
 bool conn_full(const struct conn *c)
 {
     return c->conf->out_full && conn_waiting(c) >= c->conf->out_full;
+}
+
+void conn_patience(struct conn *c, uint32_t ms)
+{
+    uv_os_fd_t fd;
+    unsigned value = ms;
+    if (!c->closing && uv_fileno(&c->u.handle, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value); /* of no other sockets */
 }
 
 /* Bytes that the socket took now; 0 where it takes none; less than 0: failed, and closing or broken. */

@@ -62,6 +62,9 @@ size_t conn_left(const struct conn *c);    /* in on_closed: what was waiting whe
 uint32_t conn_written(const struct conn *c);
 uint32_t conn_taken(const struct conn *c);
 bool conn_full(const struct conn *c);
+/* TCP: what was written and for so long was not acknowledged by the peer's host, or not let in, ends the connection (CONN_IO). 0: as the
+ * host does it, which may take a quarter of an hour. */
+void conn_patience(struct conn *c, uint32_t ms);
 
 /* Of a plain conn that is to end: what its socket holds now. 0 or less: no more. */
 ssize_t conn_read_now(struct conn *c, char *to, size_t size);

@@ -109,8 +109,8 @@ static int on_client_hello(gnutls_session_t s)
     return gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, cert->cred);
 }
 
-/* What the socket is given waits until it is let go: the last flight of a client's handshake and what its owner says
- * first then leave together, not in two segments. Where it cannot be done they are two. */
+/* What the socket is given waits until it is let go: the last flight of a client's handshake and what its
+ * owner says first then leave together, not in two segments. Where it cannot be done they are two. */
 static void cork(struct conn *c, int on)
 {
     uv_os_fd_t fd;
