@@ -176,6 +176,17 @@ def test_35_asks_without_end(server, edge, bystanders):
     poll("the others to be answered again", lambda: not told_now(other)["router-1"].get("failed"))
 
 
+def test_35_asks_without_end_that_all_answer(server, edge, bystanders):
+    """What is answered at once could be asked again at once: so many a second, not more."""
+    evil = edge()
+    before = control.counter(server, "bulkhead_router_asks_refused", "router-1")
+    for id in range(1, 2001):
+        ask(evil, id, "metrics")
+        told(evil, id)
+    assert control.counter(server, "bulkhead_router_asks_refused", "router-1") - before > 1000
+    bystanders.chat()
+
+
 def told_now(it):
     it.asks = getattr(it, "asks", 1 << 32) + 1
     ask(it, it.asks, "metrics")
