@@ -5,7 +5,7 @@
  * Requests are boshreq.c's, their order is boshwin.c's. */
 #include "common/base/mem.h"
 #include "common/base/secret.h"
-#include "httpgw/boshin.h"
+#include "httpgw/boshpeer.h"
 #include "httpgw/element.h"
 
 enum { JOINED_MAX = 32 };
@@ -25,17 +25,21 @@ void bosh_dirty(struct bosh *s)
 
 /* --- answers --- */
 
-void bosh_reply(struct http_request *r, struct slice body)
+void bosh_reply(struct bosh_request *q, struct slice body)
 {
     const struct http_field fresh = { "Cache-Control", SLICE("no-store") };
-    routes_answer_cors(r, &(struct http_reply){ .status = 200,
-                                                .type = "text/xml; charset=utf-8",
-                                                .body = body,
-                                                .fields = &fresh,
-                                                .n_fields = 1 });
+    if (q->served) {
+        boshpeer_answer(q->served, body);
+        return;
+    }
+    routes_answer_cors(q->http, &(struct http_reply){ .status = 200,
+                                                      .type = "text/xml; charset=utf-8",
+                                                      .body = body,
+                                                      .fields = &fresh,
+                                                      .n_fields = 1 });
 }
 
-void bosh_refuse(struct http_request *r, const char *cond, struct slice uri)
+void bosh_refuse(struct bosh_request *q, const char *cond, struct slice uri)
 {
     struct buf out = BUF_INIT(0);
     buf_fmt(&out, "<body xmlns='" NS_BOSH "' type='terminate' condition='%s'", cond);
@@ -46,7 +50,7 @@ void bosh_refuse(struct http_request *r, const char *cond, struct slice uri)
     } else {
         BUF_LIT(&out, "/>");
     }
-    bosh_reply(r, buf_get(&out));
+    bosh_reply(q, buf_get(&out));
     buf_fini(&out);
 }
 
@@ -132,7 +136,7 @@ static void answer(struct bosh *s, uint64_t rid, struct bosh_request *q)
         q->session = NULL;
         timer_stop(&q->timer);
         client_wire(&s->client, true, buf_get(&body));
-        bosh_reply(q->http, buf_get(&body));
+        bosh_reply(q, buf_get(&body));
     }
     buf_fini(&body);
 }
@@ -167,7 +171,7 @@ struct bosh *bosh_new(struct bosh_all *all, struct bosh_request *first, const st
     struct arena *a = arena_take(all->d->clients.arenas);
     struct bosh *s = mem_new(sizeof *s);
     const char *host = all->d->conf->host;
-    struct slice token = secret_token(a, 18);
+    struct slice token = boshpeer_sid(all->peers, a, secret_token(a, 18));
     s->all = all;
     /* The gateway's name in it tells the other gateways whose it is. */
     s->sid = mem_copy(host ? arena_fmt(a, SLICE_FMT "@%s", SLICE_ARG(token), host) : token);
@@ -193,7 +197,7 @@ static void bosh_free(struct bosh *s)
     while ((q = boshwin_pop(&s->window))) {
         q->session = NULL;
         timer_stop(&q->timer);
-        bosh_refuse(q->http, s->cond ? s->cond : "item-not-found", SLICE_NONE);
+        bosh_refuse(q, s->cond ? s->cond : "item-not-found", SLICE_NONE);
     }
     map_remove(s->all->sessions, slice_cstr(s->sid));
     list_unlink(&s->dirty);
@@ -349,6 +353,7 @@ struct bosh_all *bosh_all_new(struct httpgw *d)
     all->sessions = map_new(sid_of);
     list_init(&all->dirty);
     all->turn.fn = on_turn;
+    all->peers = boshpeers_new(all);
     return all;
 }
 
@@ -357,5 +362,16 @@ void bosh_all_free(struct bosh_all **all)
     if (!*all)
         return;
     map_free(&(*all)->sessions);
+    boshpeers_free(&(*all)->peers);
     MEM_FREE(all);
+}
+
+enum rc bosh_all_open(struct bosh_all *all, struct why *why)
+{
+    return boshpeers_open(all->peers, why);
+}
+
+void bosh_all_stop(struct bosh_all *all)
+{
+    boshpeers_stop(all->peers);
 }

@@ -14,9 +14,15 @@ struct bosh_all {
     struct map *sessions; /* struct bosh by sid; owns them */
     struct link dirty;    /* those that have something to do at the end of this turn */
     struct turn turn;
+    struct boshpeers *peers; /* boshpeer.h */
 };
+struct boshrelay;
+struct boshserved;
 struct bosh_request {
-    struct http_request *http;
+    struct bosh_all *all;
+    struct http_request *http;  /* NULL: another process has it, and has handed it to us: */
+    struct boshserved *served;
+    struct boshrelay *relay;    /* it was handed to another process; NULL: not */
     struct bosh *session; /* in whose window it is; NULL: none, or it was answered */
     char *body;           /* while it waits for the one before it */
     size_t len;
@@ -54,9 +60,12 @@ void bosh_dirty(struct bosh *s);
 /* It ends for what is wrong in a request, which is a terminal condition (XEP-0124 17.2); the stream is lost, not ended. */
 void bosh_fail(struct bosh *s, const char *cond);
 /* Answers. */
-void bosh_reply(struct http_request *r, struct slice body);
-void bosh_refuse(struct http_request *r, const char *cond, struct slice uri); /* of no session; uri: for see-other-uri */
+void bosh_reply(struct bosh_request *q, struct slice body);
+void bosh_refuse(struct bosh_request *q, const char *cond, struct slice uri); /* of no session; uri: for see-other-uri */
 /* boshreq.c */
+struct bosh_request *boshreq_new(struct bosh_all *all);
+void boshreq_take(struct bosh_request *q, struct slice body);
+void boshreq_gone(void *q); /* frees it; its session, if it is in one's window, keeps its place there */
 void boshreq_process(struct bosh *s, struct bosh_request *q, struct arena *a, struct node *n); /* its turn has come */
 void boshreq_waiting(struct bosh *s); /* those whose turn has come meanwhile */
 void boshreq_hold(struct bosh_request *q);

@@ -1,7 +1,7 @@
 /* httpgw/boshreq.c - BOSH requests: whose they are, whether it is their turn, what is in them (XEP-0124 7 to
  * 15, XEP-0206) */
 #include "common/base/mem.h"
-#include "httpgw/boshin.h"
+#include "httpgw/boshpeer.h"
 
 enum { WRAPPER_BYTES = 2048, WRAPPER_ELEMENTS = 16 }; /* of <body/> itself, over what a stanza may have */
 
@@ -17,9 +17,18 @@ void boshreq_hold(struct bosh_request *q)
     loop_timer(q->session->all->d->run->loop, &q->timer, q->session->wait_ms, on_late);
 }
 
-static void on_gone(void *owner)
+struct bosh_request *boshreq_new(struct bosh_all *all)
+{
+    struct bosh_request *q = mem_new(sizeof *q);
+    q->all = all;
+    return q;
+}
+
+void boshreq_gone(void *owner)
 {
     struct bosh_request *q = owner;
+    if (q->relay)
+        boshpeer_cancel(q->relay);
     if (q->session)
         boshwin_forget(&q->session->window, q);
     timer_stop(&q->timer);
@@ -175,10 +184,23 @@ void boshreq_waiting(struct bosh *s)
     }
 }
 
-/* The connection by which a request came, where it is the client's own. */
-static uint64_t via_of(const struct http_request *r)
+/* The connection by which a request came, where it is the client's own, and known here. */
+static uint64_t via_of(const struct bosh_request *q)
 {
-    return http_by_proxy(r) ? 0 : http_connection(r);
+    return !q->http || http_by_proxy(q->http) ? 0 : http_connection(q->http);
+}
+
+static void peer_of(const struct bosh_request *q, struct conn_peer *out)
+{
+    if (q->served)
+        boshpeer_peer(q->served, out);
+    else
+        http_peer(q->http, out);
+}
+
+static bool is_secure(const struct bosh_request *q)
+{
+    return q->served ? boshpeer_secure(q->served) : http_secure(q->http);
 }
 
 /* --- a new session --- */
@@ -206,33 +228,32 @@ static void take_wishes(struct bosh *s, uint64_t rid, const struct node *n)
 
 static void create(struct bosh_request *q, struct arena *a, const struct node *n, uint64_t rid, size_t bytes)
 {
-    struct http_request *r = q->http;
-    struct httpgw *d = routes_httpgw(r);
+    struct httpgw *d = q->all->d;
     struct conn_peer peer;
     struct slice replay;
     void *old;
     struct boshkey key;
-    bool here = d->conf->policy == TLS_OPTIONAL && http_from_here(r);
-    if (!http_secure(r) && !here) {
-        bosh_refuse(r, "policy-violation", SLICE_NONE);
+    bool here = d->conf->policy == TLS_OPTIONAL && q->http && http_from_here(q->http);
+    if (!is_secure(q) && !here) {
+        bosh_refuse(q, "policy-violation", SLICE_NONE);
         return;
     }
     if (!d->clients.accepting) {
-        bosh_refuse(r, "remote-connection-failed", SLICE_NONE);
+        bosh_refuse(q, "remote-connection-failed", SLICE_NONE);
         return;
     }
     if (boshkey_begin(&key, node_attr(n, "newkey")) != RC_OK) {
-        bosh_refuse(r, "bad-request", SLICE_NONE);
+        bosh_refuse(q, "bad-request", SLICE_NONE);
         return;
     }
-    http_peer(r, &peer);
+    peer_of(q, &peer);
     struct bosh *s = bosh_new(d->bosh, q, &peer);
     struct client *c = &s->client;
     s->key = key;
     take_wishes(s, rid, n);
-    c->secure = http_secure(r);
+    c->secure = is_secure(q);
     bool let_in = client_open(c, &d->clients, &bosh_transport, here);
-    if (boshwin_arrive(&s->window, rid, via_of(r), q, &old, &replay) != BOSHWIN_QUEUED ||
+    if (boshwin_arrive(&s->window, rid, via_of(q), q, &old, &replay) != BOSHWIN_QUEUED ||
         boshwin_next(&s->window) != q || !let_in) {
         bosh_fail(s, "policy-violation");
         return;
@@ -267,10 +288,10 @@ static struct slice other_gateway(const struct httpgw_conf *conf, struct slice s
 
 static void unknown(struct bosh_request *q, struct slice sid)
 {
-    struct httpgw *d = routes_httpgw(q->http);
+    struct httpgw *d = q->all->d;
     struct slice uri = other_gateway(d->conf, sid);
     METRIC_INC(d->run->metrics, M_BOSH_UNKNOWN);
-    bosh_refuse(q->http, uri.len ? "see-other-uri" : "item-not-found", uri);
+    bosh_refuse(q, uri.len ? "see-other-uri" : "item-not-found", uri);
 }
 
 static void replaced(struct bosh_request *old)
@@ -279,7 +300,7 @@ static void replaced(struct bosh_request *old)
         return;
     old->session = NULL;
     timer_stop(&old->timer);
-    bosh_reply(old->http, SLICE("<body xmlns='" NS_BOSH "' type='error'/>")); /* XEP-0124 17.3 */
+    bosh_reply(old, SLICE("<body xmlns='" NS_BOSH "' type='error'/>")); /* XEP-0124 17.3 */
 }
 
 static void keep(struct bosh_request *q, struct slice body)
@@ -294,7 +315,7 @@ static void arrive(struct bosh *s, struct bosh_request *q, struct arena *a, stru
     struct slice replay;
     void *old = NULL;
     bool next = rid == s->window.top + 1 && !s->paused && !s->ended;
-    switch (boshwin_arrive(&s->window, rid, via_of(q->http), q, &old, &replay)) {
+    switch (boshwin_arrive(&s->window, rid, via_of(q), q, &old, &replay)) {
     case BOSHWIN_QUEUED:
         q->session = s;
         if (next && boshwin_next(&s->window) == q) {
@@ -307,7 +328,7 @@ static void arrive(struct bosh *s, struct bosh_request *q, struct arena *a, stru
         break;
     case BOSHWIN_REPLAY:
         METRIC_INC(s->all->d->run->metrics, M_BOSH_REPLAYED);
-        bosh_reply(q->http, replay);
+        bosh_reply(q, replay);
         break;
     case BOSHWIN_AGAIN:
         q->session = s;
@@ -318,40 +339,45 @@ static void arrive(struct bosh *s, struct bosh_request *q, struct arena *a, stru
         bosh_dirty(s);
         break;
     case BOSHWIN_BUSY:
-        bosh_refuse(q->http, "policy-violation", SLICE_NONE);
+        bosh_refuse(q, "policy-violation", SLICE_NONE);
         bosh_fail(s, "policy-violation");
         break;
     case BOSHWIN_GONE:
-        bosh_refuse(q->http, "item-not-found", SLICE_NONE);
+        bosh_refuse(q, "item-not-found", SLICE_NONE);
         bosh_fail(s, "item-not-found");
         break;
     }
 }
 
-static bool may_use(const struct bosh *s, const struct http_request *r)
+static bool may_use(const struct bosh *s, const struct bosh_request *q)
 {
     struct conn_peer peer;
-    http_peer(r, &peer);
+    peer_of(q, &peer);
     struct addr_key key = addr_key_of((const struct sockaddr *)&peer.addr);
-    return (http_secure(r) || !s->client.secure) &&
+    return (is_secure(q) || !s->client.secure) &&
            (!s->all->d->conf->same_address ||
             memcmp(key.bytes, s->client.address.bytes, sizeof key.bytes) == 0);
 }
 
 static void dispatch(struct bosh_request *q, struct arena *a, struct slice body)
 {
-    struct httpgw *d = routes_httpgw(q->http);
+    struct httpgw *d = q->all->d;
     struct node *n;
     struct why why = { "" };
     uint64_t rid = 0;
     struct slice sid = boshreq_sid(body);
     struct bosh *s = sid.len ? map_get(d->bosh->sessions, sid) : NULL;
-    if (s && !may_use(s, q->http))
+    if (s && !may_use(s, q))
         s = NULL;
+    unsigned other = s || !q->http ? 0 : boshpeer_of(q->all->peers, sid);
+    if (other) { /* it is theirs to say what is wrong with it */
+        boshpeer_send(q->all->peers, q, other, body);
+        return;
+    }
     if (parse(d, a, s ? &s->client : NULL, body, &n, &why) != RC_OK ||
         !slice_eq(sid,
                   node_attr(n, "sid"))) { /* what was looked for in the bytes is what is in the element */
-        bosh_refuse(q->http, "bad-request", SLICE_NONE);
+        bosh_refuse(q, "bad-request", SLICE_NONE);
         if (s)
             bosh_fail(s, "bad-request");
         return;
@@ -360,13 +386,13 @@ static void dispatch(struct bosh_request *q, struct arena *a, struct slice body)
     if (node_has(n, "sid") && !s) {
         unknown(q, sid);
     } else if (s && !numbered) {
-        bosh_refuse(q->http, "item-not-found", SLICE_NONE);
+        bosh_refuse(q, "item-not-found", SLICE_NONE);
         bosh_fail(s, "item-not-found");
     } else if (s) {
         client_wire(&s->client, false, body);
         arrive(s, q, a, n, rid, body);
     } else if (!numbered || !d->conf->bosh) {
-        bosh_refuse(q->http, "bad-request", SLICE_NONE);
+        bosh_refuse(q, "bad-request", SLICE_NONE);
     } else {
         create(q, a, n, rid, body.len);
     }
@@ -391,19 +417,29 @@ struct slice boshreq_sid(struct slice body)
     return SLICE_NONE;
 }
 
+void boshreq_take(struct bosh_request *q, struct slice body)
+{
+    struct arena_pool *arenas = q->all->d->clients.arenas;
+    struct arena *a = arena_take(arenas);
+    dispatch(q, a, body);
+    arena_give(arenas, &a);
+}
+
 static void on_body(struct http_request *r, struct slice body)
 {
-    struct httpgw *d = routes_httpgw(r);
-    struct arena *a = arena_take(d->clients.arenas);
-    dispatch(http_owner(r), a, body);
-    arena_give(d->clients.arenas, &a);
+    boshreq_take(http_owner(r), body);
 }
 
 static size_t on_long_body(struct http_request *r, struct slice so_far)
 {
     struct httpgw *d = routes_httpgw(r);
     const struct bosh *s = map_get(d->bosh->sessions, boshreq_sid(so_far));
-    return (s ? client_limits(&s->client) : &d->clients.pre_auth)->stanza_bytes + WRAPPER_BYTES;
+    bool elsewhere = !s && boshpeer_of(d->bosh->peers, boshreq_sid(so_far));
+    return (s           ? client_limits(&s->client)
+            : elsewhere ? &d->clients.bound
+                        : &d->clients.pre_auth)
+               ->stanza_bytes +
+           WRAPPER_BYTES;
 }
 
 void bosh_take(struct http_request *r)
@@ -417,9 +453,9 @@ void bosh_take(struct http_request *r)
         http_answer_text(r, 200, "XMPP clients speak BOSH here: XEP-0124, XEP-0206");
         return;
     }
-    struct bosh_request *q = mem_new(sizeof *q);
+    struct bosh_request *q = boshreq_new(d->bosh);
     q->http = r;
-    http_own(r, q, on_gone);
+    http_own(r, q, boshreq_gone);
     http_collect_more(r, d->clients.bound.stanza_bytes + WRAPPER_BYTES, on_long_body);
     http_collect(r, d->clients.pre_auth.stanza_bytes + WRAPPER_BYTES, on_body);
 }

@@ -49,7 +49,6 @@ void http_peer(const struct http_request *r, struct conn_peer *out);
 bool http_secure(const struct http_request *r); /* TLS, here or at a trusted proxy (X-Forwarded-Proto) */
 bool http_by_proxy(const struct http_request *r); /* from one of forwarded_from: what its headers say of the client counts; whose TLS that speaks is not known */
 bool http_from_here(const struct http_request *r); /* the connection is from this host, and nobody's proxy */
-bool http_by_proxy(const struct http_request *r);  /* of an HTTP proxy that is trusted: its connections are many clients' */
 uint64_t http_connection(const struct http_request *r); /* its number, never used again */
 struct http *http_of(const struct http_request *r);
 void *http_ctx(const struct http *h); /* the owner's, of http_conf */

@@ -117,6 +117,8 @@ enum rc httpgw_open(struct httpgw *d, struct why *why)
     rc = upload_all_open(d->uploads, why);
     web_open(d->web);
     if (rc == RC_OK)
+        rc = bosh_all_open(d->bosh, why);
+    if (rc == RC_OK)
         rc = http_new(&conf, &d->http, why);
     for (size_t i = 0; rc == RC_OK && i < d->conf->address.n; i++)
         rc = listen_at(d, d->conf->address.items[i], why);
@@ -131,6 +133,7 @@ void httpgw_stop(struct httpgw *d)
     metrics_page_stop(d->metrics_page);
     clients_stop(&d->clients);
     upload_all_stop(d->uploads);
+    bosh_all_stop(d->bosh);
     http_close(d->http, LINGER_MS);
 }
 

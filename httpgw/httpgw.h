@@ -26,6 +26,7 @@
     X(BOSH_OPENED, "bosh_opened", COUNTER, "BOSH sessions opened")                                                     \
     X(BOSH_BAD, "bosh_bad", COUNTER, "BOSH sessions ended for what was wrong in a body, its rid or its key")           \
     X(BOSH_UNKNOWN, "bosh_unknown", COUNTER, "BOSH requests for a session that is not here")                           \
+    X(BOSH_RELAYED, "bosh_relayed", COUNTER, "BOSH requests handed to the process that has their session")             \
     X(BOSH_REPLAYED, "bosh_replayed", COUNTER, "BOSH answers sent once more")                                          \
     X(BOSH_INACTIVE, "bosh_inactive", COUNTER, "BOSH sessions lost: the client did not come back")                      \
     X(UPLOADS, "uploads", COUNTER, "Files uploaded")                                                                   \
@@ -137,6 +138,8 @@ extern const struct metric_def httpgw_metrics[];
 struct ws_all *ws_all_new(struct httpgw *d);
 void ws_all_free(struct ws_all **all);
 struct bosh_all *bosh_all_new(struct httpgw *d);
+MUST_USE enum rc bosh_all_open(struct bosh_all *all, struct why *why);
+void bosh_all_stop(struct bosh_all *all);
 void bosh_all_free(struct bosh_all **all);
 /* web.c: web_open reads the folder of pages, at the start and on reload; where it cannot be read there are none */
 struct web *web_new(struct httpgw *d);

@@ -135,6 +135,7 @@ static void on_row(void *ctx, const struct store_result *r)
     a->delivered = (uint64_t)v[3].i;
     a->offline_limit = v[5].i;
     a->disabled = v[8].i != 0;
+    a->anonymous = v[9].i != 0;
     journal_account_known(l->sm, a);
     journal_flush(l->sm, a->id);
     archive_prefs_load(l->sm, a, v[6].s);

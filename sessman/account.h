@@ -13,6 +13,7 @@
 struct account {
     char *bare;                    /* "local@domain" */
     uint16_t bare_len, local_len;
+    bool anonymous;                /* anonymous.h */
     bool loaded, admin, gone;      /* gone: deleted while in use */
     bool disabled;                 /* nobody logs in to it */
     uint32_t refs;

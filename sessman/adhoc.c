@@ -282,9 +282,9 @@ bool adhoc_may(const struct incoming *in, const struct command *cmd)
     case ADHOC_ADMIN:
         return is_admin(in);
     case ADHOC_USER:
-        return account != NULL;
+        return account && !account->anonymous;
     case ADHOC_PERSON:
-        return account && !(api && api->grant.token);
+        return account && !account->anonymous && !(api && api->grant.token);
     case ADHOC_ANYONE:
         return true;
     }

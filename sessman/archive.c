@@ -15,7 +15,7 @@ struct archive_prefs {
 bool archive_allowed(const struct sessman *sm, const struct account *a)
 {
     const struct domain *d = sessman_domain(sm, account_domain(a));
-    return d && d->archive;
+    return d && d->archive && !a->anonymous;
 }
 
 struct mam_prefs archive_prefs(const struct sessman *sm, const struct account *a)

@@ -1,6 +1,7 @@
 /* sessman/auth.c */
 #include "sessman/auth.h"
 #include "sessman/auth_inside.h"
+#include "sessman/anonymous.h"
 #include "common/base/limits.h"
 #include "common/base/mem.h"
 #include "common/base/secret.h"
@@ -234,7 +235,7 @@ static void on_ensured(void *ctx, enum rc rc, const struct why *why)
 
 static void go_in(struct auth *a)
 {
-    if (a->sm->auth_backend == &auth_store)
+    if (a->sm->auth_backend == &auth_store || a->anonymous)
         answer(a, AUTH_SUCCESS); /* it has found a row */
     else
         users_ensure(a->sm, &a->at->user, on_ensured, auth_ask(a));
@@ -418,7 +419,7 @@ static void on_exists(void *ctx, enum rc rc)
 
 void auth_succeed_by_row(struct auth *a)
 {
-    if (a->sm->auth_backend == &auth_store)
+    if (a->sm->auth_backend == &auth_store || a->anonymous)
         auth_succeed(a);
     else
         a->sm->auth_backend->exists(a->sm->auth_state, &a->at->user, on_exists, auth_ask(a));
@@ -460,6 +461,36 @@ static void external_first(struct auth *a, struct slice message)
         a->sm->auth_backend->exists(a->sm->auth_state, &at->user, on_exists, auth_ask(a));
 }
 
+/* --- ANONYMOUS (RFC 4505, XEP-0175) --- */
+
+static void on_anonymous(void *ctx, enum rc rc, const struct jid *user)
+{
+    struct auth *a = auth_asker(ctx);
+    if (!a)
+        return; /* its account goes with the next sweep */
+    if (rc == RC_OK) {
+        a->at->user = jid_copy(a->at->arena, user);
+        a->anonymous = true;
+        auth_succeed(a);
+    } else if (rc == RC_NOTFOUND) {
+        auth_answer_fail(a, SASL_INVALID_MECHANISM, NULL);
+    } else {
+        auth_answer_fail(a, SASL_TEMPORARY_AUTH_FAILURE, rc == RC_LIMIT ? "too many anonymous logins" : NULL);
+    }
+}
+
+/* RFC 4505 3: what the client says of itself is for the log. */
+static void anonymous_first(struct auth *a, struct slice message)
+{
+    enum { TRACE_MAX = 255 * 4 };
+    if (message.len > TRACE_MAX || !slice_utf8_ok(message)) {
+        auth_answer_fail(a, SASL_MALFORMED_REQUEST, NULL);
+        return;
+    }
+    a->at->name = arena_copy(a->at->arena, message);
+    anonymous_create(a->sm, a->open.domain, a->addr, !a->open.trusted_plain, on_anonymous, auth_ask(a));
+}
+
 /* --- the edge's side --- */
 
 static bool offered(const struct auth *a, struct slice mechanism)
@@ -498,6 +529,8 @@ static enum sasl_fail choose(struct auth *a, struct slice mechanism)
         at->first = plain_first;
         if (!a->open.secure && !a->open.trusted_plain)
             return SASL_ENCRYPTION_REQUIRED;
+    } else if (slice_is(mechanism, "ANONYMOUS")) {
+        at->first = anonymous_allowed(a->sm, a->open.domain) ? anonymous_first : NULL;
     } else if (slice_is(mechanism, "EXTERNAL")) {
         at->first = a->open.n_cert_jids ? external_first : NULL;
     } else if (scram_parse_name(mechanism, &at->scram.hash, &at->plus)) {
@@ -555,7 +588,7 @@ static void start(struct auth *a, const struct control_auth *step, const struct 
     a->at->arena = arena_new(ATTEMPT_CHUNK_BYTES, 0);
     a->at->request = c ? &c->request : NULL;
     a->at->from = c ? c->from : SLICE_NONE;
-    a->token_due = false;
+    a->token_due = a->anonymous = false;
     a->grant = (struct auth_grant){ .scopes = SLICE(SCOPES_ALL), .epoch = a->sm->api_epoch };
     snprintf(a->at->mechanism, sizeof a->at->mechanism, SLICE_FMT, SLICE_ARG(slice_to(step->mechanism, 31)));
     enum sasl_fail fail = choose(a, step->mechanism);
@@ -587,6 +620,11 @@ bool auth_token_due(const struct auth *a, enum ht_binding *binding)
 const struct auth_grant *auth_grant(const struct auth *a)
 {
     return &a->grant;
+}
+
+bool auth_is_anonymous(const struct auth *a)
+{
+    return a->anonymous;
 }
 
 bool auth_token_fits(const struct auth *a, enum ht_binding binding)
@@ -626,12 +664,18 @@ void auth_abort(struct auth *a)
     auth_answer_fail(a, SASL_ABORTED, NULL);
 }
 
-struct slice auth_mechanisms(const struct sessman *sm)
+struct slice auth_mechanisms(const struct sessman *sm, const struct domain *d)
 {
 #define BY_KEYS     "EXTERNAL SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 PLAIN"
 #define BY_PASSWORD "EXTERNAL PLAIN"
 #define BY_TOKEN    " HT-SHA-256"
-    if (sm->auth_backend->scram)
-        return sm->conf->tokens ? SLICE(BY_KEYS BY_TOKEN) : SLICE(BY_KEYS);
-    return sm->conf->tokens ? SLICE(BY_PASSWORD BY_TOKEN) : SLICE(BY_PASSWORD);
+#define BY_NOTHING  " ANONYMOUS"
+    static const struct slice lists[2][2][2] = {
+        /* keys, tokens, anonymous */
+        { { SLICE_INIT(BY_PASSWORD), SLICE_INIT(BY_PASSWORD BY_NOTHING) },
+          { SLICE_INIT(BY_PASSWORD BY_TOKEN), SLICE_INIT(BY_PASSWORD BY_TOKEN BY_NOTHING) } },
+        { { SLICE_INIT(BY_KEYS), SLICE_INIT(BY_KEYS BY_NOTHING) },
+          { SLICE_INIT(BY_KEYS BY_TOKEN), SLICE_INIT(BY_KEYS BY_TOKEN BY_NOTHING) } },
+    };
+    return lists[sm->auth_backend->scram][sm->conf->tokens][d->anonymous];
 }

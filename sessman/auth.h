@@ -28,8 +28,9 @@ void auth_start(struct auth *a, const struct control_auth *step);
 void auth_authenticate(struct auth *a, const struct control_authenticate *c);
 void auth_response(struct auth *a, struct slice data);
 void auth_abort(struct auth *a);
-/* Space-separated mechanisms of the backend for control_domain, strongest first; tokens without what they are bound to. */
-struct slice auth_mechanisms(const struct sessman *sm);
+struct domain;
+/* Space-separated mechanisms of a domain for control_domain, strongest first; tokens without what they are bound to. */
+struct slice auth_mechanisms(const struct sessman *sm, const struct domain *d);
 
 /* In on_success and after it: true when a token was used that should be replaced; *binding: by one for this. */
 bool auth_token_due(const struct auth *a, enum ht_binding *binding);
@@ -38,6 +39,8 @@ bool auth_token_fits(const struct auth *a, enum ht_binding binding);
 
 /* In on_success, of a session of the API: with what it came. */
 const struct auth_grant *auth_grant(const struct auth *a);
+/* In on_success: of an anonymous account (anonymous.h). */
+bool auth_is_anonymous(const struct auth *a);
 
 /* Frees sm->auth_rates. */
 void auth_fini(struct sessman *sm);

@@ -1,5 +1,6 @@
 /* sessman/auth_fast.c - logging in with a token (XEP-0484; the HT mechanisms) */
 #include "common/base/clock.h"
+#include "sessman/anonymous.h"
 #include "sessman/auth_inside.h"
 
 enum sasl_fail auth_fast_choose(struct auth *a, enum ht_binding b)
@@ -47,16 +48,19 @@ static void on_tokens(void *ctx, enum rc rc, const struct tokens *t)
     const struct token_try try = { at->ht, at->hash, at->binding, at->request->count,
                                    (int64_t)clock_wall_ms() };
     enum sasl_fail fail = tokens_check(at->arena, a->sm->secret, t, &try, &slot);
+    if (fail == SASL_OK && t->anonymous && !anonymous_allowed(a->sm, at->user.domain))
+        fail = SASL_NOT_AUTHORIZED; /* they are not let in any more */
     if (fail != SASL_OK) {
         auth_answer_fail(a, fail, NULL);
         return;
     }
+    a->anonymous = t->anonymous;
     const struct token *it = &t->slot[slot];
     ht_hash(token_text(at->arena, a->sm->secret, it->seed), false, at->binding, answer);
     at->has_data = true;
     at->data = arena_copy(at->arena, slice_of((const char *)answer, sizeof answer));
     a->token = at->ht;
-    a->token_due = !at->request->invalidate && tokens_due(a->sm, it);
+    a->token_due = !at->request->invalidate && tokens_due(a->sm, it, a->anonymous);
     tokens_use(a->sm, &at->user, at->request->agent, it, at->request->count, at->request->invalidate, on_used,
                auth_ask(a));
 }

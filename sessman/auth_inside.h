@@ -57,6 +57,7 @@ struct auth {
     enum ht_binding token;  /* of the token that was used: auth_token_due */
     bool token_due;
     struct auth_grant grant; /* of a session of the API; what it points to lives as long as the attempt */
+    bool anonymous;         /* the user of this attempt is nobody in particular */
 };
 
 /* The outcome of a step; it leaves at the end of the turn. text: static storage. */

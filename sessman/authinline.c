@@ -291,6 +291,6 @@ void authinline_go(struct authinline *i, const struct jid *user, bool has_data, 
         go_on(i);
         return;
     }
-    tokens_give(i->l->sm, i->a, &i->user, i->asked.request.agent, binding, &i->token, &i->expires_ms,
-                on_given, wait(i));
+    tokens_give(i->l->sm, i->a, &i->user, auth_is_anonymous(i->l->auth), i->asked.request.agent, binding,
+                &i->token, &i->expires_ms, on_given, wait(i));
 }

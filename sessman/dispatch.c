@@ -3,6 +3,7 @@
 #include <assert.h>
 #include "common/xmpp/xmlout.h"
 #include "sessman/account.h"
+#include "sessman/anonymous.h"
 #include "sessman/apisession.h"
 #include "sessman/carbons.h"
 #include "sessman/deliver.h"
@@ -156,6 +157,10 @@ void in_error(struct incoming *in, enum stanza_cond cond, const char *text)
 
 static void arrive(struct incoming *in)
 {
+    if (in->target && in->edge && !in->from_session && !anonymous_may_leave(in->sm, in->target)) {
+        in_error(in, COND_SERVICE_UNAVAILABLE, NULL); /* as for nobody */
+        return;
+    }
     static const unsigned rows_of[] = {
         [STANZA_MESSAGE] = ON_MESSAGE_IN, [STANZA_PRESENCE] = ON_PRESENCE_IN
     };
@@ -274,6 +279,14 @@ static void stamp_from(struct incoming *in)
     node_set(in->a, st->node, "from", st->from.full);
 }
 
+/* XEP-0175 4: components are of this installation, other servers are not. */
+static bool may_leave(const struct incoming *in)
+{
+    const struct account *a = in->session->account;
+    return !a->anonymous || anonymous_may_leave(in->sm, a) ||
+           rlink_component(in->sm->rlink, in->st.to.domain);
+}
+
 static void from_session(struct incoming *in, struct node *n)
 {
     struct sessman *sm = in->sm;
@@ -306,6 +319,10 @@ static void from_session(struct incoming *in, struct node *n)
     else if (restore_had(sm, in->edge, in->seq))
         return; /* it was delivered by the process before this one */
     in->to = addressee_of(in);
+    if (in->to == TO_ELSEWHERE && !may_leave(in)) {
+        in_error(in, COND_NOT_ALLOWED, "not for anonymous users");
+        return;
+    }
     if (in->st.kind == STANZA_MESSAGE && module_run(in, ON_MESSAGE_OUT) == HANDLED)
         return;
     if (in->st.kind == STANZA_PRESENCE && module_run(in, ON_PRESENCE_OUT) == HANDLED)

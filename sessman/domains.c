@@ -64,11 +64,10 @@ void sessman_domains_announce(struct sessman *sm)
     size_t n = map_count(sm->domains), at = 0, i = 0;
     struct slice *names = ARENA_ARRAY(a, n + 1, struct slice);
     struct control_domain *domains = ARENA_ARRAY(a, n + 1, struct control_domain);
-    struct slice mechanisms = auth_mechanisms(sm);
     struct slice binds = disco_binds(a);
     for (struct domain *d; (d = map_next(sm->domains, &at)) != NULL; i++) {
         names[i] = slice_cstr(d->name);
-        domains[i] = (struct control_domain){ names[i], d->registration, mechanisms, binds,
+        domains[i] = (struct control_domain){ names[i], d->registration, auth_mechanisms(sm, d), binds,
                                               disco_stream_features(sm, d, a) };
     }
     struct buf b = BUF_INIT(0);
@@ -97,6 +96,8 @@ static void on_domains(void *ctx, const struct store_result *r)
         d->archive_days = v[4].i > 0 ? (uint32_t)v[4].i : 0;
         d->archive_bytes = v[5].i > 0 ? (uint64_t)v[5].i : 0;
         d->expired = v[6].i;
+        d->anonymous = v[7].i > 0;
+        d->anonymous_remote = v[7].i > 1;
     }
     l->sm->names_known = true;
     l->done(l->sm);
@@ -196,6 +197,18 @@ void sessman_domain_registration(struct sessman *sm, struct slice name, bool ope
     d->registration = open;
     store_run(sm->store, STMT_DOMAIN_SET, STORE_VALUES(STORE_T(name), STORE_I(open)), NULL, NULL);
     sessman_domains_announce(sm);
+}
+
+void sessman_domain_anonymous(struct sessman *sm, struct slice name, bool on, bool remote)
+{
+    struct domain *d = sessman_domain(sm, name);
+    if (!d)
+        return;
+    d->anonymous = on;
+    d->anonymous_remote = on && remote;
+    store_run(sm->store, STMT_DOMAIN_ANONYMOUS,
+              STORE_VALUES(STORE_T(name), STORE_I(on + d->anonymous_remote)), NULL, NULL);
+    sessman_domains_announce(sm); /* the mechanism */
 }
 
 void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept)

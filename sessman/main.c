@@ -6,6 +6,7 @@
 #include "sessman/account.h"
 #include "sessman/adhoc.h"
 #include "sessman/announce.h"
+#include "sessman/anonymous.h"
 #include "sessman/audit.h"
 #include "sessman/auth.h"
 #include "sessman/auth_backend.h"
@@ -44,6 +45,9 @@ static const struct metric_def metrics[] = {
     [M_OFFLINE_DELIVERED] = { "bulkhead_sessman_offline_delivered", METRIC_COUNTER, "Stored messages delivered" },
     [M_OFFLINE_REFUSED] = { "bulkhead_sessman_offline_refused", METRIC_COUNTER, "Messages not kept for who is away: over a limit, or their domain keeps none" },
     [M_BAD_FRAMES] = { "bulkhead_sessman_bad_frames", METRIC_COUNTER, "Frames that made no sense" },
+    [M_ANONYMOUS] = { "bulkhead_sessman_anonymous", METRIC_COUNTER, "Anonymous accounts made" },
+    [M_LIMIT_ANONYMOUS] = { "bulkhead_sessman_limit_anonymous", METRIC_COUNTER,
+                            "Anonymous logins refused: too many of one address, or in all" },
     [M_REGISTERED] = { "bulkhead_sessman_registered", METRIC_COUNTER, "Accounts made by in-band registration" },
     [M_LIMIT_ROSTER] = { "bulkhead_sessman_limit_roster", METRIC_COUNTER, "Roster additions refused: limit roster_items" },
     [M_LIMIT_SESSIONS] = { "bulkhead_sessman_limit_sessions", METRIC_COUNTER, "Bindings refused: limit sessions_per_account" },
@@ -171,6 +175,7 @@ static void on_restored(struct sessman *sm)
     sessman_domains_announce(sm);
     retention_open(sm);
     uploads_open(sm);
+    anonymous_open(sm);
     LOG_INFO(&log, "serving", F_UINT("domains", map_count(sm->domains)));
 }
 
@@ -234,6 +239,7 @@ static void stop(struct daemon_run *run)
     }
     retention_close(sm);
     uploads_close(sm);
+    anonymous_close(sm);
     push_fini(sm);
     journal_close(sm);
     adhoc_fini(sm);
@@ -266,6 +272,7 @@ static void fini(struct daemon_run *run)
     journal_free(sm);
     retention_free(sm);
     mem_free(sm->uploads);
+    anonymous_free(sm);
     sessman_domains_free(sm);
     offline_fini(sm);
     module_index_free(&sm->modules);

@@ -4,6 +4,7 @@
 
 /* In running order: earlier rows see a stanza first. */
 #define MODULES(X)                                                                                           \
+    X(mod_anonymous)                                                                                         \
     X(mod_stanzaid)                                                                                          \
     X(mod_amp)                                                                                               \
     X(mod_push)                                                                                              \

@@ -30,7 +30,7 @@ enum offline_fate offline_decide(const struct sessman *sm, const struct account 
     const struct domain *d = sessman_domain(sm, account_domain(a));
     if (!offline_wanted(sm, st))
         return OFFLINE_DROP;
-    if (d && !d->offline)
+    if ((d && !d->offline) || a->anonymous)
         return OFFLINE_REFUSE;
     if (kept < sm->conf->offline_max && kept_of_sender < offline_sender_limit(sm, a))
         return OFFLINE_KEEP;

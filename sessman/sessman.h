@@ -28,6 +28,7 @@ struct journal;
 struct fast;
 struct retention;
 struct uploads;
+struct anonymous;
 
 enum conflict_policy { CONFLICT_REPLACE, CONFLICT_REFUSE, CONFLICT_RENAME };
 enum last_counts { LAST_PRESENCE, LAST_MESSAGE, LAST_BOTH }; /* [last_activity] counts */
@@ -58,6 +59,8 @@ struct sessman_conf {
     uint32_t api_token_days, api_tokens_per_account;
     /* [audit] */
     uint32_t audit_entries, audit_days;
+    /* [anonymous] */
+    uint32_t anonymous_per_hour, anonymous_burst, anonymous_most, anonymous_token_ms;
     /* [register] */
     uint32_t register_per_hour, register_burst;
     /* [limits] */
@@ -98,6 +101,8 @@ struct sessman_conf {
 struct domain {               /* one hosted domain: a row of the store */
     char *name;
     bool registration;
+    bool anonymous;           /* logins of who does not say who he is: anonymous.h */
+    bool anonymous_remote;    /* these may talk to other servers */
     bool offline;             /* messages are kept for who is away */
     bool archive;             /* messages are archived, of users who did not choose otherwise; false: of nobody */
     uint32_t archive_days;    /* how long; 0: for ever */
@@ -137,6 +142,7 @@ struct sessman {
     struct smqueues *smqueues;       /* sessions with stream management: smqueue.h */
     struct retention *retention;
     struct uploads *uploads;         /* NULL until sessions are served */
+    struct anonymous *anonymous;     /* anonymous.h; NULL until sessions are served */
     bool archive_counted;            /* some domain's archive has a limit: retention_added */
     struct restore *restore;         /* rows of sessions and edges; NULL in tests of parts */
     uint64_t routed_ticket;          /* the highest that stanzas from outside caused */
@@ -169,6 +175,7 @@ void sessman_domains_free(struct sessman *sm);
 void sessman_domain_add(struct sessman *sm, struct slice name, bool registration, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_remove(struct sessman *sm, struct slice name, void (*done)(void *ctx, enum rc rc), void *ctx);
 void sessman_domain_registration(struct sessman *sm, struct slice name, bool open);
+void sessman_domain_anonymous(struct sessman *sm, struct slice name, bool on, bool remote);
 /* What its accounts archive from now on, and how long and how much of it is kept; 0: without limit. */
 void sessman_domain_archive(struct sessman *sm, struct slice name, bool on, uint32_t days, uint64_t bytes);
 void sessman_domain_offline(struct sessman *sm, struct slice name, bool kept); /* messages for who is away */
@@ -189,6 +196,7 @@ enum sessman_metric {
     M_UPLOADS, M_UPLOADS_REFUSED,
     M_API_REFUSED,
     M_STORE_WAITING, M_HELD, M_LINK_UNACKED, M_LINK_WAITING,
+    M_ANONYMOUS, M_LIMIT_ANONYMOUS,
     SESSMAN_METRICS
 };
 

@@ -68,6 +68,7 @@ static void on_rows(void *ctx, const struct store_result *r)
             v[4].i > UINT32_MAX)
             continue;
         struct token *t = &tokens.slot[v[0].i];
+        tokens.anonymous = v[5].i != 0;
         t->there = ht_parse_name(v[1].s, &t->binding);
         memcpy(t->seed, v[2].s.p, TOKEN_SEED_BYTES);
         t->expires_ms = v[3].i;
@@ -163,8 +164,13 @@ static void on_given(void *ctx, const struct store_result *r)
     g.done(g.ctx, r->rc != RC_OK ? r->rc : r->changes ? RC_OK : RC_NOTFOUND);
 }
 
-void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, struct slice agent,
-                 enum ht_binding binding, struct slice *text, int64_t *expires_ms,
+static uint32_t life_ms(const struct sessman *sm, bool anonymous)
+{
+    return anonymous ? sm->conf->anonymous_token_ms : sm->conf->token_life_ms;
+}
+
+void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, bool anonymous,
+                 struct slice agent, enum ht_binding binding, struct slice *text, int64_t *expires_ms,
                  void (*done)(void *ctx, enum rc rc), void *ctx)
 {
     struct giving *g = mem_new(sizeof *g);
@@ -172,7 +178,7 @@ void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, st
     *g = (struct giving){ done, ctx };
     secret_random(t.seed, sizeof t.seed);
     *text = token_text(a, sm->secret, t.seed);
-    *expires_ms = (int64_t)clock_wall_ms() + sm->conf->token_life_ms;
+    *expires_ms = (int64_t)clock_wall_ms() + life_ms(sm, anonymous);
     uint32_t most = sm->conf->tokens_per_account;
     store_run(sm->store, STMT_TOKEN_GIVE,
               STORE_VALUES(STORE_T(user->domain), STORE_T(user->local), STORE_T(agent),
@@ -183,8 +189,9 @@ void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, st
     secret_wipe(&t, sizeof t);
 }
 
-bool tokens_due(const struct sessman *sm, const struct token *t)
+bool tokens_due(const struct sessman *sm, const struct token *t, bool anonymous)
 {
-    int64_t given_ms = t->expires_ms - (int64_t)sm->conf->token_life_ms;
-    return (int64_t)clock_wall_ms() - given_ms >= (int64_t)sm->conf->token_rotate_ms;
+    int64_t given_ms = t->expires_ms - (int64_t)life_ms(sm, anonymous);
+    uint32_t rotate_ms = anonymous ? life_ms(sm, true) / 4 : sm->conf->token_rotate_ms;
+    return (int64_t)clock_wall_ms() - given_ms >= (int64_t)rotate_ms;
 }

@@ -25,6 +25,7 @@ struct token {
 };
 struct tokens {
     struct token slot[TOKEN_SLOTS];
+    bool anonymous;               /* of such an account: anonymous.h */
 };
 
 /* --- pure --- */
@@ -52,11 +53,11 @@ void tokens_get(struct sessman *sm, const struct jid *user, struct slice agent,
  * count used since it was read. forget: and none of the client's is good any more (XEP-0484 3.6). */
 void tokens_use(struct sessman *sm, const struct jid *user, struct slice agent, const struct token *t, uint32_t count, bool forget,
                 void (*done)(void *ctx, enum rc rc), void *ctx);
-/* A new one. text and expires_ms are set at once; it may be told after done. More than [tokens] per_account clients of one account: those
+/* A new one, of an account that is anonymous or not. text and expires_ms are set at once; it may be told after done. More than [tokens] per_account clients of one account: those
  * whose tokens are the oldest lose theirs. */
-void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, struct slice agent, enum ht_binding binding,
+void tokens_give(struct sessman *sm, struct arena *a, const struct jid *user, bool anonymous, struct slice agent, enum ht_binding binding,
                  struct slice *text, int64_t *expires_ms, void (*done)(void *ctx, enum rc rc), void *ctx);
 /* True when a client that has logged in with t is to get a new one. */
-bool tokens_due(const struct sessman *sm, const struct token *t);
+bool tokens_due(const struct sessman *sm, const struct token *t, bool anonymous);
 
 #endif

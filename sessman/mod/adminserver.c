@@ -9,6 +9,8 @@
 static const struct command_field domains_columns[] = {
     { .var = "domain", .type = FIELD_JID, .label = "Domain" },
     { .var = "registration", .type = FIELD_BOOLEAN, .label = "Registration open" },
+    { .var = "anonymous", .type = FIELD_BOOLEAN, .label = "Anonymous users are let in" },
+    { .var = "remote", .type = FIELD_BOOLEAN, .label = "They may talk to other servers" },
     { .var = "kept", .type = FIELD_BOOLEAN, .label = "Messages are kept for who is away" },
     { .var = "archive", .type = FIELD_BOOLEAN, .label = "Messages are archived" },
     { .var = "days", .type = FIELD_TEXT, .label = "Days that they are kept" },
@@ -25,6 +27,8 @@ static void list_domains(struct adhoc *c)
         struct node *row = adhoc_row(c, table);
         adhoc_cell(c, row, "domain", arena_copy(a, slice_cstr(d->name)));
         adhoc_cell(c, row, "registration", d->registration ? SLICE("1") : SLICE("0"));
+        adhoc_cell(c, row, "anonymous", d->anonymous ? SLICE("1") : SLICE("0"));
+        adhoc_cell(c, row, "remote", d->anonymous_remote ? SLICE("1") : SLICE("0"));
         adhoc_cell(c, row, "kept", d->offline ? SLICE("1") : SLICE("0"));
         adhoc_cell(c, row, "archive", d->archive ? SLICE("1") : SLICE("0"));
         adhoc_cell(c, row, "days", arena_fmt(a, "%u", d->archive_days));
@@ -85,6 +89,22 @@ static void set_registration(struct adhoc *c)
     on_domain(c, RC_OK);
 }
 
+static const struct command_field anonymous_fields[] = {
+    DOMAIN_FIELD,
+    { .var = "anonymous", .type = FIELD_BOOLEAN, .label = "Anonymous users are let in", .required = true },
+    { .var = "remote", .type = FIELD_BOOLEAN, .label = "They may talk to other servers" },
+    { 0 },
+};
+
+static void set_anonymous(struct adhoc *c)
+{
+    struct slice name;
+    if (!adhoc_domain(c, true, &name))
+        return;
+    sessman_domain_anonymous(adhoc_sessman(c), name, adhoc_true(c, "anonymous"), adhoc_true(c, "remote"));
+    on_domain(c, RC_OK);
+}
+
 /* days and bytes: no more than this is a number to keep. */
 #define ARCHIVE_DAYS_MAX  36500
 #define ARCHIVE_BYTES_MAX (INT64_C(1) << 50)
@@ -137,6 +157,7 @@ static const struct command commands[] = {
     { OURS("add-domain"), "Add a domain", ADHOC_ADMIN, ADHOC_CHANGES, registration_fields, add_domain },
     { OURS("remove-domain"), "Remove a domain", ADHOC_ADMIN, ADHOC_CHANGES, domain_fields, remove_domain },
     { OURS("set-registration"), "Open or close registration", ADHOC_ADMIN, ADHOC_CHANGES, registration_fields, set_registration },
+    { OURS("set-anonymous"), "Let in anonymous users or not", ADHOC_ADMIN, ADHOC_CHANGES, anonymous_fields, set_anonymous },
     { OURS("set-archive"), "Archive or not, how long and how much", ADHOC_ADMIN, ADHOC_CHANGES, archive_fields, set_archive },
     { OURS("log-level"), "Set log levels of the session manager", ADHOC_ADMIN, ADHOC_CHANGES, level_fields, log_level },
     { 0 },

@@ -51,7 +51,10 @@ static enum handled on_account_info(struct incoming *in)
     struct node *query = node_new(in->a, "query", NS_DISCO_INFO);
     struct node *id = node_add(in->a, query, "identity", NS_DISCO_INFO);
     node_set(in->a, id, "category", SLICE("account"));
-    node_set(in->a, id, "type", in->target->admin ? SLICE("admin") : SLICE("registered"));
+    node_set(in->a, id, "type",
+             in->target->admin       ? SLICE("admin")
+             : in->target->anonymous ? SLICE("anonymous")
+                                     : SLICE("registered"));
     for (size_t m = 0; modules[m]; m++)
         for (const char *const *f = modules[m]->account_features; f && *f; f++)
             node_set(in->a, node_add(in->a, query, "feature", NS_DISCO_INFO), "var", slice_cstr(*f));

@@ -171,7 +171,11 @@ static const char version_4[] =
     "CREATE INDEX audit_admin ON audit(admin, id);"
     "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;" /* nobody logs in to it */
     "CREATE INDEX account_disabled ON account(domain, local) WHERE disabled <> 0;"
-    "CREATE INDEX account_admin ON account(domain, local) WHERE admin <> 0;";
+    "CREATE INDEX account_admin ON account(domain, local) WHERE admin <> 0;"
+    /* XEP-0175: accounts of who did not say who he is, until their last session and token are over (sessman/anonymous.h) */
+    "ALTER TABLE account ADD COLUMN anonymous INTEGER NOT NULL DEFAULT 0;" /* 1: it is; 2: and has had a session */
+    "CREATE INDEX account_anonymous ON account(id) WHERE anonymous <> 0;"
+    "ALTER TABLE domain ADD COLUMN anonymous INTEGER NOT NULL DEFAULT 0;"; /* 1: they are let in; 2: and may leave */
 /* clang-format on */
 
 const struct schema_version schema_versions[] = {

@@ -10,13 +10,13 @@
     X(META_SET, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value") \
     X(META_ADD, "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO NOTHING")                         \
     /* domains */                                                                                                    \
-    X(DOMAIN_ALL, "SELECT name, registration, offline, archive, archive_days, archive_bytes, expired FROM domain ORDER BY name")                                             \
+    X(DOMAIN_ALL, "SELECT name, registration, offline, archive, archive_days, archive_bytes, expired, anonymous FROM domain ORDER BY name")                                             \
     X(DOMAIN_ADD, "INSERT INTO domain(name, registration) VALUES(?1, ?2)")                                           \
     X(DOMAIN_SET, "UPDATE domain SET registration = ?2 WHERE name = ?1")                                             \
     X(DOMAIN_DEL, "DELETE FROM domain WHERE name = ?1")                                                              \
     /* accounts: ?1 domain ?2 local */                                                                               \
     X(ACCOUNT_GET, "SELECT id, admin, roster_version, delivered, created_ms, coalesce(offline_limit, -2), archive," \
-                   " EXISTS(SELECT 1 FROM push WHERE push.account = account.id), disabled FROM account WHERE domain = ?1 AND local = ?2") \
+                   " EXISTS(SELECT 1 FROM push WHERE push.account = account.id), disabled, anonymous FROM account WHERE domain = ?1 AND local = ?2") \
     X(ACCOUNT_ADD, "INSERT INTO account(domain, local, admin, created_ms) VALUES(?1, ?2, ?3, ?4)")                   \
     X(ACCOUNT_DEL, "DELETE FROM account WHERE domain = ?1 AND local = ?2")                                           \
     X(ACCOUNT_LIST, "SELECT local FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3")            \
@@ -34,6 +34,20 @@
     X(LAST_SET, "UPDATE account SET last_ms = coalesce(?2, last_ms), last_status = ?3 WHERE id = ?1")                \
     X(LAST_TOUCH, "UPDATE account SET last_ms = ?2 WHERE id = ?1")                                                   \
     X(DOMAIN_OFFLINE, "UPDATE domain SET offline = ?2 WHERE name = ?1")                                              \
+    X(DOMAIN_ANONYMOUS, "UPDATE domain SET anonymous = ?2 WHERE name = ?1")                                          \
+    /* accounts of nobody in particular */                                                                           \
+    X(ANONYMOUS_ADD, "INSERT INTO account(domain, local, admin, created_ms, anonymous) VALUES(?1, ?2, 0, ?3, 1)")    \
+    X(ANONYMOUS_COUNT, "SELECT count(*) FROM account WHERE anonymous <> 0")                                           \
+    X(ANONYMOUS_BETWEEN, "UPDATE account SET anonymous = 2 WHERE id = ?1 AND anonymous = 1")                         \
+    /* ?1 id ?2 now */                                                                                               \
+    X(ANONYMOUS_DEL, "DELETE FROM account WHERE id = ?1 AND anonymous <> 0 AND NOT EXISTS(SELECT 1 FROM token t"      \
+                     " WHERE t.account = account.id AND t.expires_ms > ?2)")                                         \
+    /* ?1 now ?2 those before it have bound by now */                                                                \
+    X(ANONYMOUS_LEFT, "SELECT id, domain, local FROM account WHERE anonymous <> 0 AND (anonymous = 2 OR created_ms <= ?2)" \
+                      " AND NOT EXISTS(SELECT 1 FROM session s WHERE s.account = account.id"                         \
+                      " AND coalesce(s.detached_ms, 0) <> -1)"                                                       \
+                      " AND NOT EXISTS(SELECT 1 FROM token t WHERE t.account = account.id AND t.expires_ms > ?1)"    \
+                      " ORDER BY id LIMIT ?3")                                                                       \
     /* credentials: ?1 domain ?2 local */                                                                            \
     X(CREDENTIAL_GET, "SELECT c.hash, c.salt, c.iterations, c.stored, c.server FROM credential c JOIN account a"     \
                       " ON a.id = c.account WHERE a.domain = ?1 AND a.local = ?2")                                   \
@@ -42,7 +56,7 @@
                       " ON CONFLICT(account, hash) DO UPDATE SET salt = excluded.salt,"                              \
                       " iterations = excluded.iterations, stored = excluded.stored, server = excluded.server")       \
     /* tokens: ?1 domain ?2 local ?3 user-agent id */                                                                \
-    X(TOKEN_GET, "SELECT t.slot, t.mechanism, t.seed, t.expires_ms, t.counter FROM token t JOIN account a"           \
+    X(TOKEN_GET, "SELECT t.slot, t.mechanism, t.seed, t.expires_ms, t.counter, a.anonymous FROM token t JOIN account a"           \
                  " ON a.id = t.account WHERE a.domain = ?1 AND a.local = ?2 AND t.agent = ?3")                       \
     X(TOKEN_USE, "UPDATE token SET counter = CASE WHEN ?5 > counter THEN ?5 ELSE counter END"                        \
                  " WHERE account = (SELECT id FROM account WHERE domain = ?1 AND local = ?2) AND agent = ?3"         \

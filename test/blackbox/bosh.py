@@ -15,6 +15,15 @@ NS_BOSH = "http://jabber.org/protocol/httpbind"
 XBOSH = "xmlns:xmpp='urn:xmpp:xbosh'"
 
 
+def readable(sockets, seconds):
+    """Those of them that can be read, once any can; there may be more than select() has numbers for."""
+    poll, by_number = select.poll(), {}
+    for sock in sockets:
+        by_number[sock.fileno()] = sock
+        poll.register(sock, select.POLLIN)
+    return [by_number[number] for number, _ in poll.poll(max(seconds, 0) * 1000)]
+
+
 class Connection:
     """One HTTP connection with at most one request under way."""
 
@@ -67,7 +76,7 @@ class Connection:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             pending = getattr(self.sock, "pending", None)
-            if (pending and pending()) or select.select([self.sock], [], [], deadline - time.monotonic())[0]:
+            if (pending and pending()) or readable([self.sock], deadline - time.monotonic()):
                 got = self.take()
                 assert got is not False, "the connection ended before the answer"
                 if got:
@@ -142,8 +151,9 @@ class BoshClient(Client):
         if not held:
             return False
         ready = [c for c in held if getattr(c.sock, "pending", lambda: 0)()]
-        ready = ready or [c for c in held if c.sock in select.select([c.sock for c in held], [], [],
-                                                                      max(deadline - time.monotonic(), 0))[0]]
+        if not ready:
+            there = readable([c.sock for c in held], deadline - time.monotonic())
+            ready = [c for c in held if c.sock in there]
         for connection in ready:
             rid = connection.rid
             got = connection.take()

@@ -44,6 +44,22 @@ class External:
         assert data == b""
 
 
+class Anonymous:
+    """RFC 4505; user: what the client says of itself."""
+
+    def __init__(self, user="", password=""):
+        self.trace = user.encode()
+
+    def initial(self):
+        return self.trace
+
+    def step(self, challenge):
+        return self.trace
+
+    def finish(self, data):
+        assert data == b""
+
+
 class Scram:
     """binding: (type, data) of the channel binding for -PLUS; gs2: the header instead of the right one; nonce and
     proof: functions that bend what is sent in the final message."""
@@ -109,6 +125,8 @@ def mechanism(name, user, password, **how):
         return Plain(user, password, **how)
     if name == "EXTERNAL":
         return External(user, password, **how)
+    if name == "ANONYMOUS":
+        return Anonymous(user, password, **how)
     if name.startswith("HT-"):
         return Token(user, password, **how)
     digest = {"1": "sha1", "256": "sha256", "512": "sha512"}[name.replace("-PLUS", "").rpartition("-")[2]]

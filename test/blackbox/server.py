@@ -177,6 +177,13 @@ class Server:
             sock.sendall(b"GET /ready HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % self.domain.encode())
             return sock.recv(100).startswith(b"HTTP/1.1 200 ")
 
+    def gateway_is_up(self):
+        """The same, where it may not listen now."""
+        try:
+            return self.gateway_is_ready()
+        except OSError:
+            return False
+
     def restart(self):
         """Stops the server in order and starts it again on the same directory."""
         self.check(self.stop())

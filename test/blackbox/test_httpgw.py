@@ -328,9 +328,10 @@ def test_sessions_stay_over_the_restart_of(server, person, connections, kind, da
     web.expect("message", body="still here")
 
 
-def test_a_restart_of_the_gateway_loses_nothing_that_can_be_resumed(server, person, connections, raw):
+@pytest.mark.parametrize("kind", [WsClient, BoshClient])
+def test_a_restart_of_the_gateway_loses_nothing_that_can_be_resumed(server, person, connections, raw, kind):
     romeo, juliet = person("romeo", "a.example"), person("juliet", "a.example")
-    web, his = WsClient(server, domain="a.example", tls=True), juliet.login("tcp", tls=False)
+    web, his = kind(server, domain="a.example", tls=True), juliet.login("tcp", tls=False)
     connections.append(web)
     web.login(romeo.user, romeo.password, "web")
     web.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
@@ -340,7 +341,7 @@ def test_a_restart_of_the_gateway_loses_nothing_that_can_be_resumed(server, pers
     his.message(web.jid, "meanwhile")
     his.sync()
     servers.poll("the new gateway", lambda: answers(raw))
-    again = WsClient(server, domain="a.example", tls=True)
+    again = kind(server, domain="a.example", tls=True)
     connections.append(again)
     again.begin()
     assert local(again.authenticate(romeo.user, romeo.password)) == "success"

@@ -35,7 +35,7 @@ static void which_tokens_are_good(void **state)
     const struct token old = token(1, HT_NONE, 1000, 5), new = token(2, HT_EXPR, 2000, 0),
                        strange = token(3, HT_NONE, 9, 0);
     static const struct token zero = { .there = true };
-    const struct tokens both = { { old, new } }, one = { { old } }, none = { 0 };
+    const struct tokens both = { .slot = { old, new } }, one = { .slot = { old } }, none = { 0 };
     const struct {
         const struct tokens *t;
         const struct token *mine;
@@ -130,7 +130,7 @@ static struct slice give(struct world *w, const char *user, struct slice agent)
     struct jid j = world_jid(w, user);
     struct slice text;
     int64_t expires_ms;
-    tokens_give(&w->sm, w->a, &j, agent, HT_NONE, &text, &expires_ms, on_done, &q);
+    tokens_give(&w->sm, w->a, &j, false, agent, HT_NONE, &text, &expires_ms, on_done, &q);
     world_wait(w, 1);
     return q.rc == RC_OK ? text : SLICE_NONE;
 }
@@ -270,10 +270,10 @@ static void old_tokens_are_due(void **state)
     w->conf.token_life_ms = 1000000;
     w->conf.token_rotate_ms = 100000;
     struct token young = token(1, HT_NONE, now + 1000000, 0), old = token(1, HT_NONE, now + 900000, 0);
-    assert_false(tokens_due(&w->sm, &young));
-    assert_true(tokens_due(&w->sm, &old));
+    assert_false(tokens_due(&w->sm, &young, false));
+    assert_true(tokens_due(&w->sm, &old, false));
     w->conf.token_rotate_ms = 0;
-    assert_true(tokens_due(&w->sm, &young));
+    assert_true(tokens_due(&w->sm, &young, false));
 }
 
 int main(void)
