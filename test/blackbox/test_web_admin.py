@@ -95,6 +95,10 @@ def test_every_view_on_every_screen(page, commands):
     page("screens")
 
 
+def test_what_a_server_does_not_know_is_said(page):
+    page("without")
+
+
 def test_the_page_comes_back_by_itself(server, page):
     """Its gateway is killed; it says that it is cut off, and is there again when the gateway is."""
     failed = []

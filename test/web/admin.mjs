@@ -359,6 +359,33 @@ async function comesBack(browser, args) {
   await tab.picture('admin-back');
 }
 
-const TESTS = { addUser, fields, steps, commandsOf, wrongPassword, noAdmin, hostile, keyboard, screens, comesBack };
+// A server that knows none of our own commands, only XEP-0133: each view says what is missing, and the others work.
+async function without(browser, args) {
+  const tab = await browser.tab('without'), { page } = tab;
+  await page.routeWebSocket(/\/ws$/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      const [, id, to] = (message.includes('urn:bulkhead:commands:') && /^<iq [^>]*?id="([^"]+)" to="([^"]+)"/.exec(message)) || [];
+      if (!id) server.send(message);
+      else socket.send(`<iq xmlns='jabber:client' type='error' id='${id}' from='${to}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
+    });
+  });
+  await fillLogin(page, args);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  for (const view of ['overview', 'sessions', 'domains', 'certificates', 'log']) {
+    await open(page, view);
+    await page.getByText('This server has no command for').first().waitFor();
+  }
+  await tab.picture('admin-without');
+  await open(page, 'overview');
+  await page.locator('.plot-legend', { hasText: 'This page and back' }).waitFor();
+  await open(page, 'users');
+  await page.getByRole('link', { name: args.jid }).click();
+  await page.getByRole('button', { name: 'Change a user\'s password' }).waitFor();
+  await open(page, 'commands');
+  await page.getByRole('button', { name: 'Add a user' }).waitFor();
+}
+
+const TESTS = { without, addUser, fields, steps, commandsOf, wrongPassword, noAdmin, hostile, keyboard, screens, comesBack };
 
 export default (browser, { test, ...args }) => TESTS[test](browser, args);

@@ -45,7 +45,7 @@ export class Plot {
                     this.table))));
         this.svg.addEventListener('pointermove', (event) => this.point(event));
         this.svg.addEventListener('pointerdown', (event) => this.point(event));
-        this.svg.addEventListener('pointerleave', () => this.look(null));
+        this.svg.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') this.look(null); });
         this.svg.addEventListener('blur', () => this.look(null));
         this.svg.addEventListener('keydown', (event) => this.key(event));
         this.watch = new ResizeObserver(() => this.draw());
