@@ -89,12 +89,24 @@ void adhoc_fini(struct sessman *sm)
     MEM_FREE(&sm->adhoc);
 }
 
+static struct slice bare_of(struct slice jid)
+{
+    struct slice bare = SLICE_NONE;
+    (void)!slice_split(&jid, '/', &bare);
+    return bare;
+}
+
+/* One more of jid goes in: the oldest of its own goes, of its account, or of all. */
 static void make_room(struct adhoc_sessions *all, struct slice jid)
 {
-    struct adhoc_session *oldest = NULL;
-    unsigned own = 0;
+    struct adhoc_session *oldest = NULL, *oldest_of_account = NULL;
+    unsigned own = 0, of_account = 0;
     LIST_EACH(&all->sessions, it) {
         struct adhoc_session *s = CONTAINER(it, struct adhoc_session, all);
+        if (!slice_eq(bare_of(jid), bare_of(slice_cstr(s->jid))))
+            continue;
+        of_account++;
+        oldest_of_account = oldest_of_account ? oldest_of_account : s;
         if (!slice_is(jid, s->jid))
             continue;
         own++;
@@ -102,6 +114,8 @@ static void make_room(struct adhoc_sessions *all, struct slice jid)
     }
     if (own >= ADHOC_PER_JID)
         session_drop(all, oldest);
+    else if (of_account >= ADHOC_PER_ACCOUNT)
+        session_drop(all, oldest_of_account);
     else if (all->n >= ADHOC_MOST)
         session_drop(all, CONTAINER(all->sessions.next, struct adhoc_session, all));
 }

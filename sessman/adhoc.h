@@ -3,9 +3,9 @@
  * A command is a row in a module's table: what it is, who may run it, and the fields of its form, of which the form is made and by which
  * what is submitted is checked. Its run function is called once, with a good form (or without one, where it takes none), and finishes
  * (adhoc_done) or fails (adhoc_fail), now or later from a callback of the store.
- * A session of a command belongs to the full JID that began it, lives for ADHOC_IDLE_MS between steps, and there are
- * at most ADHOC_PER_JID of them each: one more ends the oldest. Whoever knows the form may also send it with the first step. A form that
- * is not good ends nothing: it may be corrected. */
+ * A session of a command belongs to the full JID that began it, lives for ADHOC_IDLE_MS between steps, and there are at most
+ * ADHOC_PER_JID of them each, and ADHOC_PER_ACCOUNT of one account: one more ends the oldest. Whoever knows the form may also send it with
+ * the first step. A form that is not good ends nothing: it may be corrected. */
 #ifndef SESSMAN_ADHOC_H
 #define SESSMAN_ADHOC_H
 
@@ -59,6 +59,7 @@ void adhoc_fail_rc(struct adhoc *c, enum rc rc, const struct why *why); /* why m
 /* --- for mod/commands.c --- */
 #define ADHOC_IDLE_MS 600000
 #define ADHOC_PER_JID 8
+#define ADHOC_PER_ACCOUNT 24 /* whatever its resources are called */
 #define ADHOC_MOST 1000 /* of all */
 
 struct node *adhoc_form_new(struct arena *a, const struct command *cmd); /* NULL: it takes none */

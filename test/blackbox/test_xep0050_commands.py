@@ -70,6 +70,17 @@ def test_many_open_sessions_end_the_oldest(boss):
     assert commands[-1].send("", "cancel").status == "canceled"
 
 
+def test_many_resources_end_their_own_account_s_sessions(boss, person):
+    """PEERS 40: whoever logs in again and again pushes out what he has begun himself, nobody else."""
+    hers = Command(boss, ADD)
+    romeo = person("romeo")
+    clients = [romeo.login() for _ in range(5)]
+    commands = [Command(client, OURS + "token-issue") for client in clients for _ in range(5)]
+    assert commands[0].send("", "cancel").status == "error"
+    assert commands[-1].send("", "cancel").status == "canceled"
+    assert hers.send("", "cancel").status == "canceled"
+
+
 def test_cancel_by_the_form(boss):
     """XEP-0004 3.1: a form of type cancel ends it as well."""
     command = Command(boss, ADD)
@@ -258,3 +269,15 @@ def test_description_is_for_who_may(person):
     romeo = person("romeo").login()
     assert not [node for node in described(romeo) if node.startswith(ADMIN)]
     assert error_of(describe(romeo, ADD))[1] == "forbidden"
+
+
+def test_none_of_the_administrators_commands_is_for_others(boss, person):
+    """PEERS 40: each of the table, with a form or without, and with the session of an administrator."""
+    romeo = person("romeo").login()
+    only = set(described(boss)) - set(described(romeo))
+    assert len(only) > 20
+    for node in sorted(only):
+        begun = Command(boss, node)
+        for attrs, payload in (("", ""), ("", submit(accountjid="x@im.example")), (" sessionid='%s'" % begun.session, submit())):
+            reply = raw(romeo, "node='%s'%s" % (node, attrs), payload)
+            assert error_of(reply)[1] == "forbidden", node

@@ -403,6 +403,24 @@ static void guessing_at_one_account_from_everywhere_is_stopped(void **state)
     auth_fini(&w->sm);
 }
 
+static void only_who_has_the_password_is_told_that_the_account_is_disabled(void **state) /* RFC 6120 6.5.1 */
+{
+    struct world *w = *state;
+    struct jid romeo = world_jid(w, "romeo@example.net");
+    add(w, "romeo@example.net", "pw");
+    add(w, "juliet@example.net", "pw");
+    users_disable(&w->sm, &romeo, true, on_created, w);
+    world_wait(w, 1);
+    assert_true(w->sm.disabled_any);
+    assert_int_equal(plain_cond(w, SLICE("\0romeo\0pw")), SASL_ACCOUNT_DISABLED);
+    assert_int_equal(plain_cond(w, SLICE("\0romeo\0wrong")), SASL_NOT_AUTHORIZED);
+    assert_int_equal(plain_cond(w, SLICE("\0nobody\0pw")), SASL_NOT_AUTHORIZED);
+    assert_int_equal(plain_cond(w, SLICE("\0juliet\0pw")), SASL_OK);
+    users_disable(&w->sm, &romeo, false, on_created, w);
+    world_wait(w, 1);
+    assert_int_equal(plain_cond(w, SLICE("\0romeo\0pw")), SASL_OK);
+}
+
 static int teardown(void **state)
 {
     auth_fini(&((struct world *)*state)->sm);
@@ -428,6 +446,7 @@ int main(void)
         TEST(one_that_is_freed_while_working_hears_nothing),
         TEST(guessing_from_one_address_is_stopped_and_others_are_not),
         TEST(guessing_at_one_account_from_everywhere_is_stopped),
+        TEST(only_who_has_the_password_is_told_that_the_account_is_disabled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

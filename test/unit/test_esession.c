@@ -555,6 +555,15 @@ static void the_owner_is_found_by_the_first_step(void **state)
                      "0123456789abcdef0123456789abcdef"),
           SLICE_INIT(""), "romeo" },
         { "HT-SHA-256-NONE", SLICE_INIT("Romeo\0short"), SLICE_INIT(""), "im.example" },
+        { "OAUTHBEARER",
+          SLICE_INIT(
+              "n,,\x01"
+              "auth=Bearer bh1.cm9tZW9AaW0uZXhhbXBsZQ.paWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU\x01\x01"),
+          SLICE_INIT(""), "romeo" },
+        { "OAUTHBEARER",
+          SLICE_INIT("n,,\x01"
+                     "auth=Bearer none of ours\x01\x01"),
+          SLICE_INIT(""), "im.example" },
         { "UNKNOWN", SLICE_INIT("x"), SLICE_INIT(""), "im.example" },
     };
     struct bench *b = *state;
