@@ -444,6 +444,8 @@ static void on_closed(void *owner, enum conn_cause cause, const struct why *why)
     bool lost = !w->over;
     if (cause == CONN_TLS && w->handshaking)
         METRIC_INC(w->d->metrics, M_TLS_FAILED);
+    if (lost && cause == CONN_TIMEOUT) /* conn_patience */
+        METRIC_INC(w->d->metrics, M_DEAD_CLOSED);
     if (cause == CONN_OVERFLOW)
         METRIC_INC(w->d->metrics, M_LIMIT_OUTPUT);
     LOG_INFO(wire_log(w, &log, LOG_NET, NULL), "closed", F_STR("cause", conn_cause_name(cause)),

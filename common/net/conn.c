@@ -146,7 +146,8 @@ static bool is_by_peer(int err)
 
 static void fail_io(struct conn *c, int err)
 {
-    conn_fail(c, is_by_peer(err) ? CONN_BY_PEER : CONN_IO, "%s", uv_strerror(err));
+    enum conn_cause cause = is_by_peer(err) ? CONN_BY_PEER : err == UV_ETIMEDOUT ? CONN_TIMEOUT : CONN_IO;
+    conn_fail(c, cause, "%s", uv_strerror(err));
 }
 
 /* A peer that has died may have said something before, which is here and not read yet. */

@@ -62,7 +62,7 @@ size_t conn_left(const struct conn *c);    /* in on_closed: what was waiting whe
 uint32_t conn_written(const struct conn *c);
 uint32_t conn_taken(const struct conn *c);
 bool conn_full(const struct conn *c);
-/* TCP: what was written and for so long was not acknowledged by the peer's host, or not let in, ends the connection (CONN_IO). 0: as the
+/* TCP: what was written and for so long was not acknowledged by the peer's host, or not let in, ends the connection (CONN_TIMEOUT). 0: as the
  * host does it, which may take a quarter of an hour. */
 void conn_patience(struct conn *c, uint32_t ms);
 

@@ -154,8 +154,10 @@ def test_white_space_that_does_not_arrive(site, far, romeo, connections, whose):
     it = talking(far, romeo) if whose == "ours" else their_own(site, far, connections)
     direction = {"ours": "out", "theirs": "in"}[whose]
     assert site.connections(direction=direction)
+    dead = site.count("dead_closed")
     unplug(it.sock)
     poll("the connection to be given up", lambda: not site.connections(direction=direction))
+    assert site.count("dead_closed") == dead + 1
     if whose == "ours":
         expect_new(site, far, romeo)
     else:
