@@ -262,6 +262,8 @@ async function hostile(browser, args) {
   await open(page, 'log');
   await page.locator('.log-line', { hasText: '<script>' }).first().waitFor();
   await unhurt(page);
+  await page.goto(`${args.url}#/commands/elsewhere.example`);
+  await page.getByText('elsewhere.example is no part of this installation.').waitFor();
   await page.goto(`${args.url}#/users/${encodeURIComponent('<img src=x onerror=window.hurt=1>@im.example')}`);
   await page.getByRole('heading', { name: '<img', level: 1 }).waitFor();
   await unhurt(page);
