@@ -67,6 +67,10 @@ def test_a_command_added_at_run_time_is_there(page, commands):
     assert page("commandsOf", first="A command of later") == before + ["A command of later"]
 
 
+def test_a_domain_is_added_changed_and_removed(page):
+    page("domains")
+
+
 def test_a_wrong_password(page):
     page("wrongPassword")
 

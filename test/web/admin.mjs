@@ -262,6 +262,8 @@ async function hostile(browser, args) {
   await open(page, 'log');
   await page.locator('.log-line', { hasText: '<script>' }).first().waitFor();
   await unhurt(page);
+  await page.goto(`${args.url}#/commands/elsewhere.example`);
+  await page.getByText('elsewhere.example is no part of this installation.').waitFor();
   await page.goto(`${args.url}#/users/${encodeURIComponent('<img src=x onerror=window.hurt=1>@im.example')}`);
   await page.getByRole('heading', { name: '<img', level: 1 }).waitFor();
   await unhurt(page);
@@ -316,6 +318,36 @@ async function keyboard(browser, args) {
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Add a user');
 }
 
+// A domain is added, changed (its form shows how it is) and removed.
+async function domains(browser, args) {
+  const { page } = await login(browser, args);
+  const box = dialog(page), done = async (name) => {
+    await box.getByRole('button', { name, exact: true }).click();
+    await box.getByText('Done.').waitFor();
+    await page.keyboard.press('Escape');
+    await box.waitFor({ state: 'detached' });
+  };
+  await open(page, 'domains');
+  await page.getByRole('button', { name: 'Add a domain' }).click();
+  await box.getByLabel('Domain').fill('third.example');
+  await done('Add');
+  await page.getByRole('link', { name: 'third.example' }).click();
+  await page.getByRole('heading', { name: 'third.example', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Archive or not' }).click();
+  assert.equal(await box.getByLabel('Domain').inputValue(), 'third.example');
+  const before = await box.getByLabel('Messages are archived').isChecked();
+  await box.getByLabel('Messages are archived').setChecked(!before);
+  await box.getByLabel('Days that they are kept').fill('30');
+  await done('Change');
+  await page.locator('.pair', { hasText: 'Days that they are kept' }).getByText('30').waitFor();
+  await page.getByRole('button', { name: 'Remove a domain' }).click();
+  await done('Remove');
+  await page.getByText('not hosted here').waitFor();
+  await page.locator('.crumbs a').click();
+  await page.getByRole('link', { name: args.domain }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'third.example' }).count(), 0);
+}
+
 // Every view on every kind of screen; pictures for people.
 async function screens(browser, args) {
   for (const [name, how] of Object.entries({ light: DESKTOP, dark: { ...DESKTOP, colorScheme: 'dark' }, phone: PHONE, 'small-dark': { ...SMALL, colorScheme: 'dark' } })) {
@@ -328,10 +360,16 @@ async function screens(browser, args) {
     await page.locator('.plot-legend li').first().waitFor();
     for (const view of VIEWS) {
       await open(page, view);
-      const ready = { overview: '.plot-line', sessions: 'tbody a', users: 'tbody a', domains: 'td.actions button', certificates: 'tbody .badge', log: '.log-line', commands: '.command' }[view];
+      const ready = { overview: '.plot-line', sessions: 'tbody a', users: 'tbody a', domains: 'tbody a', certificates: 'tbody .badge', log: '.log-line', commands: '.command' }[view];
       await page.locator(ready).first().waitFor({ state: 'attached' });
       await fitsTheWindow(page);
       await picture(`admin-${name}-${view}`);
+    }
+    for (const [one, path] of [['user', `users/${encodeURIComponent(args.jid)}`], ['domain', `domains/${args.domain}`]]) {
+      await page.goto(`${args.url}#/${path}`);
+      await page.locator('.heading-buttons.wrap button').first().waitFor();
+      await fitsTheWindow(page);
+      await picture(`admin-${name}-${one}`);
     }
     await openEntity(page, args.component);
     await page.getByRole('button', { name: 'Every kind of field' }).click();
@@ -352,7 +390,7 @@ async function comesBack(browser, args) {
     window.states = [];
     new MutationObserver(() => window.states.push(chip.className)).observe(chip, { attributes: true });
   });
-  connect(args.port, '127.0.0.1').end('kill it');
+  connect(args.port, '127.0.0.1').on('error', () => {}).end();
   await page.waitForFunction(() => window.states.includes('state waiting') && window.states.at(-1) === 'state online');
   await row(page, args.jid).waitFor();
   await page.getByRole('button', { name: 'Refresh' }).click();
@@ -386,6 +424,6 @@ async function without(browser, args) {
   await page.getByRole('button', { name: 'Add a user' }).waitFor();
 }
 
-const TESTS = { without, addUser, fields, steps, commandsOf, wrongPassword, noAdmin, hostile, keyboard, screens, comesBack };
+const TESTS = { without, addUser, domains, fields, steps, commandsOf, wrongPassword, noAdmin, hostile, keyboard, screens, comesBack };
 
 export default (browser, { test, ...args }) => TESTS[test](browser, args);

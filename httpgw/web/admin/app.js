@@ -25,6 +25,7 @@ class App {
         this.home = client.jid.slice(client.jid.indexOf('@') + 1);
         this.domain = this.home;
         this.domains = [this.home];
+        this.asked = new Set(); // addresses that are no part of the installation and that people wanted to ask
         this.leave = null;      // what ends the view that is shown
         this.polls = new Set(); // of that view
     }

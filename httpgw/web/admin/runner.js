@@ -93,7 +93,8 @@ export function runCommand({ iq, jid, node, name, prefill = {}, submit = 'Run', 
         working(true);
         try {
             const state = await ask();
-            if (!closed) show(state);
+            if (closed) run.cancel();
+            else show(state);
         } catch (error) {
             failed(error);
         }

@@ -8,6 +8,7 @@ import { StanzaError, readError } from './commands.js';
 
 const IQ_MS = 15000;
 const LOGIN_MS = 30000;
+const SILENT_MOST = 3; // requests in a row without an answer from anybody: the connection is dead
 const BACK_OFF_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000];
 
 const SAID = {
@@ -50,6 +51,7 @@ export class Client {
         this.secret = null;
         this.pending = new Map();
         this.attempts = 0;
+        this.silent = 0;
         this.wanted = false;
         this.state = 'offline';
         this.timer = null;
@@ -115,6 +117,7 @@ export class Client {
 
     onGone(why) {
         this.conn = null;
+        this.silent = 0;
         for (const { reject } of this.pending.values()) reject(new StanzaError('lost', 'The connection was lost before there was an answer.'));
         this.pending.clear();
         if (this.wanted && this.state === 'online') this.wait(why);
@@ -179,6 +182,8 @@ export class Client {
             const limit = setTimeout(() => {
                 this.pending.delete(id);
                 reject(new StanzaError('remote-server-timeout'));
+                this.silent += 1;
+                if (this.silent >= SILENT_MOST && this.conn) this.conn.disconnect();
             }, timeout);
             const settle = (then) => (value) => {
                 clearTimeout(limit);
@@ -191,6 +196,7 @@ export class Client {
 
     // An answer counts only from whom was asked.
     onAnswer(element) {
+        this.silent = 0;
         const iq = fromDom(element);
         const asked = this.pending.get(iq.attrs.id);
         if (asked && (iq.attrs.from || this.bare) === (asked.to || this.bare)) {

@@ -7,6 +7,8 @@ import { checkJid } from '../validate.js';
 import { matches } from '../rows.js';
 import { heading, trouble } from './common.js';
 
+const OTHER = 'Address'; // what is no part of the installation
+
 // Everybody who may have commands: {jid, name, kind}, each once.
 async function entities(app) {
     const found = new Map();
@@ -61,16 +63,27 @@ export default {
 
         async function loadEntities() {
             const all = await entities(app);
-            if (ended) return;
-            if (!all.some((it) => it.jid === jid)) all.push({ jid, name: '', kind: 'Address' });
+            if (ended) return all;
+            if (!all.some((it) => it.jid === jid)) all.push({ jid, name: '', kind: OTHER });
             fill(who, all.map((it) => h('li', {}, h('a', { href: `#/commands/${encodeURIComponent(it.jid)}`, 'aria-current': it.jid === jid ? 'true' : null },
                 h('span', { class: 'entity-name' }, it.name || it.jid), h('span', { class: 'entity-kind' }, it.name ? `${it.kind}, ${it.jid}` : it.kind)))));
+            return all;
+        }
+
+        // A link that somebody has sent asks nobody outside by itself: they would learn who the administrator is.
+        async function begin() {
+            const known = app.domains.includes(jid) || app.asked.has(jid);
+            const all = loadEntities();
+            if (known || (await all).some((it) => it.jid === jid && it.kind !== OTHER)) return load();
+            const ask = button('Ask for its commands', () => { app.asked.add(jid); load(); }, 'small');
+            return fill(said, notice('info', `${jid} is no part of this installation. `, ask));
         }
 
         form.addEventListener('submit', (event) => {
             event.preventDefault();
             const to = other.value.trim();
-            if (to && !checkJid(to)) location.hash = `#/commands/${encodeURIComponent(to)}`;
+            if (to && !checkJid(to)) app.asked.add(to);
+            if (app.asked.has(to)) location.hash = `#/commands/${encodeURIComponent(to)}`;
             else other.focus();
         });
         words.addEventListener('input', draw);
@@ -78,8 +91,7 @@ export default {
             h('div', { class: 'split' },
                 h('section', { class: 'panel', 'aria-label': 'Who' }, who, form),
                 h('section', { class: 'panel', 'aria-label': 'Commands' }, h('div', { class: 'panel-head' }, h('h2', {}, jid), words), said, what)));
-        load();
-        loadEntities();
+        begin();
         return () => { ended = true; };
     },
 };
