@@ -85,6 +85,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
         return control_read_flow(n, &out.flow, why);
     case CONTROL_UNDELIVERED:
     case CONTROL_UNREAD:
+    case CONTROL_READ:
     case CONTROL_SENT:
         return control_read_undelivered(a, n, &marks, &count, why);
     case CONTROL_SETTLED:
