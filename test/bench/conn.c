@@ -17,6 +17,8 @@
 
 void bytes_add(struct bytes *b, const char *p, size_t n)
 {
+    if (!n)
+        return;
     if (b->len + n > b->cap) {
         size_t cap = b->cap ? b->cap : 512;
         while (cap < b->len + n)
