@@ -369,11 +369,16 @@ void edge_unread(struct edge *e, uint64_t node, const struct control_mark *marks
         tell_of(e, to, control_write_unread, marks, n);
 }
 
+/* What it has settled says nothing of these before it has heard this. Then it has the acknowledgement of a
+ * later frame. */
 void edge_read(struct edge *e, uint64_t node, const struct control_mark *marks, size_t n)
 {
     struct rnode *to = node_by_id(e, node);
-    if (to)
-        tell_of(e, to, control_write_read, marks, n);
+    if (!to)
+        return;
+    for (size_t i = 0; i < n; i++)
+        marks_add(&peer_of(to)->marks, rlink_taken(to) + 1, marks[i]);
+    tell_of(e, to, control_write_read, marks, n);
 }
 
 static void take_stanza(struct edge *e, struct rnode *from, const struct frame *f)

@@ -167,6 +167,7 @@ def test_traffic_over_the_death_of(server, second, person, connections, kind, da
             server.replace_daemon(daemon)
     for n in range(total):
         other.expect("message", body="to %d" % n)
+        other.send("<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (2 + n + 1))  # behind its presence and a pong; what waits goes on with it
         one.expect("message", body="from %d" % n)
     for it in (one, other):
         it.ping()

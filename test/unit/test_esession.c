@@ -21,7 +21,7 @@ struct rlink {
     bool known[2]; /* a NULL pick where none is */
     bool full;
     struct buf sent; /* "session kind payload" a line */
-    uint64_t done;
+    uint64_t done, taken;
 };
 static struct rlink *the_link; /* of the running test: edge_new makes it */
 
@@ -93,6 +93,12 @@ uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
 {
     (void)rl, (void)node;
     return 0;
+}
+
+uint64_t rlink_taken(const struct rnode *node)
+{
+    (void)node;
+    return the_link->taken;
 }
 
 uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
@@ -620,13 +626,28 @@ static void what_is_unread_is_told_though_it_is_settled(void **state)
 {
     struct bench *b = *state;
     logged_in(b, "a@im.example/r");
-    edge_read(b->edge, 100, &(struct control_mark){ 1, 999, 0 }, 1);
-    edge_read(b->edge, 12345, &(struct control_mark){ 1, 999, 0 }, 1); /* nobody */
-    sent("0>100 control <read " X "><m id='1' pos='999'/></read>\n");
     b->unread = 2;
     reborn(0);
     sent("outside>100 <alive " X
          " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='1000'/><m id='1' pos='1001'/>"));
+}
+
+static void what_was_read_is_told_until_that_can_be_settled(void **state)
+{
+    struct bench *b = *state;
+    logged_in(b, "a@im.example/r");
+    the_link->taken = b->seq = 6;
+    edge_read(b->edge, 100, &(struct control_mark){ 1, 999, 0 }, 1);
+    edge_read(b->edge, 12345, &(struct control_mark){ 1, 999, 0 }, 1); /* nobody */
+    sent("0>100 control <read " X "><m id='1' pos='999'/></read>\n");
+    says(b, 0, FRAME_CONTROL, 0, SLICE("<settled " X " seq='6'/>")); /* it may not have heard of it yet */
+    says(b, 0, FRAME_CONTROL, 0, SLICE("<settled " X " seq='6'/>"));
+    reborn(0);
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF("<m id='1' pos='999'/>"));
+    b->seq = 0;
+    says(b, 0, FRAME_CONTROL, 0, SLICE("<settled " X " seq='1'/>"));
+    reborn(0);
+    sent("outside>100 <alive " X " upto='0'><s id='1'/></alive>\n" END_OF(""));
 }
 
 static void a_mark_for_a_session_that_is_gone_comes_back(void **state)
@@ -719,6 +740,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bound_session_outlives_its_session_manager, setup, teardown),
         cmocka_unit_test_setup_teardown(marks_are_told_until_they_are_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_unread_is_told_though_it_is_settled, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_read_is_told_until_that_can_be_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mark_for_a_session_that_is_gone_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(an_origin_is_told_with_its_mark, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_before_a_restart_is_not_acknowledged_after_it, setup,

@@ -182,6 +182,12 @@ uint64_t rlink_sent(const struct rlink *rl, const struct rnode *node)
     return rl->sent;
 }
 
+uint64_t rlink_taken(const struct rnode *node)
+{
+    (void)node;
+    return 0;
+}
+
 uint64_t rlink_acked(const struct rlink *rl, const struct rnode *node)
 {
     (void)node;
