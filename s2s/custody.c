@@ -15,7 +15,7 @@ struct custody {
     struct idmap *held;
     struct run *finished; /* in order, with a gap between any two */
     size_t n_finished, cap_finished;
-    struct control_mark *tell; /* to be told */
+    struct control_run *tell; /* to be told */
     size_t n_tell, cap_tell;
 };
 
@@ -32,17 +32,16 @@ void custody_free(struct custody **cp)
 
 static void to_tell(struct custody *c, uint64_t id)
 {
-    struct control_mark *last = c->n_tell ? &c->tell[c->n_tell - 1] : NULL;
-    if (last && last->pos + 1 == id && last->session + 1 < CONTROL_SENT_RUN) {
-        last->pos++;
-        last->session++;
+    struct control_run *last = c->n_tell ? &c->tell[c->n_tell - 1] : NULL;
+    if (last && last->first + last->n == id && last->n < CONTROL_SENT_RUN) {
+        last->n++;
         return;
     }
     if (!c->tell || c->n_tell == c->cap_tell) {
         c->cap_tell = c->cap_tell ? c->cap_tell * 2 : 16;
         c->tell = mem_resize(c->tell, c->cap_tell * sizeof *c->tell);
     }
-    c->tell[c->n_tell++] = (struct control_mark){ .pos = id };
+    c->tell[c->n_tell++] = (struct control_run){ id, 1 };
 }
 
 /* How many runs begin at or before id: it can only be in the last of these. */
@@ -121,7 +120,7 @@ size_t custody_held(const struct custody *c)
     return c ? idmap_count(c->held) : 0;
 }
 
-size_t custody_tell(struct custody *c, struct control_mark *out, size_t max)
+size_t custody_tell(struct custody *c, struct control_run *out, size_t max)
 {
     size_t n = !c ? 0 : c->n_tell < max ? c->n_tell : max;
     if (!n)

@@ -20,7 +20,7 @@ void custody_free(struct custody **c);
 enum custody_verdict custody_take(struct custody **c, uint64_t id);
 void custody_finish(struct custody *c, uint64_t id); /* harmless for an id that is not held */
 size_t custody_held(const struct custody *c);
-/* Ids that are to be told, as runs (struct control_mark): at most max of these into out; they are told then. */
-size_t custody_tell(struct custody *c, struct control_mark *out, size_t max);
+/* Ids that are to be told, as runs (struct control_run): at most max of these into out; they are told then. */
+size_t custody_tell(struct custody *c, struct control_run *out, size_t max);
 
 #endif

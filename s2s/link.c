@@ -110,14 +110,14 @@ static struct rnode *node_of(const struct s2s *d, uint64_t id)
 static void on_sent_turn(struct turn *t)
 {
     struct s2s *d = CONTAINER(t, struct s2s, sent_turn);
-    struct control_mark marks[SENT_RUNS];
+    struct control_run runs[SENT_RUNS];
     size_t at = 0;
     for (struct rnode *n; (n = rlink_next_node(d->link, &at)) != NULL;) {
         if (n->role != ROLE_SESSMAN)
             continue;
-        for (size_t k; (k = custody_tell(n->user, marks, SENT_RUNS)) > 0;) {
+        for (size_t k; (k = custody_tell(n->user, runs, SENT_RUNS)) > 0;) {
             struct buf out = BUF_INIT(0);
-            control_write_sent(&out, marks, k);
+            control_write_sent(&out, runs, k);
             struct slice piece = buf_get(&out);
             rlink_send(d->link, n, FRAME_CONTROL, 0, &piece, 1);
             buf_fini(&out);

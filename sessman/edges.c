@@ -236,11 +236,11 @@ static void undelivered(struct sessman *sm, struct edge *e, struct arena *a, con
 /* s2s has no sessions, and one thing to say. */
 static void sent_elsewhere(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
 {
-    const struct control_mark *marks;
+    const struct control_run *runs;
     size_t count;
     struct why why = { "not for an s2s to say" };
-    if (control_kind_of(n) == CONTROL_SENT && control_read_undelivered(a, n, &marks, &count, &why) == RC_OK)
-        outbox_sent(e, marks, count);
+    if (control_kind_of(n) == CONTROL_SENT && control_read_sent(a, n, &runs, &count, &why) == RC_OK)
+        outbox_sent(e, runs, count);
     else
         bad_frame(sm, e->node, why.text);
 }

@@ -264,12 +264,10 @@ void outbox_node_lost(struct edge *e)
     }
 }
 
-/* Ids from last - before to last; those that the s2s was not given are none of its business. */
-static void run_sent(struct edge *e, uint64_t last, uint64_t before)
+/* Those that the s2s was not given are none of its business. */
+static void run_sent(struct edge *e, uint64_t first, uint64_t n)
 {
-    if (before >= CONTROL_SENT_RUN || before > last)
-        return;
-    uint64_t first = last - before;
+    uint64_t last = first + n - 1;
     for (uint64_t id = first; id <= last; id++) {
         if (idmap_remove(e->given, id))
             continue;
@@ -281,10 +279,10 @@ static void run_sent(struct edge *e, uint64_t last, uint64_t before)
         remove_rows(e->sm->outbox, first, last);
 }
 
-void outbox_sent(struct edge *e, const struct control_mark *marks, size_t n)
+void outbox_sent(struct edge *e, const struct control_run *runs, size_t n)
 {
     for (size_t i = 0; i < n && e->given; i++)
-        run_sent(e, marks[i].pos, marks[i].session);
+        run_sent(e, runs[i].first, runs[i].n);
 }
 
 /* --- life --- */

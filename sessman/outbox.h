@@ -29,6 +29,6 @@ void outbox_committed(struct sessman *sm);
 void outbox_go_on(struct sessman *sm);            /* an s2s has room again */
 void outbox_node_up(struct sessman *sm);          /* there is one more s2s, or it is in reach again */
 void outbox_node_lost(struct edge *e);            /* of any edge: nothing happens to those that are no s2s */
-void outbox_sent(struct edge *e, const struct control_mark *marks, size_t n);
+void outbox_sent(struct edge *e, const struct control_run *runs, size_t n);
 
 #endif

@@ -145,10 +145,13 @@ struct control_alive_session {     /* <s/> */
     uint32_t out, acked;           /* sm: stanzas sent to the client so far, and acknowledged by it, modulo 2^32 */
 };
 struct control_mark {              /* <m/>: a stanza with a mark (frame.h) that was sent to a session */
-    uint64_t session, pos;         /* in <sent/>: to other servers, all marks from pos - session to pos: at most CONTROL_SENT_RUN */
+    uint64_t session, pos;
     uint64_t origin;               /* as in frame.h; 0: none */
 };
 #define CONTROL_SENT_RUN 256
+struct control_run {               /* <r/> of <sent/>: the marks from first on */
+    uint64_t first, n;             /* n: 1 to CONTROL_SENT_RUN */
+};
 struct control_alive {
     const struct control_alive_session *sessions;
     size_t n_sessions;
@@ -221,7 +224,7 @@ void control_write_close(struct buf *out, const struct control_close *c);
 void control_write_domains(struct buf *out, const struct control_domain *d, size_t n);
 void control_write_alive(struct buf *out, const struct control_alive *c);
 void control_write_undelivered(struct buf *out, const struct control_mark *marks, size_t n);
-void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n); /* session: 0 */
+void control_write_sent(struct buf *out, const struct control_run *runs, size_t n);
 void control_write_unread(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_read(struct buf *out, const struct control_mark *marks, size_t n);
 void control_write_settled(struct buf *out, uint64_t seq);
@@ -260,7 +263,9 @@ MUST_USE enum rc control_read_flow(const struct node *n, uint16_t *number, struc
 MUST_USE enum rc control_read_close(struct arena *a, const struct node *n, struct control_close *out, struct why *why);
 MUST_USE enum rc control_read_alive(struct arena *a, const struct node *n, struct control_alive *out, struct why *why);
 MUST_USE enum rc control_read_undelivered(struct arena *a, const struct node *n, const struct control_mark **marks,
-                                          size_t *count, struct why *why); /* `sent`, `unread` and `read`, too */
+                                          size_t *count, struct why *why); /* `unread` and `read`, too */
+MUST_USE enum rc control_read_sent(struct arena *a, const struct node *n, const struct control_run **runs, size_t *count,
+                                   struct why *why);
 MUST_USE enum rc control_read_settled(const struct node *n, uint64_t *seq, struct why *why);
 MUST_USE enum rc control_read_domains(struct arena *a, const struct node *n, struct control_domain **out, size_t *count,
                                       struct why *why);

@@ -135,9 +135,40 @@ void control_write_read(struct buf *out, const struct control_mark *marks, size_
     marks_element(out, "read", marks, n);
 }
 
-void control_write_sent(struct buf *out, const struct control_mark *marks, size_t n)
+void control_write_sent(struct buf *out, const struct control_run *runs, size_t n)
 {
-    marks_element(out, "sent", marks, n);
+    controlin_start(out, "sent");
+    buf_byte(out, '>');
+    for (size_t i = 0; i < n; i++) {
+        BUF_LIT(out, "<r");
+        controlin_put_u64(out, "first", runs[i].first);
+        controlin_put_u64(out, "n", runs[i].n);
+        BUF_LIT(out, "/>");
+    }
+    controlin_end(out, "sent");
+}
+
+enum rc control_read_sent(struct arena *a, const struct node *n, const struct control_run **out,
+                          size_t *count, struct why *why)
+{
+    size_t total;
+    enum rc rc = count_of(n, "r", &total, why);
+    if (rc != RC_OK)
+        return rc;
+    struct control_run *runs = ARENA_ARRAY(a, total + 1, struct control_run), *r = runs;
+    for (const struct node *c = node_find(n, "r", NS_CONTROL); c;
+         c = node_find_next(c, "r", NS_CONTROL), r++) {
+        rc = controlin_get_u64(c, "first", INT64_MAX, &r->first, why);
+        if (rc == RC_OK)
+            rc = controlin_get_u64(c, "n", CONTROL_SENT_RUN, &r->n, why);
+        if (rc == RC_OK && (!r->n || r->n - 1 > INT64_MAX - r->first))
+            rc = controlin_bad(c, "n", why);
+        if (rc != RC_OK)
+            return rc;
+    }
+    *out = runs;
+    *count = total;
+    return RC_OK;
 }
 
 void control_write_settled(struct buf *out, uint64_t seq)

@@ -28,7 +28,7 @@ class S2s(Edge):
         return got.mark, got.element()
 
     def sent(self, *marks):
-        self.control("sent", 0, "".join("<m id='0' pos='%d'/>" % m for m in marks))
+        self.control("sent", 0, "".join("<r first='%d' n='1'/>" % m for m in marks))
 
     def acknowledged(self):
         """All that it has sent so far."""
@@ -83,7 +83,7 @@ def test_given_once_and_forgotten_when_it_is_sent(server, s2s, person):
 
 
 def test_a_report_of_a_run_is_of_what_was_given(server, s2s, person):
-    """Ids from pos - id to pos (common/link/control.h): those that were not given to this s2s, and a run that is too long, change nothing."""
+    """Runs of ids (common/link/control.h): those that were not given to this s2s, and a run that is too long, change nothing."""
     romeo = person("romeo").login("balcony").online()
     far = s2s()
     for n in range(6):
@@ -92,11 +92,11 @@ def test_a_report_of_a_run_is_of_what_was_given(server, s2s, person):
     romeo.settle()
     assert marks == list(range(marks[0], marks[0] + 6))
     far.sent(marks[1])
-    far.control("sent", 0, "<m id='256' pos='%d'/><m id='%d' pos='%d'/>" % (marks[5], 2 ** 63, marks[5]))
-    far.control("sent", 0, "<m id='%d' pos='%d'/>" % (marks[5] + 1, marks[5]))
+    far.control("sent", 0, "<r first='%d' n='257'/><r first='%d' n='%d'/>" % (marks[5] - 256, marks[5], 2 ** 63))
+    far.control("sent", 0, "<r first='-1' n='%d'/>" % (marks[5] + 2))
     far.acknowledged()
     assert rows(server) == [marks[0], *marks[2:]]
-    far.control("sent", 0, "<m id='2' pos='%d'/>" % marks[2])           # of which one was reported before
+    far.control("sent", 0, "<r first='%d' n='3'/>" % (marks[2] - 2))           # of which one was reported before
     far.control("sent", 0, "<m id='1' pos='%d'/>" % (marks[5] + 1))     # of which one was never given
     far.acknowledged()
     assert rows(server) == [marks[3], marks[4]]

@@ -37,6 +37,7 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     struct slice *names;
     struct control_domain *domains;
     const struct control_mark *marks;
+    const struct control_run *runs;
     size_t count;
     switch (control_kind_of(n)) {
     case CONTROL_NODE_UP:
@@ -86,8 +87,9 @@ static enum rc read_any(struct arena *a, const struct node *n, struct why *why)
     case CONTROL_UNDELIVERED:
     case CONTROL_UNREAD:
     case CONTROL_READ:
-    case CONTROL_SENT:
         return control_read_undelivered(a, n, &marks, &count, why);
+    case CONTROL_SENT:
+        return control_read_sent(a, n, &runs, &count, why);
     case CONTROL_SETTLED:
         return control_read_settled(n, &out.node, why);
     case CONTROL_SM_ENABLE:

@@ -495,9 +495,15 @@ static void the_living_and_their_marks_come_back(void **state)
     control_write_read(&f->b, marks, 2);
     assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_READ), &read, &n, &f->why), RC_OK);
     assert_true(n == 2 && read[0].pos == 77);
-    control_write_sent(&f->b, marks, 2);
-    assert_int_equal(control_read_undelivered(f->a, written(f, CONTROL_SENT), &read, &n, &f->why), RC_OK);
-    assert_true(n == 2 && read[0].pos == 77);
+    const struct control_run runs[] = { { 77, 1 }, { 100, CONTROL_SENT_RUN } }, *sent;
+    control_write_sent(&f->b, runs, 2);
+    assert_int_equal(control_read_sent(f->a, written(f, CONTROL_SENT), &sent, &n, &f->why), RC_OK);
+    assert_true(n == 2 && sent[0].first == 77 && sent[0].n == 1 && sent[1].first == 100 && sent[1].n == 256);
+    static const struct control_run bad[] = { { 5, 0 }, { 5, CONTROL_SENT_RUN + 1 }, { INT64_MAX, 2 } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        control_write_sent(&f->b, &bad[i], 1);
+        assert_int_equal(control_read_sent(f->a, written(f, CONTROL_SENT), &sent, &n, &f->why), RC_SYNTAX);
+    }
     control_write_settled(&f->b, 9);
     assert_int_equal(control_read_settled(written(f, CONTROL_SETTLED), &seq, &f->why), RC_OK);
     assert_int_equal(seq, 9);

@@ -10,7 +10,7 @@
 static void taken_once_told_once(void **state)
 {
     struct custody *c = NULL;
-    struct control_mark out[4];
+    struct control_run out[4];
     (void)state;
     assert_int_equal(custody_take(&c, 7), CUSTODY_NEW);
     assert_int_equal(custody_take(&c, 7), CUSTODY_HELD);
@@ -20,7 +20,7 @@ static void taken_once_told_once(void **state)
     custody_finish(c, 7);
     assert_int_equal(custody_held(c), 0);
     assert_int_equal(custody_tell(c, out, 4), 1);
-    assert_true(out[0].session == 0 && out[0].pos == 7);
+    assert_true(out[0].n == 1 && out[0].first == 7);
     assert_int_equal(custody_tell(c, out, 4), 0);
     custody_free(&c);
     assert_null(c);
@@ -29,30 +29,30 @@ static void taken_once_told_once(void **state)
 static void what_has_left_is_told_again(void **state)
 {
     struct custody *c = NULL;
-    struct control_mark out[4];
+    struct control_run out[4];
     (void)state;
     (void)custody_take(&c, 7);
     custody_finish(c, 7);
     (void)custody_tell(c, out, 4);
     assert_int_equal(custody_take(&c, 7), CUSTODY_FINISHED); /* its session manager was restarted */
     assert_int_equal(custody_tell(c, out, 4), 1);
-    assert_int_equal(out[0].pos, 7);
+    assert_int_equal(out[0].first, 7);
     custody_free(&c);
 }
 
 static void told_in_parts_in_order(void **state)
 {
     struct custody *c = NULL;
-    struct control_mark out[3];
+    struct control_run out[3];
     (void)state;
     for (uint64_t id = 1; id <= 9; id += 2) {
         (void)custody_take(&c, id);
         custody_finish(c, id);
     }
     assert_int_equal(custody_tell(c, out, 3), 3);
-    assert_true(out[0].pos == 1 && out[2].pos == 5);
+    assert_true(out[0].first == 1 && out[2].first == 5);
     assert_int_equal(custody_tell(c, out, 3), 2);
-    assert_true(out[0].pos == 7 && out[1].pos == 9);
+    assert_true(out[0].first == 7 && out[1].first == 9);
     custody_free(&c);
 }
 
@@ -101,7 +101,7 @@ static void runs_grow_together(void **state)
 static void told_as_runs(void **state)
 {
     struct custody *c = NULL;
-    struct control_mark out[8];
+    struct control_run out[8];
     (void)state;
     for (uint64_t id = 10; id < 10 + 2 * CONTROL_SENT_RUN; id++) {
         (void)custody_take(&c, id);
@@ -110,19 +110,16 @@ static void told_as_runs(void **state)
     (void)custody_take(&c, 5);
     custody_finish(c, 5);
     assert_int_equal(custody_tell(c, out, 8), 3);
-    assert_int_equal(out[0].pos, 10 + CONTROL_SENT_RUN - 1);
-    assert_int_equal(out[0].session, CONTROL_SENT_RUN - 1);
-    assert_int_equal(out[1].pos, 10 + 2 * CONTROL_SENT_RUN - 1);
-    assert_int_equal(out[1].session, CONTROL_SENT_RUN - 1);
-    assert_int_equal(out[2].pos, 5);
-    assert_int_equal(out[2].session, 0);
+    assert_true(out[0].first == 10 && out[0].n == CONTROL_SENT_RUN);
+    assert_true(out[1].first == 10 + CONTROL_SENT_RUN && out[1].n == CONTROL_SENT_RUN);
+    assert_true(out[2].first == 5 && out[2].n == 1);
     custody_free(&c);
 }
 
 static void finishing_what_is_not_held_is_harmless(void **state)
 {
     struct custody *c = NULL;
-    struct control_mark out[1];
+    struct control_run out[1];
     (void)state;
     custody_finish(c, 1);
     (void)custody_take(&c, 1);
