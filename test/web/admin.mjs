@@ -42,23 +42,29 @@ async function openEntity(page, jid) {
 async function client(browser, { url, jid, password, resource }) {
   const tab = await browser.tab('client');
   await tab.page.goto(url);
-  return { tab, jid: await tab.page.evaluate(async ({ address, secret }) => {
-    const { Strophe, $pres } = await import(new URL('lib/strophe.js', location.href).href);
-    const conn = new Strophe.Connection(`wss://${location.host}/ws`);
-    window.conn = conn;
-    return new Promise((resolve, reject) => {
-      conn.connect(address, secret, (status) => {
-        if (status === Strophe.Status.CONNECTED) {
-          conn.send($pres());
-          resolve(conn.jid);
-        } else if (status === Strophe.Status.AUTHFAIL || status === Strophe.Status.CONNFAIL) reject(new Error(`status ${status}`));
-      });
-    });
-  }, { address: `${jid}/${resource}`, secret: password }) };
+  return {
+    tab,
+    jid: await tab.page.evaluate(
+      async ({ address, secret }) => {
+        const { Strophe, $pres } = await import(new URL('lib/strophe.js', location.href).href);
+        const conn = new Strophe.Connection(`wss://${location.host}/ws`);
+        window.conn = conn;
+        return new Promise((resolve, reject) => {
+          conn.connect(address, secret, (status) => {
+            if (status === Strophe.Status.CONNECTED) {
+              conn.send($pres());
+              resolve(conn.jid);
+            } else if (status === Strophe.Status.AUTHFAIL || status === Strophe.Status.CONNFAIL) reject(new Error(`status ${status}`));
+          });
+        });
+      },
+      { address: `${jid}/${resource}`, secret: password },
+    ),
+  };
 }
 
 async function unhurt(page) {
-  assert.equal(await page.evaluate(() => window.hurt), undefined, 'a stranger\'s text has run');
+  assert.equal(await page.evaluate(() => window.hurt), undefined, "a stranger's text has run");
   assert.equal(await page.locator('main img, dialog img, main script, dialog script').count(), 0);
 }
 
@@ -118,9 +124,10 @@ async function addUser(browser, args) {
 async function fields(browser, args) {
   const { page, picture } = await login(browser, args);
   await openEntity(page, args.component);
-  assert.equal(await page.getByText('Of somebody else').count(), 0, 'a command in another\'s name is shown');
+  assert.equal(await page.getByText('Of somebody else').count(), 0, "a command in another's name is shown");
   await page.getByRole('button', { name: 'Every kind of field' }).click();
-  const box = dialog(page), run = box.getByRole('button', { name: 'Run' });
+  const box = dialog(page),
+    run = box.getByRole('button', { name: 'Run' });
   await run.click();
   assert.equal(await box.getByText('This is needed.').count(), 3);
   assert.equal(await box.getByText('Please choose.').count(), 1);
@@ -142,7 +149,8 @@ async function fields(browser, args) {
   await box.getByLabel('Code').fill('12-ab');
   await box.getByLabel('Day', { exact: true }).fill('2026-02-30');
   await run.click();
-  for (const said of ['This is not an address', 'Choose at most 2.', 'The least is 1024.', 'does not have the form', 'This is not a date']) await box.getByText(said).waitFor();
+  for (const said of ['This is not an address', 'Choose at most 2.', 'The least is 1024.', 'does not have the form', 'This is not a date'])
+    await box.getByText(said).waitFor();
   await picture('admin-fields-wrong');
   await box.getByLabel('Owner').fill('romeo@im.example');
   await box.getByLabel('Monday').uncheck();
@@ -163,7 +171,8 @@ async function fields(browser, args) {
 async function steps(browser, args) {
   const { page } = await login(browser, args);
   await openEntity(page, args.component);
-  const box = dialog(page), press = (name) => box.getByRole('button', { name }).click();
+  const box = dialog(page),
+    press = (name) => box.getByRole('button', { name }).click();
   await page.getByRole('button', { name: 'Three steps' }).click();
   await box.getByLabel('Say the first').fill('eins');
   assert.equal(await box.getByRole('button', { name: 'Back' }).count(), 0);
@@ -209,7 +218,8 @@ async function commandsOf(browser, args) {
 }
 
 async function wrongPassword(browser, args) {
-  const tab = await browser.tab('stranger'), { page, picture } = tab;
+  const tab = await browser.tab('stranger'),
+    { page, picture } = tab;
   tab.expect(/host-unknown/);
   await fillLogin(page, { ...args, password: 'not it' });
   await page.getByLabel('Password').press('Enter');
@@ -271,7 +281,8 @@ async function hostile(browser, args) {
 
 async function keyboard(browser, args) {
   const { page } = await browser.tab('keyboard');
-  const press = (key) => page.keyboard.press(key), type = (text) => page.keyboard.type(text);
+  const press = (key) => page.keyboard.press(key),
+    type = (text) => page.keyboard.type(text);
   await page.goto(args.url);
   await page.getByLabel('Address of an administrator').waitFor();
   await tabTo(page, '#login-jid');
@@ -311,7 +322,10 @@ async function keyboard(browser, args) {
   await dialog(page).waitFor();
   for (let i = 0; i < 12; i++) {
     await press('Tab');
-    assert.ok(await page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest('dialog')), 'the focus leaves the dialog');
+    assert.ok(
+      await page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest('dialog')),
+      'the focus leaves the dialog',
+    );
   }
   await press('Escape');
   await dialog(page).waitFor({ state: 'detached' });
@@ -321,12 +335,13 @@ async function keyboard(browser, args) {
 // A domain is added, changed (its form shows how it is) and removed.
 async function domains(browser, args) {
   const { page } = await login(browser, args);
-  const box = dialog(page), done = async (name) => {
-    await box.getByRole('button', { name, exact: true }).click();
-    await box.getByText('Done.').waitFor();
-    await page.keyboard.press('Escape');
-    await box.waitFor({ state: 'detached' });
-  };
+  const box = dialog(page),
+    done = async (name) => {
+      await box.getByRole('button', { name, exact: true }).click();
+      await box.getByText('Done.').waitFor();
+      await page.keyboard.press('Escape');
+      await box.waitFor({ state: 'detached' });
+    };
   await open(page, 'domains');
   await page.getByRole('button', { name: 'Add a domain' }).click();
   await box.getByLabel('Domain').fill('third.example');
@@ -350,7 +365,12 @@ async function domains(browser, args) {
 
 // Every view on every kind of screen; pictures for people.
 async function screens(browser, args) {
-  for (const [name, how] of Object.entries({ light: DESKTOP, dark: { ...DESKTOP, colorScheme: 'dark' }, phone: PHONE, 'small-dark': { ...SMALL, colorScheme: 'dark' } })) {
+  for (const [name, how] of Object.entries({
+    light: DESKTOP,
+    dark: { ...DESKTOP, colorScheme: 'dark' },
+    phone: PHONE,
+    'small-dark': { ...SMALL, colorScheme: 'dark' },
+  })) {
     const first = await browser.tab(`login-${name}`, how);
     await first.page.goto(args.url);
     await first.page.getByLabel('Password').waitFor();
@@ -360,12 +380,23 @@ async function screens(browser, args) {
     await page.locator('.plot-legend li').first().waitFor();
     for (const view of VIEWS) {
       await open(page, view);
-      const ready = { overview: '.plot-line', sessions: 'tbody a', users: 'tbody a', domains: 'tbody a', certificates: 'tbody .badge', log: '.log-line', commands: '.command' }[view];
+      const ready = {
+        overview: '.plot-line',
+        sessions: 'tbody a',
+        users: 'tbody a',
+        domains: 'tbody a',
+        certificates: 'tbody .badge',
+        log: '.log-line',
+        commands: '.command',
+      }[view];
       await page.locator(ready).first().waitFor({ state: 'attached' });
       await fitsTheWindow(page);
       await picture(`admin-${name}-${view}`);
     }
-    for (const [one, path] of [['user', `users/${encodeURIComponent(args.jid)}`], ['domain', `domains/${args.domain}`]]) {
+    for (const [one, path] of [
+      ['user', `users/${encodeURIComponent(args.jid)}`],
+      ['domain', `domains/${args.domain}`],
+    ]) {
       await page.goto(`${args.url}#/${path}`);
       await page.locator('.heading-buttons.wrap button').first().waitFor();
       await fitsTheWindow(page);
@@ -381,7 +412,8 @@ async function screens(browser, args) {
 
 // The gateway is killed while the page is open: the test does it when it hears from us at its port.
 async function comesBack(browser, args) {
-  const tab = await login(browser, args), { page } = tab;
+  const tab = await login(browser, args),
+    { page } = tab;
   tab.expect(/[Ww]eb[Ss]ocket|ERR_/);
   await open(page, 'sessions');
   await row(page, args.jid).waitFor();
@@ -390,7 +422,9 @@ async function comesBack(browser, args) {
     window.states = [];
     new MutationObserver(() => window.states.push(chip.className)).observe(chip, { attributes: true });
   });
-  connect(args.port, '127.0.0.1').on('error', () => {}).end();
+  connect(args.port, '127.0.0.1')
+    .on('error', () => {})
+    .end();
   await page.waitForFunction(() => window.states.includes('state waiting') && window.states.at(-1) === 'state online');
   await row(page, args.jid).waitFor();
   await page.getByRole('button', { name: 'Refresh' }).click();
@@ -399,13 +433,17 @@ async function comesBack(browser, args) {
 
 // A server that knows none of our own commands, only XEP-0133: each view says what is missing, and the others work.
 async function without(browser, args) {
-  const tab = await browser.tab('without'), { page } = tab;
+  const tab = await browser.tab('without'),
+    { page } = tab;
   await page.routeWebSocket(/\/ws$/, (socket) => {
     const server = socket.connectToServer();
     socket.onMessage((message) => {
       const [, id, to] = (message.includes('urn:bulkhead:commands:') && /^<iq [^>]*?id="([^"]+)" to="([^"]+)"/.exec(message)) || [];
       if (!id) server.send(message);
-      else socket.send(`<iq xmlns='jabber:client' type='error' id='${id}' from='${to}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`);
+      else
+        socket.send(
+          `<iq xmlns='jabber:client' type='error' id='${id}' from='${to}'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
+        );
     });
   });
   await fillLogin(page, args);
@@ -419,7 +457,7 @@ async function without(browser, args) {
   await page.locator('.plot-legend', { hasText: 'This page and back' }).waitFor();
   await open(page, 'users');
   await page.getByRole('link', { name: args.jid }).click();
-  await page.getByRole('button', { name: 'Change a user\'s password' }).waitFor();
+  await page.getByRole('button', { name: "Change a user's password" }).waitFor();
   await open(page, 'commands');
   await page.getByRole('button', { name: 'Add a user' }).waitFor();
 }
