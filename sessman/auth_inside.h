@@ -73,6 +73,11 @@ struct asked *auth_ask(struct auth *a);
 struct auth *auth_asker(void *ctx);
 /* Names the user, if it may be one and he may try. False: it was answered. */
 bool auth_take_user(struct auth *a, struct slice name, struct slice authzid);
+/* auth_rates.c: true if too many attempts have failed, asked before a password is looked at; one more has. */
+bool auth_over_rate(struct auth *a);
+void auth_count_failure(struct auth *a);
+/* Of an address or a name: the same every time, and nothing to be known by without the installation's secret. */
+void auth_keyed_hash(const struct sessman *sm, char label, struct slice text, uint8_t out[32]);
 /* auth_fast.c: SASL_OK when this token mechanism may be used on this stream by this request. */
 enum sasl_fail auth_fast_choose(struct auth *a, enum ht_binding b);
 void auth_fast_first(struct auth *a, struct slice message);
