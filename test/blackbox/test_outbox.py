@@ -92,15 +92,16 @@ def test_a_report_of_a_run_is_of_what_was_given(server, s2s, person):
     romeo.settle()
     assert marks == list(range(marks[0], marks[0] + 6))
     far.sent(marks[1])
-    far.control("sent", 0, "<r first='%d' n='257'/><r first='%d' n='%d'/>" % (marks[5] - 256, marks[5], 2 ** 63))
-    far.control("sent", 0, "<r first='-1' n='%d'/>" % (marks[5] + 2))
+    far.control("sent", 0, "<r first='%d' n='257'/>" % marks[0])
+    far.control("sent", 0, "<r first='%d' n='%d'/>" % (2 ** 63 - 1, 2))
+    far.control("sent", 0, "<r first='%d' n='0'/>" % marks[0])
     far.acknowledged()
     assert rows(server) == [marks[0], *marks[2:]]
     far.control("sent", 0, "<r first='%d' n='3'/>" % (marks[2] - 2))           # of which one was reported before
-    far.control("sent", 0, "<m id='1' pos='%d'/>" % (marks[5] + 1))     # of which one was never given
+    far.control("sent", 0, "<r first='%d' n='2'/>" % marks[5])     # of which one was never given
     far.acknowledged()
     assert rows(server) == [marks[3], marks[4]]
-    far.control("sent", 0, "<m id='1' pos='%d'/>" % marks[4])
+    far.control("sent", 0, "<r first='%d' n='2'/>" % marks[3])
     far.acknowledged()
     assert rows(server) == []
 
@@ -174,7 +175,7 @@ def test_nobody_outside_speaks_for_a_hosted_domain_or_a_session(server, s2s, peo
     far.control("open", 1, domain="im.example", ip="192.0.2.1")
     far.send(STANZA, "<message from='%s' to='%s' id='true'><body>x</body></message>" % (FAR, juliet.jid), 0)
     assert hers.expect("message", body="x").get("id") == "true"
-    far.control("sent", 0, "<m id='0' pos='987654321'/>")     # of what it was never given
+    far.control("sent", 0, "<r first='987654321' n='1'/>")     # of what it was never given
     far.acknowledged()
 
 
