@@ -15,14 +15,11 @@ SECTION = "[component s2s-here]\nsecret = secret of s2s\nrole = s2s\n"
 class Site(Server):
     """files: {name: bytes} as of Server; s2s: text appended to s2s.conf; routes: {domain: (port name, Site or port, tls)}."""
 
-    taken = set()       # offsets of all there were: two that are made before either starts shall not have the same
-
     def __init__(self, domain, s2s="", offset=None, **how):
         conf = dict(how.pop("conf", {}))
         conf["router.conf"] = SECTION + conf.get("router.conf", "")
         super().__init__(domains=(domain,), conf=conf, **how)
-        self.offset = offset or next(n for n in iter(free_offset, None) if n not in self.taken)
-        self.taken.add(self.offset)
+        self.offset = offset or free_offset()
         self.s2s_conf, self.routes, self.s2s = s2s, {}, []
 
     def route(self, domain, port, tls="starttls"):

@@ -24,7 +24,7 @@ PORTS = {"c2s": 5222, "c2s_tls": 5223, "s2s": 5269, "s2s_tls": 5270, "http": 528
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed")
 
 
-claims = []     # sockets whose names say that an offset is ours, until this process ends
+claims = {}     # offset: a socket whose name says that it is ours, until release() or the end of this process
 
 
 def claimed(offset):
@@ -35,13 +35,18 @@ def claimed(offset):
     except OSError:
         claim.close()
         return False
-    claims.append(claim)
+    claims[offset] = claim
     return True
+
+
+def release(offset):
+    if offset in claims:
+        claims.pop(offset).close()
 
 
 def free_offset():
     """A port offset at which none of the ports is taken; below the range that the kernel gives to clients."""
-    for offset in random.sample(range(1000, 27000, 200), 100):
+    for offset in random.sample(range(1000, 27000, 200), 130):
         if not claimed(offset):
             continue
         with contextlib.ExitStack() as held:
@@ -52,7 +57,7 @@ def free_offset():
                     sock.bind(("127.0.0.1", port + offset))
                 return offset
             except OSError:
-                continue
+                release(offset)
     raise RuntimeError("no free ports")
 
 
@@ -137,6 +142,7 @@ class Server:
             if self.ready():
                 return self
             self.kill()
+            release(self.offset)
             shutil.rmtree(self.dir)
             self.dir.mkdir()
         raise AssertionError("the server does not start:\n" + self.log_tail())
@@ -227,6 +233,7 @@ class Server:
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
+        release(self.offset)
 
     # -- daemons --------------------------------------------------------------------------------------------------
 
