@@ -219,18 +219,37 @@ static void bad_frame(struct sessman *sm, const struct rnode *from, const char *
     LOG_WARN(&log, "bad_frame", F_STR("from", from ? from->instance : "router"), F_STR("why", what));
 }
 
-/* Clients that have gone did not get these. */
-static void undelivered(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
+/* What an edge says of stanzas that it was given, one by one. */
+static void each_mark(struct edge *e, struct arena *a, const struct node *n,
+                      void (*take)(struct edge *e, const struct control_mark *mark))
 {
     const struct control_mark *marks;
     size_t count;
     struct why why;
     if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
-        bad_frame(sm, e->node, why.text);
+        bad_frame(e->sm, e->node, why.text);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        transit_returned(e, marks[i].session, marks[i].pos);
+        take(e, &marks[i]);
+}
+
+/* A client that has gone did not get it. */
+static void undelivered(struct edge *e, const struct control_mark *mark)
+{
+    transit_returned(e, mark->session, mark->pos);
+}
+
+/* A client that does not read has it before itself. */
+static void unread(struct edge *e, const struct control_mark *mark)
+{
+    if (transit_unread(e, mark->session, mark->pos))
+        fast_write(e->sm, mark->pos);
+}
+
+static void read_at_last(struct edge *e, const struct control_mark *mark)
+{
+    transit_read(e, mark->session, mark->pos);
 }
 
 /* s2s has no sessions, and one thing to say. */
@@ -245,34 +264,6 @@ static void sent_elsewhere(struct sessman *sm, struct edge *e, struct arena *a, 
         bad_frame(sm, e->node, why.text);
 }
 
-/* Clients that do not read have these before them. */
-static void unread(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
-{
-    const struct control_mark *marks;
-    size_t count;
-    struct why why;
-    if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
-        bad_frame(sm, e->node, why.text);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (transit_unread(e, marks[i].session, marks[i].pos))
-            fast_write(sm, marks[i].pos);
-}
-
-static void read_at_last(struct sessman *sm, struct edge *e, struct arena *a, const struct node *n)
-{
-    const struct control_mark *marks;
-    size_t count;
-    struct why why;
-    if (control_read_undelivered(a, n, &marks, &count, &why) != RC_OK) {
-        bad_frame(sm, e->node, why.text);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        transit_read(e, marks[i].session, marks[i].pos);
-}
-
 /* The first frame of a session opens it; any other for an id that is not known is late (its session was
  * closed). Returns the ticket that the frame is done with. */
 static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct frame *f)
@@ -285,13 +276,13 @@ static uint64_t control_frame(struct sessman *sm, struct edge *e, const struct f
     if (xmlin_parse(sm->xml, a, f->payload, &sm->xml_limits, &n, &why) != RC_OK) {
         bad_frame(sm, e->node, why.text);
     } else if (!f->session && control_kind_of(n) == CONTROL_UNDELIVERED) {
-        undelivered(sm, e, a, n);
+        each_mark(e, a, n, undelivered);
     } else if (e->is_s2s) {
         sent_elsewhere(sm, e, a, n);
     } else if (!f->session && control_kind_of(n) == CONTROL_UNREAD) {
-        unread(sm, e, a, n);
+        each_mark(e, a, n, unread);
     } else if (!f->session && control_kind_of(n) == CONTROL_READ) {
-        read_at_last(sm, e, a, n);
+        each_mark(e, a, n, read_at_last);
     } else if (!s && control_kind_of(n) == CONTROL_OPEN) {
         struct control_open open;
         if (control_read_open(a, n, &open, &why) == RC_OK && f->session)
