@@ -70,13 +70,11 @@ static void measure(struct app *app)
         app->d->measure(&app->run);
 }
 
-static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct why *why)
+/* One object. */
+static void put_status(struct app *app, struct buf *out)
 {
-    struct app *app = ctx;
     struct loop_stats loop = loop_stats(app->run.loop);
     uint64_t rss_kib, pss_kib;
-    (void)args;
-    (void)why;
     measure(app);
     memory(&rss_kib, &pss_kib);
     buf_byte(out, '{');
@@ -100,44 +98,29 @@ static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct w
         buf_byte(out, ',');
     buf_slice(out, buf_get(&own));
     buf_fini(&own);
-    BUF_LIT(out, "}\n");
-    return RC_OK;
+    buf_byte(out, '}');
 }
 
-static void figure(struct buf *out, const char *name, uint64_t value)
+static enum rc on_status(void *ctx, struct slice args, struct buf *out, struct why *why)
 {
-    buf_fmt(out, "%s %llu\n", name, (unsigned long long)value);
+    (void)args;
+    (void)why;
+    put_status(ctx, out);
+    buf_byte(out, '\n');
+    return RC_OK;
 }
 
 /* What status and metrics-json tell, for who has no parser of JSON. */
 static enum rc on_figures(void *ctx, struct slice args, struct buf *out, struct why *why)
 {
     struct app *app = ctx;
-    struct loop_stats loop = loop_stats(app->run.loop);
-    uint64_t rss_kib, pss_kib;
+    struct buf status = BUF_INIT(0);
     (void)args;
     (void)why;
-    measure(app);
-    memory(&rss_kib, &pss_kib);
     buf_fmt(out, "name %s\ninstance %s\nversion " BULKHEAD_VERSION "\n", app->d->name, app->run.instance);
-    figure(out, "ready", app->ready);
-    figure(out, "pid", (uint64_t)getpid());
-    figure(out, "uptime_s", (clock_mono_ms() - app->started_ms) / 1000);
-    figure(out, "cpu_us", clock_cpu_us());
-    figure(out, "rss_kib", rss_kib);
-    figure(out, "pss_kib", pss_kib);
-    figure(out, "fds", open_files());
-    figure(out, "loop.turns", loop.turns);
-    figure(out, "loop.busy_us", loop.busy_us);
-    figure(out, "loop.longest_turn_us", loop.longest_turn_us);
-    if (app->d->status) {
-        struct buf own = BUF_INIT(0);
-        buf_byte(&own, '{');
-        app->d->status(&app->run, &own);
-        buf_byte(&own, '}');
-        flat_numbers(buf_get(&own), out);
-        buf_fini(&own);
-    }
+    put_status(app, &status);
+    flat_numbers(buf_get(&status), out);
+    buf_fini(&status);
     metrics_lines(app->run.metrics, out);
     return RC_OK;
 }
