@@ -22,18 +22,10 @@ def server(request):
     if callable(said):
         names = request.getfixturevalue("names")
         said = said(names, request.getfixturevalue("ca"))
-    it = servers.Server(**said)
-    try:
-        it.start()
+    with servers.running(servers.Server(**said)) as it:
         if names:
             announce(it, names)
         yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
 
 
 def announce(it, names):

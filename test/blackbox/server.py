@@ -61,6 +61,20 @@ def free_offset():
     raise RuntimeError("no free ports")
 
 
+@contextlib.contextmanager
+def running(it):
+    """A server while it is needed; what was wrong with it since it started fails the test."""
+    try:
+        it.start()
+        yield it
+    finally:
+        wrong = it.stop() if it.process else []
+        try:
+            it.check(wrong)
+        finally:
+            it.remove()
+
+
 def poll(what, condition):
     """Waits until condition() gives something true, and gives that back."""
     deadline = time.monotonic() + PATIENCE * 2

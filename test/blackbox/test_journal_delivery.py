@@ -27,16 +27,8 @@ class TwoC2s(servers.Server):
 
 @pytest.fixture(scope="module")
 def server():
-    it = TwoC2s()
-    try:
-        it.start()
+    with servers.running(TwoC2s()) as it:
         yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
 
 
 def serving(server, client):

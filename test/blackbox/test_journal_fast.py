@@ -13,7 +13,7 @@ import pytest
 
 import control
 from client import NS_DELAY, Closed, local, q
-from server import poll
+from server import poll, running
 from test_journal_delivery import TwoC2s, elsewhere, numbers, read_all, serving
 
 HINT = "<no-permanent-store xmlns='urn:xmpp:hints'/>"      # XEP-0334 4.1: not archived, kept for who is away
@@ -30,16 +30,8 @@ class Fast(TwoC2s):
 
 @pytest.fixture(scope="module")
 def server():
-    it = Fast()
-    try:
-        it.start()
+    with running(Fast()) as it:
         yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
 
 
 def chat(to, n, hint=HINT, body=None):

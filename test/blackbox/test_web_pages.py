@@ -37,16 +37,8 @@ class Pages(servers.Server):
 
 @pytest.fixture(scope="module")
 def server():
-    it = Pages(domains=("a.example", "b.example"), http=True)
-    try:
-        it.start()
+    with servers.running(Pages(domains=("a.example", "b.example"), http=True)) as it:
         yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
 
 
 @pytest.fixture

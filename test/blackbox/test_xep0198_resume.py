@@ -20,16 +20,8 @@ class TwoC2s(servers.Server):
 
 @pytest.fixture(scope="module")
 def server():
-    it = TwoC2s(conf={"sessman.conf": "[session]\nqueue_stanzas = 200\n"})
-    try:
-        it.start()
+    with servers.running(TwoC2s(conf={"sessman.conf": "[session]\nqueue_stanzas = 200\n"})) as it:
         yield it
-    finally:
-        wrong = it.stop() if it.process else []
-        try:
-            it.check(wrong)
-        finally:
-            it.remove()
 
 
 def resumed(person, old, h=None):
